@@ -1,0 +1,17 @@
+"""`gan demo`."""
+
+from __future__ import annotations
+
+from gancli.commands.sample import sample
+from gancli.commands.train import train
+
+RECIPE = "gan"
+
+
+def demo(*, device: str) -> None:
+    """Trains the recipe `gan` on the built-in digits and draws a sheet of samples."""
+    print(f"gan train {RECIPE}")
+    run = train(RECIPE, [], resume=False, device=device, out=None, dry_run=False)
+    print(f"\ngan sample {run.path}")
+    sample(run.path, count=64, labels=[], seed=0, form="grid", ema=None, out=None, device=device, json=False)
+    print(f"next: gan recipes cp {RECIPE} my-{RECIPE}.yaml    # change it, then: gan train my-{RECIPE}.yaml")

@@ -1,0 +1,136 @@
+"""Packed images on disk, so that a folder is decoded once: a `.npy` file to map into memory, named by its fingerprint.
+
+An entry is a folder of `images.npy` and `meta.json`, written beside its place, fsynced and renamed: an entry that can
+be seen is complete. An entry that is damaged all the same is not used, and is written again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import numpy as np
+
+from gancli.data.source import Bytes
+
+VARIABLE = "GANCLI_CACHE"
+"""Names another cache folder than the user's own."""
+
+_HEADER_BYTES = 128
+_DAY = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A packed set: images (N, C, H, W), read-only and mapped, and the positions of those that could not be read."""
+
+    images: Bytes
+    unreadable: tuple[int, ...]
+
+
+def cache_folder() -> Path:
+    """Where packed images and downloads are kept; it need not exist."""
+    if named := os.environ.get(VARIABLE):
+        return Path(named).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("gancli"))
+
+
+def load(fingerprint: str) -> Entry | None:
+    """The entry, or None where there is no sound one."""
+    place = _place(fingerprint)
+    try:
+        meta = json.loads((place / "meta.json").read_text())
+        images = np.load(place / "images.npy", mmap_mode="r", allow_pickle=False)
+        sound = list(images.shape) == meta["shape"] and images.dtype == np.uint8
+        return Entry(images, tuple(int(row) for row in meta["unreadable"])) if sound else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+class Writer:
+    """Writes an entry image by image; left without `commit`, it leaves nothing behind.
+
+    Plain writes, not a map: a full disk raises OSError here, where it would kill the process through a map.
+    """
+
+    def __init__(self, fingerprint: str, shape: tuple[int, int, int]) -> None:
+        self._fingerprint = fingerprint
+        self._shape = shape
+        self._count = 0
+        self._folder = _place(fingerprint).with_name(f".{fingerprint}.{os.getpid()}.part")
+
+    def __enter__(self) -> Self:
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(self._folder.parent)
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.mkdir()
+        self._file: BinaryIO = open(self._folder / "images.npy", "wb")
+        self._file.write(bytes(_HEADER_BYTES))
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        try:
+            self._file.close()
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def append(self, image: Bytes) -> None:
+        """Adds one image (C, H, W)."""
+        self._file.write(image.tobytes())
+        self._count += 1
+
+    def commit(self, unreadable: tuple[int, ...]) -> Entry:
+        """Makes the entry visible and opens it.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        shape = (self._count, *self._shape)
+        self._file.seek(0)
+        self._file.write(_npy_header(shape))
+        _sync(self._file)
+        self._file.close()
+        with open(self._folder / "meta.json", "wb") as meta:
+            meta.write(json.dumps({"shape": shape, "unreadable": unreadable}).encode())
+            _sync(meta)
+        place = _place(self._fingerprint)
+        try:
+            self._folder.rename(place)
+        except OSError:  # there is one already: another process was faster, or it is damaged
+            if load(self._fingerprint) is None:
+                shutil.rmtree(place)
+                self._folder.rename(place)
+        entry = load(self._fingerprint)
+        if entry is None:
+            raise OSError(f"{place} cannot be read back")
+        return entry
+
+
+def _place(fingerprint: str) -> Path:
+    return cache_folder() / "packed" / fingerprint
+
+
+def _npy_header(shape: tuple[int, ...]) -> bytes:
+    """Of one length whatever the shape, as the number of images is known only at the end."""
+    text = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}".encode()
+    return b"\x93NUMPY\x01\x00" + (_HEADER_BYTES - 10).to_bytes(2, "little") + text.ljust(_HEADER_BYTES - 11) + b"\n"
+
+
+def _sync(file: BinaryIO) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _remove_abandoned(folder: Path) -> None:
+    """What killed processes left behind, a day or more ago."""
+    for part in folder.glob(".*.part"):
+        if time.time() - part.stat().st_mtime > _DAY:
+            shutil.rmtree(part, ignore_errors=True)

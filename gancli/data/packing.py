@@ -1,0 +1,224 @@
+"""Many encoded images to one packed array: decoded once by a pool of threads, and kept in the cache.
+
+Where the cache cannot be written the array is built in memory instead: a full or read-only disk stops no training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image
+
+from gancli.data import cache, decoding
+from gancli.data.resizing import Size, as_size
+from gancli.data.selection import Chosen, choose
+from gancli.data.source import Bytes, Labels, Packed, Progress, Survey
+from gancli.dataspec import DataSpec
+from gancli.errors import DataError
+from gancli.recipe import SourceConfig
+
+T = TypeVar("T")
+
+_VERSION = 1  # part of every fingerprint; to be raised where the same files would pack to other bytes
+_BLOCK = 128  # images in flight, which bounds the memory
+
+_log = logging.getLogger("gancli")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """Encoded images, to be opened one by one, from several threads at once.
+
+    Args:
+        count: how many.
+        name: of each, for messages.
+        open: the image of an index; raises anything where it cannot be read.
+        labels: (N,), or None.
+        label_names: the labels, in the order of their indices.
+        identity: stands for the content, in the fingerprint.
+        size: the one size that all have; None where it varies; `"unknown"` where the files must be asked.
+        channels: the same.
+        skip: leave unreadable images out, instead of refusing them.
+        remedy: what to do about unreadable images, as the end of a sentence.
+    """
+
+    count: int
+    name: Callable[[int], str]
+    open: Callable[[int], Image.Image]
+    labels: Labels | None
+    label_names: tuple[str, ...]
+    identity: str
+    size: Size | str | None = "unknown"
+    channels: int | str = "unknown"
+    skip: bool = False
+    remedy: str = "remove it"
+
+
+def pack(pictures: Pictures, config: SourceConfig, progress: Progress | None = None) -> Packed:
+    """The chosen pictures at the recipe's resolution and channels.
+
+    Left out, the resolution is the one that all pictures have; and the channels are 1 where all are grey, 4 where all
+    have opacity, 3 otherwise.
+
+    Raises:
+        DataError: no picture is chosen, one is unreadable (unless `skip`), or sizes differ and no resolution is given.
+    """
+    chosen = choose(pictures.count, pictures.labels, pictures.label_names, config)
+    fingerprint = _fingerprint(pictures, chosen, config)
+    entry = cache.load(fingerprint)
+    if entry is None:
+        entry = _fill(pictures, chosen, _shape(pictures, chosen, config), config, fingerprint, progress)
+    labels = chosen.labels
+    if labels is not None:
+        labels = np.delete(labels, list(entry.unreadable))
+    channels, height, width = entry.images.shape[1:]
+    spec = DataSpec(channels=channels, height=height, width=width, labels=chosen.names)
+    return Packed(images=entry.images, labels=labels, spec=spec, fingerprint=fingerprint)
+
+
+def survey(pictures: Pictures, source: str, ignored: Sequence[str] = (), progress: Progress | None = None) -> Survey:
+    """What the pictures are; each is decoded, as only that finds a truncated one."""
+
+    def look(row: int) -> decoding.Header:
+        with pictures.open(row) as image:
+            found = decoding.header(image)
+            decoding.verify(image)
+            return found
+
+    count = pictures.count
+    headers, unreadable = {}, []
+    for row, result in enumerate(_in_order(look, range(count), progress)):
+        if isinstance(result, decoding.Header):
+            headers[row] = result
+        else:
+            unreadable.append((pictures.name(row), decoding.reason(result)))
+    labels: dict[str, int] = {}
+    if pictures.labels is not None:
+        found = Counter(int(pictures.labels[row]) for row in headers)
+        labels = {name: found[index] for index, name in enumerate(pictures.label_names)}
+    return Survey(
+        source=source,
+        count=len(headers),
+        sizes=_counted(header.size for header in headers.values()),
+        channels=_counted(header.channels for header in headers.values()),
+        bits=_counted(header.bits for header in headers.values()),
+        labels=labels,
+        unreadable=tuple(unreadable),
+        ignored=tuple(ignored),
+    )
+
+
+def _fingerprint(pictures: Pictures, chosen: Chosen, config: SourceConfig) -> str:
+    what = [_VERSION, pictures.identity, config.resolution, config.channels, config.fit, pictures.skip, chosen.names]
+    digest = hashlib.sha256(json.dumps(what).encode())
+    digest.update(chosen.rows.tobytes())
+    if chosen.labels is not None:
+        digest.update(chosen.labels.tobytes())
+    return digest.hexdigest()
+
+
+def _shape(pictures: Pictures, chosen: Chosen, config: SourceConfig) -> tuple[int, int, int]:
+    """(C, H, W) of every packed image. Files are asked only for what neither the recipe nor the source says."""
+    size: Size | str | None = as_size(config.resolution) or pictures.size
+    channels: int | str = config.channels or pictures.channels
+    if isinstance(size, str) or isinstance(channels, str):
+        headers = _headers(pictures, chosen)
+        sizes = {header.size for header in headers}
+        counts = {header.channels for header in headers}
+        size = (sizes.pop() if len(sizes) == 1 else None) if isinstance(size, str) else size
+        channels = (counts.pop() if len(counts) == 1 else 3) if isinstance(channels, str) else channels
+    if size is None:
+        raise DataError(f"the images of the source {config.source!r} differ in size; set data.resolution in the recipe")
+    return channels, *size
+
+
+def _headers(pictures: Pictures, chosen: Chosen) -> list[decoding.Header]:
+    """Of the chosen pictures that have one; at least one has."""
+
+    def look(row: int) -> decoding.Header:
+        with pictures.open(int(chosen.rows[row])) as image:
+            return decoding.header(image)
+
+    headers, unreadable = [], []
+    for row, result in enumerate(_in_order(look, range(len(chosen.rows)), None)):
+        if isinstance(result, decoding.Header):
+            headers.append(result)
+        else:
+            unreadable.append((int(chosen.rows[row]), result))
+    if not headers:
+        _refuse(pictures, unreadable)
+    return headers
+
+
+def _fill(
+    pictures: Pictures,
+    chosen: Chosen,
+    shape: tuple[int, int, int],
+    config: SourceConfig,
+    fingerprint: str,
+    progress: Progress | None,
+) -> cache.Entry:
+    def decode(position: int) -> Bytes:
+        with pictures.open(int(chosen.rows[position])) as image:
+            return decoding.decode(image, size=shape[1:], channels=shape[0], fit=config.fit)
+
+    def decode_all(append: Callable[[Bytes], None]) -> tuple[int, ...]:
+        unreadable: list[tuple[int, Exception]] = []
+        for position, result in enumerate(_in_order(decode, range(len(chosen.rows)), progress)):
+            if isinstance(result, Exception):
+                unreadable.append((position, result))
+            elif pictures.skip or not unreadable:
+                append(result)
+        if len(unreadable) == len(chosen.rows) or (unreadable and not pictures.skip):
+            _refuse(pictures, [(int(chosen.rows[position]), error) for position, error in unreadable])
+        return tuple(position for position, _ in unreadable)
+
+    try:
+        with cache.Writer(fingerprint, shape) as writer:
+            return writer.commit(decode_all(writer.append))
+    except OSError as error:  # the writer's: those of reading images are caught one by one
+        _log.warning("packed images are kept in memory: %s cannot be written (%s)", cache.cache_folder(), error)
+    images = np.empty((len(chosen.rows), *shape), dtype=np.uint8)
+    places = iter(images)
+
+    def keep(image: Bytes) -> None:
+        next(places)[:] = image
+
+    unreadable = decode_all(keep)
+    return cache.Entry(images[: len(images) - len(unreadable)], unreadable)
+
+
+def _refuse(pictures: Pictures, unreadable: Sequence[tuple[int, Exception]]) -> None:
+    row, error = unreadable[0]
+    more = f" (and {len(unreadable) - 1} more)" if len(unreadable) > 1 else ""
+    raise DataError(f"{pictures.name(row)} cannot be read{more}: {decoding.reason(error)}; {pictures.remedy}")
+
+
+def _in_order(work: Callable[[int], T], rows: Sequence[int], progress: Progress | None) -> Iterator[T | Exception]:
+    """The results of `work`, or what it raised, in the order of `rows`; a bounded number is under way at a time."""
+
+    def safely(row: int) -> T | Exception:
+        try:
+            return work(row)
+        except Exception as error:  # image libraries raise nearly anything on damaged files
+            return error
+
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        for start in range(0, len(rows), _BLOCK):
+            yield from pool.map(safely, rows[start : start + _BLOCK])
+            if progress:
+                progress(min(start + _BLOCK, len(rows)), len(rows))
+
+
+def _counted(values: Iterable[T]) -> dict[T, int]:
+    """How often each value occurs, the most frequent first."""
+    return dict(Counter(values).most_common())

@@ -1,0 +1,41 @@
+"""What a family may know about its data before it builds a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSpec:
+    """The shape of one image, and the names of the labels.
+
+    Args:
+        channels: 1 (grey), 3 (RGB) or 4 (RGBA).
+        height: in pixels.
+        width: in pixels.
+        labels: the name of every label, in the order of their indices; empty where the data has none.
+    """
+
+    channels: int
+    height: int
+    width: int
+    labels: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width)."""
+        return self.channels, self.height, self.width
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "labels": list(self.labels)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> DataSpec:
+        return cls(
+            channels=int(values["channels"]),
+            height=int(values["height"]),
+            width=int(values["width"]),
+            labels=tuple(str(name) for name in values["labels"]),
+        )

@@ -1,0 +1,205 @@
+"""The players at work: each with its networks, optimizer and averaged copy."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gancli.engine.optimizers import build_optimizer
+from gancli.errors import NumericalError, UsageError
+from gancli.family import Nets, Player
+from gancli.optim import Clock
+
+Tensors = dict[str, Tensor]
+
+
+class Actor:
+    """One player's networks while they train.
+
+    Args:
+        player: its declaration.
+        modules: its networks, on their device.
+    """
+
+    def __init__(self, player: Player, modules: Mapping[str, nn.Module]) -> None:
+        self.player = player
+        self.named_parameters = {
+            f"{name}.{key}": parameter for name in player.modules for key, parameter in modules[name].named_parameters()
+        }
+        if not self.named_parameters:
+            raise UsageError(f"the player {player.name!r} has no parameters to update")
+        self.parameters = list(self.named_parameters.values())
+        self.optimizer = build_optimizer(player.optimizer, self.parameters)
+        self.updates = 0
+        self.averaged = {name: _averaged(modules[name]) for name in player.modules} if player.ema else {}
+        self._average_pairs = [
+            (average, live)
+            for name, module in self.averaged.items()
+            for average, live in zip(module.parameters(), modules[name].parameters(), strict=True)
+        ]
+        self._buffer_pairs = [
+            (average, live)
+            for name, module in self.averaged.items()
+            for average, live in zip(module.buffers(), modules[name].buffers(), strict=True)
+        ]
+
+    def play(self, active: bool) -> None:
+        """Lets gradients reach this player's parameters, or not."""
+        for parameter in self.parameters:
+            parameter.requires_grad_(active)
+
+    def forget_gradients(self) -> None:
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def update(self, clock: Clock) -> None:
+        """Applies the gradients that backward left behind.
+
+        Raises:
+            NumericalError: the gradients are not finite; nothing has changed.
+        """
+        gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
+        if not gradients:
+            raise UsageError(f"no gradient reaches the player {self.player.name!r}; does its loss use its networks?")
+        norm = nn.utils.get_total_norm(gradients)
+        if not torch.isfinite(norm):
+            raise NumericalError(f"the gradient of {self.player.name} is not finite")
+        if self.player.clip is not None:
+            nn.utils.clip_grads_with_norm_(self.parameters, self.player.clip, norm)
+        self._follow_schedules(clock)
+        self.optimizer.step()
+        self.updates += 1
+        self._average()
+
+    def forget_moments(self) -> None:
+        self.optimizer.state.clear()
+
+    def optimizer_tensors(self) -> Tensors:
+        """The optimizer's state by parameter and slot; parameters that never had a gradient have none."""
+        return {
+            f"{self.player.name}/{name}/{slot}": value
+            for name, parameter in self.named_parameters.items()
+            for slot, value in self.optimizer.state.get(parameter, {}).items()
+            if isinstance(value, Tensor)
+        }
+
+    def restore_optimizer(self, tensors: Mapping[str, Tensor]) -> None:
+        """Puts `optimizer_tensors` back; entries of other players are passed over."""
+        self.forget_moments()
+        for key, value in tensors.items():
+            player, _, rest = key.partition("/")
+            name, _, slot = rest.rpartition("/")
+            if player == self.player.name:
+                parameter = self.named_parameters[name]
+                # Counters of steps stay where torch keeps them; moments live beside their parameter.
+                device = parameter.device if value.dim() or parameter.device.type == "cuda" else value.device
+                self.optimizer.state[parameter][slot] = value.to(device, copy=True)
+
+    def _follow_schedules(self, clock: Clock) -> None:
+        declared = self.player.optimizer
+        for group in self.optimizer.param_groups:
+            group["lr"] = declared.lr * self.player.lr_schedule(clock)
+            if "momentum" in group:
+                group["momentum"] = getattr(declared, "momentum", 0.0) * self.player.momentum_schedule(clock)
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        if not self._average_pairs:
+            return
+        averages, live = zip(*self._average_pairs, strict=True)
+        torch._foreach_lerp_(averages, live, 1 - (self.player.ema or 0.0))
+        for average, current in self._buffer_pairs:
+            average.copy_(current)
+
+
+class Cast:
+    """All players, and the networks nobody owns.
+
+    Args:
+        modules: what the family built, on their device.
+        players: what the family declared.
+        compile: hand the losses compiled networks.
+    """
+
+    def __init__(self, modules: Mapping[str, nn.Module], players: Sequence[Player], *, compile: bool = False) -> None:
+        _check_ownership(modules, players)
+        self.modules = dict(modules)
+        self.actors = {player.name: Actor(player, modules) for player in players}
+        owned = {name for player in players for name in player.modules}
+        for name, module in self.modules.items():
+            module.requires_grad_(False).train(name in owned)
+        compiled: dict[str, Any] = {name: torch.compile(net) for name, net in self.modules.items()} if compile else {}
+        self.nets = Nets(self.modules, compiled)
+        self._active: Actor | None = None
+
+    def turn(self, player: str) -> Actor:
+        """Opens a turn: only this player's parameters require grad, and nobody holds gradients of an earlier turn."""
+        actor = self.actors[player]
+        if self._active is not None:
+            self._active.forget_gradients()
+        if self._active is not actor:
+            if self._active is not None:
+                self._active.play(False)
+            actor.play(True)
+            self._active = actor
+        return actor
+
+    def averaged(self) -> dict[str, nn.Module]:
+        """The networks that tasks use: averaged where a player keeps an average, live elsewhere."""
+        averages = {name: module for actor in self.actors.values() for name, module in actor.averaged.items()}
+        return {**self.modules, **averages}
+
+    def tensors(self) -> dict[str, Tensors]:
+        """Everything to save, by file and name, on the CPU."""
+        averages = {name: module for actor in self.actors.values() for name, module in actor.averaged.items()}
+        files = {"model": _state(self.modules), "ema": _state(averages)}
+        files["optimizers"] = {
+            key: value.cpu() for actor in self.actors.values() for key, value in actor.optimizer_tensors().items()
+        }
+        return {name: tensors for name, tensors in files.items() if tensors}
+
+    def restore(self, files: Mapping[str, Tensors]) -> None:
+        """Puts `tensors` back."""
+        load_state(self.modules, files["model"])
+        for actor in self.actors.values():
+            actor.restore_optimizer(files.get("optimizers", {}))
+            if actor.averaged:
+                load_state(actor.averaged, files["ema"])
+
+
+def load_state(modules: Mapping[str, nn.Module], tensors: Tensors) -> None:
+    """Copies tensors named `<module>.<key>` into modules; every key of a module must be there.
+
+    Raises:
+        KeyError, RuntimeError: names or shapes do not fit.
+    """
+    for name, module in modules.items():
+        own = {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
+        module.load_state_dict(own)
+
+
+def _state(modules: Mapping[str, nn.Module]) -> Tensors:
+    return {
+        f"{name}.{key}": value.detach().cpu()
+        for name, module in modules.items()
+        for key, value in module.state_dict().items()
+    }
+
+
+def _averaged(module: nn.Module) -> nn.Module:
+    return copy.deepcopy(module).requires_grad_(False).eval()
+
+
+def _check_ownership(modules: Mapping[str, nn.Module], players: Sequence[Player]) -> None:
+    owner: dict[str, str] = {}
+    for player in players:
+        for name in player.modules:
+            if name not in modules:
+                raise UsageError(f"the player {player.name!r} owns {name!r}, which the family does not build")
+            if name in owner:
+                raise UsageError(f"the network {name!r} is owned by both {owner[name]!r} and {player.name!r}")
+            owner[name] = player.name

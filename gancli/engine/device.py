@@ -1,0 +1,68 @@
+"""Where to compute, and how exactly."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from gancli.errors import UsageError
+
+MATMUL_TOLERANCE = 1e-5
+"""Largest relative error of a faster float32 matrix product that still counts as float32 (exact ones show 4e-7)."""
+
+
+def choose_device(wanted: str) -> torch.device:
+    """The device for `auto`, `cpu`, `cuda`, `cuda:1` or `mps`; `auto` takes the first accelerator there is.
+
+    Raises:
+        UsageError: the device is not on this machine.
+    """
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(wanted)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise UsageError(f"--device {wanted} cannot be used here ({reason}); `gan doctor` lists what can") from None
+    return device
+
+
+def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
+    """The type that `auto`, `fp32` or `bf16` stands for on a device: `auto` is bf16 on a GPU that has it."""
+    if wanted == "auto":
+        wanted = "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+    return torch.bfloat16 if wanted == "bf16" else torch.float32
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[object]:
+    """Mixed precision where `dtype` is bf16. No gradient scaling: bf16 has the range of float32."""
+    if dtype == torch.float32:
+        return nullcontext()
+    return torch.autocast(device.type, dtype=dtype)
+
+
+def use_fast_matmul() -> bool:
+    """Lets the CPU take oneDNN's float32 matrix products, if they are float32 on this processor.
+
+    On processors with matrix units the same setting rounds to bf16 inside, so the accuracy is measured before the
+    setting stays. Returns whether it did.
+    """
+    generator = torch.Generator().manual_seed(0)
+    left, right = (torch.randn(256, 256, generator=generator) for _ in range(2))
+    exact = left.double() @ right.double()
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("medium")
+    error = (left @ right - exact).norm() / exact.norm()
+    if error > MATMUL_TOLERANCE:
+        torch.set_float32_matmul_precision(before)
+    return bool(error <= MATMUL_TOLERANCE)
+
+
+def make_deterministic() -> None:
+    """Only algorithms that give the same bits again, at the cost of speed on a GPU."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False

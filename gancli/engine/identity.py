@@ -1,0 +1,67 @@
+"""What a run and a checkpoint say about themselves, so that no flag is needed to use them."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+
+import gancli
+from gancli.data.source import Packed
+from gancli.plugins import registry
+from gancli.recipe import Recipe
+
+
+def checkpoint_manifest(recipe: Recipe, packed: Packed, *, images: int, step: int) -> dict[str, Any]:
+    """Everything that loading a checkpoint needs, and where it comes from."""
+    plugin = registry().owner(recipe.info.name)
+    return {
+        "family": recipe.info.name,
+        "tasks": list(recipe.info.tasks),
+        "labels": list(packed.spec.labels) if "label" in recipe.info.batch else [],
+        "model": recipe.model.model_dump(mode="json"),
+        "data": packed.spec.to_json(),
+        "fingerprint": packed.fingerprint,
+        "images": images,
+        "step": step,
+        "versions": {
+            "gancli": gancli.__version__,
+            plugin.package: plugin.version,
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def run_manifest(recipe: Recipe, packed: Packed, *, device: torch.device, total: int) -> dict[str, Any]:
+    """What a run records when it begins."""
+    about = checkpoint_manifest(recipe, packed, images=total, step=0)
+    del about["step"]
+    return {
+        **about,
+        "name": recipe.name,
+        "source": recipe.data.source,
+        "seed": recipe.train.seed,
+        "device": device_name(device),
+        "threads": torch.get_num_threads(),
+        "command": command(sys.argv),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def device_name(device: torch.device) -> str:
+    """Such as `cuda (NVIDIA H100)`."""
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return str(device)
+
+
+def command(arguments: Sequence[str]) -> str:
+    """The command line as it was typed, the program's own path left out."""
+    import shlex
+
+    return shlex.join(["gan", *arguments[1:]])

@@ -1,0 +1,46 @@
+"""Who watches a run: the terminal's display, a test, a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Where a run stands.
+
+    Args:
+        stage: the name of the stage that runs.
+        fade: how far a fading stage has come, in [0, 1].
+        images: training images shown.
+        total: of so many.
+        images_per_second: since the last report; 0 where not known yet.
+    """
+
+    stage: str
+    fade: float
+    images: int
+    total: int
+    images_per_second: float
+
+
+class Listener:
+    """Does nothing; subclasses override what they care about."""
+
+    def progressed(self, progress: Progress) -> None:
+        """Several times a second."""
+
+    def logged(self, record: Mapping[str, Any]) -> None:
+        """A line was added to the metrics."""
+
+    def saved(self, path: Path) -> None:
+        """A checkpoint is complete."""
+
+    def previewed(self, path: Path) -> None:
+        """A picture of the same latents as before was written."""
+
+    def rolled_back(self, reason: str, images: int) -> None:
+        """A value was not finite; training goes on from the checkpoint at `images`."""

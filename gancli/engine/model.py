@@ -1,0 +1,114 @@
+"""A trained model, rebuilt from a checkpoint alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from torch import nn
+
+from gancli.engine import checkpoint as checkpoints
+from gancli.engine.cast import load_state
+from gancli.engine.checkpoint import Checkpoint
+from gancli.engine.randomness import aside
+from gancli.errors import DataError
+from gancli.family import DataSpec, Family, Nets
+from gancli.plugins import import_class, registry
+from gancli.run import MANIFEST, Run
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """Networks that are ready to use, in eval mode, without gradients.
+
+    Args:
+        family: whose tasks they do.
+        nets: on `device`; the averaged ones where `ema`.
+        labels: the names of the labels it takes; empty if it takes none.
+        run: name of the run it comes from.
+        images: training images it had seen.
+        digest: SHA-256 that names the checkpoint's content.
+        ema: whether these are averaged weights.
+        device: where the networks are.
+    """
+
+    family: Family[Any]
+    nets: Nets
+    labels: tuple[str, ...]
+    run: str
+    images: int
+    digest: str
+    ema: bool
+    device: torch.device
+
+
+def open_model(path: Path, *, device: torch.device, ema: bool | None = None) -> Model:
+    """Rebuilds the model of a run (its newest sound checkpoint) or of one checkpoint directory.
+
+    Args:
+        path: a run directory or `<run>/checkpoints/<images>`.
+        device: where to put the networks.
+        ema: averaged weights or the live ones; the averaged ones where there are any, if None.
+
+    Raises:
+        DataError: nothing sound is there, or the installed family cannot read it.
+    """
+    checkpoint, run = _find(path)
+    manifest = checkpoint.manifest
+    family = _family(manifest)
+    averaged = checkpoint.tensors.get("ema", {})
+    if ema and not averaged:
+        raise DataError(f"{run} keeps no averaged weights; leave --ema out, or train with train.ema=0.999")
+    use_average = bool(averaged) and ema is not False
+    with aside(device):
+        modules = family.build()
+    tensors = {**checkpoint.tensors["model"], **(averaged if use_average else {})}
+    try:
+        load_state(modules, tensors)
+    except (KeyError, RuntimeError) as error:
+        raise DataError(
+            f"the weights of {run} do not fit the installed family {manifest['family']!r}: {error}"
+        ) from None
+    return Model(
+        family=family,
+        nets=Nets(_ready(modules, device)),
+        labels=tuple(manifest["labels"]),
+        run=run,
+        images=checkpoint.images,
+        digest=checkpoint.digest,
+        ema=use_average,
+        device=device,
+    )
+
+
+def _find(path: Path) -> tuple[Checkpoint, str]:
+    if not path.is_dir():
+        raise DataError(f"{path} is not a directory; name a run directory (`gan runs ls` lists them)")
+    if path.parent.name == "checkpoints" and (path / MANIFEST).is_file():
+        return checkpoints.load(path), path.parent.parent.name
+    checkpoint, _ = checkpoints.newest_sound(Run(path).checkpoints)
+    return checkpoint, path.resolve().name
+
+
+def _family(manifest: Mapping[str, Any]) -> Family[Any]:
+    info = registry().family(manifest["family"])
+    try:
+        config = import_class(info.config).model_validate_json(_json(manifest["model"]))
+    except ValidationError as error:
+        raise DataError(f"the installed family {info.name!r} does not know this model's options: {error}") from None
+    family: Family[Any] = import_class(info.family)(config, DataSpec.from_json(manifest["data"]))
+    return family
+
+
+def _json(values: Mapping[str, Any]) -> str:
+    import json
+
+    return json.dumps(values)
+
+
+def _ready(modules: Mapping[str, nn.Module], device: torch.device) -> dict[str, nn.Module]:
+    return {name: module.to(device).requires_grad_(False).eval() for name, module in modules.items()}

@@ -1,0 +1,101 @@
+"""How long a run is, and what each of its stages is made of, before anything is built."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from gancli.errors import UsageError
+from gancli.family import Player, Stage
+from gancli.optim import Constant, Linear, Schedule, Warmup
+from gancli.recipe import TrainConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedStage:
+    """A stage with its place on the run's clock of images.
+
+    Args:
+        stage: its declaration.
+        batch_size: in images.
+        draws: batches that one step takes.
+        start: images shown when it begins.
+        end: images shown when the next one may begin.
+    """
+
+    stage: Stage
+    batch_size: int
+    draws: int
+    start: int
+    end: int
+
+    @property
+    def images_per_step(self) -> int:
+        return self.batch_size * self.draws
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All stages of a run."""
+
+    stages: tuple[PlannedStage, ...]
+
+    @property
+    def images(self) -> int:
+        """Training images of the whole run."""
+        return self.stages[-1].end
+
+    def at(self, images: int) -> int:
+        """The index of the stage that runs after so many images."""
+        return next((index for index, stage in enumerate(self.stages) if images < stage.end), len(self.stages) - 1)
+
+
+def make_plan(stages: Sequence[Stage], train: TrainConfig) -> Plan:
+    """Places a family's stages on the clock; `train.images` fills a stage without a length and caps the run.
+
+    Raises:
+        UsageError: a length is missing, or a batch does not split into the micro-batches asked for.
+    """
+    planned: list[PlannedStage] = []
+    clock = 0
+    for stage in stages:
+        batch_size = stage.batch_size or train.batch_size
+        if batch_size % train.accumulate:
+            raise UsageError(
+                f"train.accumulate={train.accumulate} does not divide the batch of {batch_size} in {stage.name!r}"
+            )
+        draws = 1 + sum(turn.repeat - 1 for turn in stage.turns)
+        end = clock + _length(stage, batch_size * draws, train, clock)
+        if train.images is not None:
+            end = min(end, train.images)
+        if end > clock:
+            planned.append(PlannedStage(stage=stage, batch_size=batch_size, draws=draws, start=clock, end=end))
+        clock = end
+    return Plan(tuple(planned))
+
+
+def direct(player: Player, train: TrainConfig, plan: Plan) -> Player:
+    """The player as the recipe's `train:` section wants it."""
+    schedule: Schedule = player.lr_schedule
+    if train.schedule == "linear":
+        schedule = Linear(start=round(train.decay_from * plan.images))
+    elif train.schedule == "constant":
+        schedule = Constant()
+    if train.warmup:
+        schedule = Warmup(images=train.warmup, then=schedule)
+    return replace(
+        player,
+        lr_schedule=schedule,
+        clip=player.clip if train.clip_grad is None else train.clip_grad,
+        ema=player.ema if train.ema is None or player.ema is None else train.ema,
+    )
+
+
+def _length(stage: Stage, images_per_step: int, train: TrainConfig, clock: int) -> int:
+    if stage.images is not None:
+        return stage.images
+    if stage.steps is not None:
+        return stage.steps * images_per_step
+    if train.images is None:
+        raise UsageError("train.images is missing: say how many training images to show in all")
+    return max(0, train.images - clock)

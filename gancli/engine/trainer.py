@@ -1,0 +1,283 @@
+"""The loop: batches, turns, updates, and what is written down between steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gancli.data.loader import Loader
+from gancli.data.source import Packed
+from gancli.engine import checkpoint as checkpoints
+from gancli.engine import randomness
+from gancli.engine.cast import Cast
+from gancli.engine.checkpoint import Checkpoint
+from gancli.engine.device import autocast, choose_precision, make_deterministic, use_fast_matmul
+from gancli.engine.identity import checkpoint_manifest
+from gancli.engine.listener import Listener, Progress
+from gancli.engine.log import Averages, JsonLines
+from gancli.engine.plan import PlannedStage, direct, make_plan
+from gancli.engine.preview import Previews
+from gancli.engine.signals import StopRequest
+from gancli.engine.speed import Speedometer
+from gancli.errors import DataError, NumericalError
+from gancli.family import Context, Family, Turn
+from gancli.optim import Clock
+from gancli.plugins import import_class
+from gancli.recipe import Recipe
+from gancli.run import Run
+
+MAX_ROLLBACKS = 3
+"""How often one process goes back to a checkpoint after a value that is not finite."""
+
+REPORT_SECONDS = 0.2
+"""How often the listener hears of progress."""
+
+
+@dataclass
+class Position:
+    """Where a run stands: training images shown, steps done, rollbacks so far."""
+
+    images: int = 0
+    step: int = 0
+    rollbacks: int = 0
+
+
+class Trainer:
+    """One run of one recipe.
+
+    Args:
+        recipe: validated.
+        run: where to write; its directory exists.
+        packed: the training data.
+        device: where to compute.
+        listener: who watches.
+    """
+
+    def __init__(
+        self, recipe: Recipe, run: Run, packed: Packed, *, device: torch.device, listener: Listener | None = None
+    ) -> None:
+        train = recipe.train
+        if train.deterministic:
+            make_deterministic()
+        self.fast_matmul = device.type == "cpu" and use_fast_matmul()
+        self.recipe, self.run, self.packed, self.device = recipe, run, packed, device
+        self.listener = listener or Listener()
+        randomness.seed_everything(train.seed)
+        self.family: Family[Any] = import_class(recipe.info.family)(recipe.model, packed.spec)
+        self.plan = make_plan(self.family.stages(), train)
+        modules = {name: module.to(device) for name, module in self.family.build().items()}
+        players = [direct(player, train, self.plan) for player in self.family.players()]
+        self.cast = Cast(modules, players, compile=train.compile)
+        self.dtype = choose_precision(train.precision, device)
+        self.loader = Loader(packed, keys=recipe.info.batch, seed=train.seed, device=device, flip=recipe.data.flip)
+        self.position = Position()
+        self.generator = randomness.make_generator(device, train.seed)
+        self.averages = Averages()
+        self.metrics, self.timings = JsonLines(run.metrics), JsonLines(run.timings)
+        self.previews = Previews(self.family, recipe, run, device)
+        self._fade = torch.ones((), device=device)
+        self._speed = Speedometer(device)
+        self._saved_at: int | None = None
+
+    @property
+    def total(self) -> int:
+        """Training images of the whole run."""
+        return self.plan.images
+
+    def resume(self) -> list[str]:
+        """Goes to where the newest sound checkpoint of the run was taken; returns what is wrong with newer ones.
+
+        Raises:
+            DataError: there is none, or it is not of this recipe's family.
+        """
+        checkpoint, faults = checkpoints.newest_sound(self.run.checkpoints)
+        self._restore(checkpoint)
+        return faults
+
+    def train(self, stop: StopRequest | None = None) -> bool:
+        """Trains to the end, or until asked to stop; either way the last state is saved. Returns whether it ended.
+
+        Raises:
+            NumericalError: a value was not finite, and going back to the last checkpoint did not help.
+            DiskError: the disk refuses; what was saved before is intact.
+        """
+        if self.position.images == 0:
+            self._preview()
+        self._speed.start(self.position.images)
+        while self.position.images < self.total:
+            if stop is not None and stop.requested:
+                self.save()
+                return False
+            before = self.position.images
+            try:
+                self._step()
+            except NumericalError as error:
+                self._roll_back(error)
+            else:
+                self._write_down(before)
+        self._log()
+        self.save()
+        return True
+
+    def save(self) -> None:
+        """Writes a checkpoint of this position, unless there is one."""
+        if self._saved_at == self.position.images:
+            return
+        path = checkpoints.save(self.run.checkpoints, self._snapshot(), keep=self.recipe.train.keep)
+        self._saved_at = self.position.images
+        self.listener.saved(path)
+
+    def _step(self) -> None:
+        index = self.plan.at(self.position.images)
+        planned = self.plan.stages[index]
+        if planned.stage.reset_optimizers and self.position.images == planned.start and index > 0:
+            for actor in self.cast.actors.values():
+                actor.forget_moments()
+        self._fade.fill_(self._fade_at(planned))
+        contexts = [
+            Context(
+                device=self.device,
+                generator=self.generator,
+                step=self.position.step,
+                stage=planned.stage,
+                fade=self._fade,
+            )
+            for _ in range(self.recipe.train.accumulate)
+        ]
+        batch = self._draw(planned)
+        for turn in planned.stage.turns:
+            if self.position.step % turn.every == 0:
+                for repetition in range(turn.repeat):
+                    if repetition:
+                        batch = self._draw(planned)
+                    self._take(turn, batch, contexts)
+        self.position.step += 1
+        self.position.images += planned.images_per_step
+
+    def _take(self, turn: Turn, batch: list[dict[str, Tensor]], contexts: list[Context]) -> None:
+        actor = self.cast.turn(turn.player)
+        for part, context in zip(batch, contexts, strict=True):
+            with autocast(self.device, self.dtype):
+                terms = turn.loss(self.cast.nets, part, context)
+            total = sum(terms.values(), torch.zeros((), device=self.device))
+            if not torch.isfinite(total):
+                bad = next((name for name, term in terms.items() if not torch.isfinite(term)), "the sum of its terms")
+                raise NumericalError(f"{turn.player}/{bad} is not finite")
+            (total / len(batch)).backward()  # type: ignore[no-untyped-call]
+            for name, value in (*terms.items(), *context.observed.items()):
+                self.averages.add(f"{turn.player}/{name}", value)
+            context.observed.clear()
+        actor.update(Clock(images=self.position.images, total=self.total, updates=actor.updates))
+
+    def _draw(self, planned: PlannedStage) -> list[dict[str, Tensor]]:
+        """One batch, split into its micro-batches."""
+        batch = self.loader.draw(planned.batch_size, planned.stage.resolution)
+        parts = self.recipe.train.accumulate
+        if parts == 1:
+            return [batch]
+        chunks = {name: tensor.chunk(parts) for name, tensor in batch.items()}
+        return [{name: chunks[name][index] for name in chunks} for index in range(parts)]
+
+    def _write_down(self, before: int) -> None:
+        now = self.position.images
+        train = self.recipe.train
+        if _crossed(train.log_every, before, now):
+            self._log()
+        if _crossed(train.preview_every, before, now) or now >= self.total:
+            self._preview()
+        if _crossed(train.checkpoint_every, before, now):
+            self.save()
+        if self._speed.due(REPORT_SECONDS):
+            self.listener.progressed(self._progress())
+
+    def _log(self) -> None:
+        means = self.averages.take()
+        if not means:
+            return
+        planned = self.plan.stages[self.plan.at(self.position.images - 1)]
+        place = {"images": self.position.images, "step": self.position.step, "stage": planned.stage.name}
+        self.metrics.append({**place, **means})
+        self.timings.append({"images": self.position.images, **self._speed.record(self.position.images)})
+        self.listener.logged({**place, **means})
+
+    def _preview(self) -> None:
+        path = self.previews.draw(self.cast.averaged(), self.position.images)
+        if path is not None:
+            self.listener.previewed(path)
+
+    def _progress(self) -> Progress:
+        planned = self.plan.stages[self.plan.at(self.position.images)]
+        return Progress(
+            stage=planned.stage.name,
+            fade=self._fade_at(planned),
+            images=self.position.images,
+            total=self.total,
+            images_per_second=self._speed.lap(self.position.images),
+        )
+
+    def _fade_at(self, planned: PlannedStage) -> float:
+        length = planned.stage.fade * (planned.end - planned.start)
+        return min(1.0, (self.position.images - planned.start) / length) if length else 1.0
+
+    def _snapshot(self) -> Checkpoint:
+        state = {
+            "position": vars(self.position),
+            "loader": self.loader.position,
+            "updates": {name: actor.updates for name, actor in self.cast.actors.items()},
+            "random": randomness.capture(self.generator),
+            "averages": self.averages.state(),
+            "files": {"metrics": self.metrics.size, "timings": self.timings.size},
+        }
+        manifest = checkpoint_manifest(self.recipe, self.packed, images=self.position.images, step=self.position.step)
+        return Checkpoint(manifest=manifest, tensors=self.cast.tensors(), state=state)
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        _check_origin(checkpoint.manifest, self.recipe)
+        try:
+            self.cast.restore(checkpoint.tensors)
+        except (KeyError, RuntimeError) as error:
+            raise DataError(
+                f"the checkpoint at {checkpoint.images} images does not fit the networks of this recipe: {error}"
+            ) from None
+        state = checkpoint.state
+        self.position = Position(**state["position"])
+        self.loader.position = state["loader"]
+        for name, actor in self.cast.actors.items():
+            actor.updates = state["updates"][name]
+        randomness.restore(state["random"], self.generator)
+        self.averages.restore(state["averages"], self.device)
+        self.metrics.cut(state["files"]["metrics"])
+        self.timings.cut(state["files"]["timings"])
+        self._saved_at = self.position.images
+
+    def _roll_back(self, error: NumericalError) -> None:
+        """Goes back to the newest checkpoint and draws other noise and other images from there."""
+        reason = f"{error} at step {self.position.step:,} ({self.position.images:,} images)"
+        rollbacks = self.position.rollbacks + 1
+        if rollbacks > MAX_ROLLBACKS or not checkpoints.complete(self.run.checkpoints):
+            saved = (
+                f"the checkpoint at {self._saved_at:,} images is intact" if self._saved_at else "nothing was saved yet"
+            )
+            raise NumericalError(f"{reason}; {saved}; lower the learning rate or set train.clip_grad") from None
+        self.resume()
+        self.position.rollbacks = rollbacks
+        self.generator.manual_seed(self.recipe.train.seed + rollbacks)
+        self.loader.position += len(self.packed.images) // 2 + rollbacks
+        self._speed.start(self.position.images)
+        self.listener.rolled_back(reason, self.position.images)
+
+
+def _crossed(every: int, before: int, after: int) -> bool:
+    return after // every > before // every
+
+
+def _check_origin(manifest: Mapping[str, Any], recipe: Recipe) -> None:
+    if manifest["family"] != recipe.info.name:
+        raise DataError(
+            f"the checkpoint is of the family {manifest['family']!r}, the recipe of {recipe.info.name!r}; "
+            "choose another --out, or resume with the recipe that began the run"
+        )

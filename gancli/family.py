@@ -1,0 +1,226 @@
+"""THE CONTRACT: what a GAN family states, and what it is handed.
+
+A family says who plays, in which order, for how long, and what each loss is. Everything else (freezing the opponent,
+accumulation, mixed precision, checks, updates, averaging, logging, checkpoints, resuming) is the engine's. So a loss is
+a pure function of networks, batch and context: it never calls backward, steps an optimizer, detaches, freezes, reads a
+value back from the device or keeps a tensor on `self`.
+
+Images are float tensors (N, C, H, W) in [-1, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from gancli.dataspec import DataSpec
+from gancli.optim import SGD, Adam, Constant, Exponential, Linear, Optimizer, RMSprop, Schedule, Warmup
+from gancli.recipe import FamilyConfig
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "Batch",
+    "Constant",
+    "Context",
+    "DataSpec",
+    "Exponential",
+    "Family",
+    "FamilyConfig",
+    "Linear",
+    "Loss",
+    "Nets",
+    "Player",
+    "RMSprop",
+    "Samples",
+    "Stage",
+    "Terms",
+    "Turn",
+    "Warmup",
+]
+
+C = TypeVar("C", bound=FamilyConfig)
+
+Batch = Mapping[str, Tensor]
+"""One batch of training data by key: `image` (N, C, H, W) in [-1, 1], `label` (N,) int64, and so on."""
+
+Terms = Mapping[str, Tensor]
+"""The named, weighted, 0-dim terms of a loss, each a mean over the batch. Their sum is minimised."""
+
+
+class Nets:
+    """A family's networks by name: `nets.generator(z)`.
+
+    Args:
+        modules: what `Family.build` returned, or averaged copies of it.
+        compiled: compiled forms of some of them, which attribute access prefers.
+    """
+
+    def __init__(self, modules: Mapping[str, nn.Module], compiled: Mapping[str, nn.Module] | None = None) -> None:
+        self._modules = dict(modules)
+        self._compiled = dict(compiled or {})
+
+    def __getattr__(self, name: str) -> nn.Module:
+        if name.startswith("_") or name not in self._modules:
+            raise AttributeError(f"this family has no network {name!r}; it has {', '.join(self._modules)}")
+        return self._compiled.get(name, self._modules[name])
+
+    @property
+    def eager(self) -> Nets:
+        """The same parameters, never compiled: for penalties, since a compiled graph has no double backward."""
+        return Nets(self._modules) if self._compiled else self
+
+
+@dataclass
+class Context:
+    """Where a loss or a task stands, and the only randomness it may use.
+
+    Args:
+        device: where the networks are.
+        generator: the random stream of this run or of this call, on `device`.
+        step: steps done since the run began.
+        stage: the stage that is running; its `name` tells stages apart.
+        fade: 0-dim tensor in [0, 1], how far a fading stage has come; 1 in any other.
+        carry: what `keep` kept in earlier turns of the same step.
+    """
+
+    device: torch.device
+    generator: torch.Generator
+    step: int = 0
+    stage: Stage | None = None
+    fade: Tensor = field(default_factory=lambda: torch.ones(()))
+    carry: dict[str, Tensor] = field(default_factory=dict)
+    observed: dict[str, Tensor] = field(default_factory=dict)
+
+    def randn(self, *shape: int) -> Tensor:
+        """Standard normal numbers."""
+        return torch.randn(*shape, generator=self.generator, device=self.device)
+
+    def rand(self, *shape: int) -> Tensor:
+        """Uniform numbers in [0, 1)."""
+        return torch.rand(*shape, generator=self.generator, device=self.device)
+
+    def keep(self, **tensors: Tensor) -> None:
+        """Hands tensors to the later turns of this step, cut from the graph: `ctx.carry["fake"]`."""
+        self.carry.update({name: tensor.detach() for name, tensor in tensors.items()})
+
+    def observe(self, **values: Tensor) -> None:
+        """Logs 0-dim values that are not part of the loss, such as the discriminator's mean answer."""
+        self.observed.update({name: value.detach() for name, value in values.items()})
+
+
+Loss = Callable[[Nets, Batch, Context], Terms]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Player:
+    """The owner of one optimizer.
+
+    Args:
+        name: such as `generator`; its terms are logged as `<name>/<term>`.
+        modules: the names of the networks whose parameters it updates. A network that no player owns is frozen and in
+            eval mode.
+        optimizer: its declaration.
+        lr_schedule: a factor on the optimizer's learning rate.
+        momentum_schedule: a factor on the momentum of `SGD`.
+        clip: largest norm of all its gradients together; none where None.
+        ema: decay per update of an averaged copy of its networks, which tasks then use. 0: none, unless the recipe asks
+            for one with `train.ema`; None: never.
+    """
+
+    name: str
+    modules: tuple[str, ...]
+    optimizer: Optimizer
+    lr_schedule: Schedule = Constant()
+    momentum_schedule: Schedule = Constant()
+    clip: float | None = None
+    ema: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One update of one player.
+
+    Args:
+        player: its name.
+        loss: what it minimises; a bound method of the family.
+        repeat: so many updates in a row, each after the first on a fresh batch.
+        every: only at every so many steps.
+    """
+
+    player: str
+    loss: Loss
+    repeat: int = 1
+    every: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """A stretch of training in which the same turns alternate.
+
+    A step draws one batch, plus one for every repetition after a turn's first; each counts as `batch_size` images.
+
+    Args:
+        name: for the log.
+        turns: what happens in one step, in this order.
+        images: how long, in training images; neither this nor `steps`: until the recipe's `train.images`.
+        steps: how long, in steps.
+        batch_size: instead of the recipe's.
+        resolution: (height, width) at which batches are delivered, instead of the data's.
+        fade: the part of the stage over which `ctx.fade` rises from 0 to 1; 0 keeps it at 1.
+        reset_optimizers: forget the optimizers' moments when the stage begins.
+    """
+
+    name: str
+    turns: tuple[Turn, ...]
+    images: int | None = None
+    steps: int | None = None
+    batch_size: int | None = None
+    resolution: tuple[int, int] | None = None
+    fade: float = 0.0
+    reset_optimizers: bool = False
+
+
+class Family(Generic[C]):
+    """Base of every GAN family.
+
+    Args:
+        config: the recipe's `model:` section.
+        data: shape and labels of the training data.
+    """
+
+    references: ClassVar[Mapping[str, float]] = {}
+    """Where theory puts a logged value at the optimum, by its full name: shown beside the value."""
+
+    def __init__(self, config: C, data: DataSpec) -> None:
+        self.config = config
+        self.data = data
+
+    def build(self) -> dict[str, nn.Module]:
+        """The networks by name, freshly initialised from torch's global generator, on the CPU."""
+        raise NotImplementedError
+
+    def players(self) -> Sequence[Player]:
+        """Who plays."""
+        raise NotImplementedError
+
+    def stages(self) -> Sequence[Stage]:
+        """In which order, and for how long."""
+        raise NotImplementedError
+
+
+@runtime_checkable
+class Samples(Protocol):
+    """The task `sample`: images out of noise."""
+
+    def latent(self, n: int, ctx: Context) -> Tensor:
+        """`n` latent vectors, (n, ...), drawn from `ctx` alone."""
+        ...
+
+    def sample(self, nets: Nets, z: Tensor, label: Tensor | None = None) -> Tensor:
+        """Images (N, C, H, W) in [-1, 1] for latents (N, ...) and, in a family that reads labels, labels (N,)."""
+        ...

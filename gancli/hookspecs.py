@@ -1,0 +1,71 @@
+"""The hooks that a plugin may implement, and what it hands over through them.
+
+A plugin is a module named by an entry point of the group `gancli`. Nothing here, and nothing on the way from here to a
+plugin's module, imports torch: classes are named as `"package.module:Class"` and imported when they are used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pluggy
+
+ENTRY_POINT_GROUP = "gancli"
+
+hookspec = pluggy.HookspecMarker("gancli")
+hookimpl = pluggy.HookimplMarker("gancli")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FamilyInfo:
+    """A GAN family, described without importing it.
+
+    Args:
+        name: what recipes write after `family:`; lower case, words joined by hyphens.
+        summary: one line for listings.
+        paper: authors, year and title, or an address.
+        tasks: what a trained model of it can do, out of `sample`, `upscale`, `translate`, `detect`.
+        batch: the keys of a training batch that its losses read, such as `("image",)` or `("image", "label")`. A family
+            that reads labels is one that takes `--label`.
+        family: `"package.module:Class"` of the subclass of `gancli.family.Family`.
+        config: `"package.module:Class"` of the subclass of `gancli.FamilyConfig`; its module must not import torch.
+    """
+
+    name: str
+    summary: str
+    paper: str
+    tasks: tuple[str, ...]
+    batch: tuple[str, ...]
+    family: str
+    config: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetInfo:
+    """A source of training data, described without importing it.
+
+    Args:
+        name: what recipes write after `source:`.
+        summary: one line for listings.
+        yields: the keys of a batch it can fill, such as `("image", "label")`.
+        needs: what it takes to use it: `""` (bundled), `"download"` or `"files"`.
+        source: `"package.module:Class"` of the `gancli.data.Source`.
+        config: `"package.module:Class"` of the subclass of `gancli.SourceConfig`; its module must not import torch.
+    """
+
+    name: str
+    summary: str
+    yields: tuple[str, ...]
+    needs: str
+    source: str
+    config: str
+
+
+@hookspec
+def gan_families() -> FamilyInfo | list[FamilyInfo]:  # type: ignore[empty-body]
+    """The GAN families of this plugin."""
+
+
+@hookspec
+def gan_datasets() -> DatasetInfo | list[DatasetInfo]:  # type: ignore[empty-body]
+    """The data sources of this plugin."""

@@ -1,0 +1,67 @@
+"""Pictures that remember how they were made."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+
+from gancli.run import disk_errors, write_atomically
+
+METADATA_KEY = "gancli"
+"""The PNG text chunk that holds, as JSON, what made a picture."""
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def to_pixels(images: Tensor) -> Pixels:
+    """Images (N, C, H, W) in [-1, 1] as bytes (N, H, W, C); values outside are clipped, NaN is black."""
+    scaled = images.detach().float().nan_to_num(-1.0).add(1).mul(127.5).round().clamp(0, 255)
+    return scaled.byte().permute(0, 2, 3, 1).cpu().numpy()
+
+
+def sheet(pixels: Pixels, *, columns: int | None = None, smallest: int = 48, gap: int = 2) -> Pixels:
+    """Lays images (N, H, W, C) out as one picture (height, width, C) on white.
+
+    Args:
+        columns: how many side by side; as square as possible where left out.
+        smallest: images with a shorter side than this are magnified by a whole number, so that a person sees them.
+        gap: pixels between images.
+    """
+    count, height, width, channels = pixels.shape
+    factor = max(1, math.ceil(smallest / min(height, width)))
+    pixels = pixels.repeat(factor, axis=1).repeat(factor, axis=2)
+    height, width = height * factor, width * factor
+    columns = min(count, columns or math.ceil(math.sqrt(count)))
+    rows = math.ceil(count / columns)
+    canvas = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, dtype=np.uint8)
+    for index, image in enumerate(pixels):
+        top = gap + index // columns * (height + gap)
+        left = gap + index % columns * (width + gap)
+        canvas[top : top + height, left : left + width] = image
+    return canvas
+
+
+def write_png(path: Path, pixels: Pixels, *, metadata: Mapping[str, Any]) -> None:
+    """Writes one picture (H, W, C) with 1, 3 or 4 channels; the same pixels and metadata give the same bytes.
+
+    Raises:
+        DiskError: the disk refuses.
+    """
+    from PIL import Image, PngImagePlugin
+
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_text(METADATA_KEY, json.dumps(metadata))
+    buffer = io.BytesIO()
+    image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+    image.save(buffer, format="PNG", pnginfo=chunks)
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, buffer.getvalue())

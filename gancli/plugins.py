@@ -1,0 +1,186 @@
+"""Finding plugins through entry points, so that one broken plugin never stops the others.
+
+A family's entry point carries the family's name, so the plugin of a recipe's family is loaded alone; the others are
+loaded only for a listing, or where a name is not found and the nearest one is wanted.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
+
+import pluggy
+
+from gancli import hookspecs
+from gancli.errors import UsageError
+from gancli.hookspecs import ENTRY_POINT_GROUP, DatasetInfo, FamilyInfo
+
+SUBSET_VARIABLE = "GANCLI_PLUGINS"
+"""Comma-separated entry point names: load only these. What gancli itself brings is always loaded."""
+
+
+@dataclass
+class Plugin:
+    """One entry point and what came of loading it."""
+
+    name: str
+    package: str
+    version: str
+    families: list[FamilyInfo] = field(default_factory=list)
+    datasets: list[DatasetInfo] = field(default_factory=list)
+    fault: str | None = None
+
+
+class Registry:
+    """The plugins that are installed, each loaded at most once.
+
+    Args:
+        entry_points: instead of those of the installed distributions (for tests).
+    """
+
+    def __init__(self, entry_points: Iterable[metadata.EntryPoint] | None = None) -> None:
+        found = metadata.entry_points(group=ENTRY_POINT_GROUP) if entry_points is None else entry_points
+        self._entry_points = sorted(_chosen(found), key=lambda point: (not _is_core(point), point.name))
+        self._loaded: dict[metadata.EntryPoint, Plugin] = {}
+
+    def plugins(self) -> list[Plugin]:
+        """Every plugin, loaded; a plugin that brings a name which is taken brings nothing."""
+        owners: dict[str, str] = {}
+        for plugin in sorted(map(self._load, self._entry_points), key=lambda plugin: not _named_after_family(plugin)):
+            names = [f"family {info.name!r}" for info in plugin.families]
+            names += [f"data source {info.name!r}" for info in plugin.datasets]
+            for name in names:
+                owner = owners.setdefault(name, plugin.package)
+                if owner != plugin.package:
+                    plugin.families, plugin.datasets = [], []
+                    plugin.fault = f"the {name} is already provided by {owner}"
+        return [self._loaded[point] for point in self._entry_points]
+
+    def families(self) -> dict[str, FamilyInfo]:
+        return {info.name: info for plugin in self.plugins() for info in plugin.families}
+
+    def datasets(self) -> dict[str, DatasetInfo]:
+        return {info.name: info for plugin in self.plugins() for info in plugin.datasets}
+
+    def family(self, name: str) -> FamilyInfo:
+        """The family called `name`.
+
+        Raises:
+            UsageError: there is none; the text names the nearest one, or the fault of the plugin that should bring it.
+        """
+        for info in (info for plugin in self._named(name) for info in plugin.families):
+            if info.name == name:
+                return info
+        families = self.families()
+        if name in families:
+            return families[name]
+        faults = [plugin.fault for plugin in self.plugins() if plugin.name == name and plugin.fault]
+        if faults:
+            raise UsageError(f"the plugin of the family {name!r} is broken: {faults[0]}")
+        raise UsageError(unknown("family", name, families) + "; `gan plugins ls` lists what is installed")
+
+    def dataset(self, name: str) -> DatasetInfo:
+        """The data source called `name`.
+
+        Raises:
+            UsageError: there is none; the text names the nearest one.
+        """
+        for point in filter(_is_core, self._entry_points):
+            for info in self._load(point).datasets:
+                if info.name == name:
+                    return info
+        datasets = self.datasets()
+        if name not in datasets:
+            raise UsageError(unknown("data source", name, datasets) + "; `gan data ls` lists them")
+        return datasets[name]
+
+    def owner(self, family: str) -> Plugin:
+        """The plugin that brings a family, for manifests."""
+        for plugin in (*self._named(family), *self.plugins()):
+            if any(info.name == family for info in plugin.families):
+                return plugin
+        raise UsageError(unknown("family", family, self.families()))
+
+    def _named(self, name: str) -> list[Plugin]:
+        points = [point for point in self._entry_points if point.name == name]
+        return [self._load(point) for point in points] if len(points) == 1 else []
+
+    def _load(self, point: metadata.EntryPoint) -> Plugin:
+        if point not in self._loaded:
+            self._loaded[point] = _load(point)
+        return self._loaded[point]
+
+
+_registry: Registry | None = None
+
+
+def registry() -> Registry:
+    """The plugins of this process's environment."""
+    global _registry
+    if _registry is None:
+        _registry = Registry()
+    return _registry
+
+
+def import_class(reference: str) -> Any:
+    """The class that `"package.module:Class"` names. References come from installed plugins, never from a file."""
+    module, _, name = reference.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """The beginning of the sentence that reports a name nobody knows, with the nearest one that exists."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names) or 'none'}"
+    return f"unknown {kind} {name!r}: {hint}"
+
+
+def _named_after_family(plugin: Plugin) -> bool:
+    return any(info.name == plugin.name for info in plugin.families)
+
+
+def _chosen(points: Iterable[metadata.EntryPoint]) -> list[metadata.EntryPoint]:
+    wanted = os.environ.get(SUBSET_VARIABLE)
+    if wanted is None:
+        return list(points)
+    names = {name.strip() for name in wanted.split(",")}
+    return [point for point in points if point.name in names or _is_core(point)]
+
+
+def _is_core(point: metadata.EntryPoint) -> bool:
+    return point.value.split(":")[0].split(".")[0] == "gancli"
+
+
+def _load(point: metadata.EntryPoint) -> Plugin:
+    distribution = point.dist
+    plugin = Plugin(
+        name=point.name,
+        package=distribution.name if distribution else point.value,
+        version=distribution.version if distribution else "unknown",
+    )
+    try:
+        manager = pluggy.PluginManager("gancli")
+        manager.add_hookspecs(hookspecs)
+        manager.register(point.load(), name=point.name)
+        manager.check_pending()
+        plugin.families = _flat(manager.hook.gan_families(), FamilyInfo)
+        plugin.datasets = _flat(manager.hook.gan_datasets(), DatasetInfo)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plugin may raise anything, SystemExit included, and must not take the tool along
+        plugin.fault = f"{type(error).__name__}: {error}".splitlines()[0]
+    return plugin
+
+
+def _flat(results: Sequence[Any], kind: type[Any]) -> list[Any]:
+    infos = [info for result in results for info in (result if isinstance(result, list) else [result])]
+    for info in infos:
+        if not isinstance(info, kind):
+            raise TypeError(f"a hook returned {type(info).__name__} where {kind.__name__} is wanted")
+    return infos

@@ -1,0 +1,182 @@
+"""A run directory: where everything of a run lies, and how the newest run that can do a job is found.
+
+runs/<name>/
+  recipe.yaml       resolved: what actually ran
+  manifest.json     versions, family, data fingerprint, device, command
+  metrics.jsonl     one line each `log_every`; holds no clock time, so equal runs have equal files
+  timings.jsonl     speed and memory, a line beside each of the above
+  samples/*.png     the same latents through time
+  checkpoints/<images>/
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gancli.errors import DataError, DiskError, UsageError
+
+RUNS = Path("runs")
+"""Where runs are kept, under the working directory."""
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """Paths of one run directory, which need not exist yet."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def recipe(self) -> Path:
+        return self.path / "recipe.yaml"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def timings(self) -> Path:
+        return self.path / "timings.jsonl"
+
+    @property
+    def samples(self) -> Path:
+        return self.path / "samples"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    def manifest(self) -> dict[str, Any]:
+        """What the run recorded when it began.
+
+        Raises:
+            DataError: it is missing or damaged.
+        """
+        path = self.path / MANIFEST
+        try:
+            manifest = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path} cannot be read ({error}); is {self.path} a run directory?") from None
+        if not isinstance(manifest, dict):
+            raise DataError(f"{path} is damaged: it should hold one JSON object")
+        return manifest
+
+    def begin(self, manifest: Mapping[str, Any], recipe: str) -> None:
+        """Creates the directory. The manifest comes last: a directory without one is no run."""
+        with disk_errors(self.path):
+            self.samples.mkdir(parents=True, exist_ok=True)
+            self.checkpoints.mkdir(exist_ok=True)
+            write_atomically(self.recipe, recipe.encode())
+            write_atomically(self.path / MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keeps a second process from training into the same directory.
+
+        Raises:
+            UsageError: another process is at it.
+        """
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self.path / ".lock", timeout=0)
+        with disk_errors(self.path):
+            try:
+                lock.acquire()
+            except Timeout:  # which is an OSError too
+                raise UsageError(f"{self.path} is being trained by another process; wait for it or stop it") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def new_run(name: str, root: Path = RUNS) -> Run:
+    """A directory that does not exist yet: `name`, or `name-2`, `name-3` and so on."""
+    candidates = (root / (name if count == 1 else f"{name}-{count}") for count in range(1, 1_000_000))
+    return Run(next(path for path in candidates if not path.exists()))
+
+
+def runs(root: Path = RUNS) -> list[Run]:
+    """The runs under `root`, the most recently worked on first."""
+    found = [path.parent for path in root.glob(f"*/{MANIFEST}")] if root.is_dir() else []
+    return [Run(path) for path in sorted(found, key=_last_worked_on, reverse=True)]
+
+
+def runs_of(name: str, root: Path = RUNS) -> list[Run]:
+    """The runs that `new_run` named after `name`, the most recently worked on first."""
+    return [run for run in runs(root) if run.name == name or _is_numbered(run.name, name)]
+
+
+def newest(wanted: str, can: Callable[[Mapping[str, Any]], bool], root: Path = RUNS) -> Run:
+    """The newest run with a checkpoint whose manifest passes `can`.
+
+    Args:
+        wanted: what it should be able to do, for the error: "draws samples".
+
+    Raises:
+        UsageError: there is none.
+    """
+    candidates = runs(root)
+    for run in candidates:
+        if any(run.checkpoints.glob(f"*/{MANIFEST}")) and can(run.manifest()):
+            return run
+    have = f"none of the {len(candidates)} runs under {root}/" if candidates else f"no run under {root}/ yet"
+    raise UsageError(f"{have} {wanted}; train one first (`gan recipes ls` lists recipes) or name a run directory")
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Writes a file so that a reader, or a crash, finds either the old content or the new."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turns a refusal of the disk to write into one sentence.
+
+    Raises:
+        DiskError: naming the place, the reason and the space that is left.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise DiskError(f"cannot write {error.filename or path}: {error.strerror}{free_space(path)}") from error
+
+
+def free_space(path: Path) -> str:
+    """A clause that says how much room the disk of `path` has, where that can be told."""
+    existing = next((folder for folder in (path, *path.absolute().parents) if folder.exists()), Path("/"))
+    try:
+        stat = os.statvfs(existing)
+    except OSError:
+        return ""
+    return f" ({stat.f_bavail * stat.f_frsize / 1e6:,.1f} MB free); make room or choose another place with --out"
+
+
+def _last_worked_on(path: Path) -> int:
+    times = [path / MANIFEST, path / "metrics.jsonl", path / "checkpoints"]
+    return max(file.stat().st_mtime_ns for file in times if file.exists())
+
+
+def _is_numbered(candidate: str, name: str) -> bool:
+    stem, _, number = candidate.rpartition("-")
+    return stem == name and number.isdigit()

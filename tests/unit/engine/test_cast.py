@@ -1,0 +1,162 @@
+"""Players at work, against closed forms and against plain torch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from gancli.engine.cast import Cast
+from gancli.errors import NumericalError, UsageError
+from gancli.family import SGD, Adam, Exponential, Linear, Player, RMSprop
+from gancli.optim import Clock
+from torch import nn
+
+CLOCK = Clock(images=0, total=100, updates=0)
+OPTIMIZERS = {
+    "adam": (Adam(lr=0.01, betas=(0.5, 0.9)), lambda p: torch.optim.Adam(p, lr=0.01, betas=(0.5, 0.9))),
+    "sgd": (SGD(lr=0.1, momentum=0.9), lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.9)),
+    "rmsprop": (RMSprop(lr=5e-5), lambda p: torch.optim.RMSprop(p, lr=5e-5)),
+}
+
+
+def player(name: str = "g", **options: object) -> Player:
+    return Player(**({"name": name, "modules": (name,), "optimizer": SGD(lr=1.0)} | options))
+
+
+def set_gradient(module: nn.Module, value: float) -> None:
+    for parameter in module.parameters():
+        parameter.grad = torch.full_like(parameter, value)
+
+
+def flat(module: nn.Module) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in module.parameters()])
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_updates_equal_plain_torch(name: str) -> None:
+    declared, reference = OPTIMIZERS[name]
+    torch.manual_seed(0)
+    ours, plain = nn.Linear(5, 3), nn.Linear(5, 3)
+    plain.load_state_dict(ours.state_dict())
+    cast, optimizer = Cast({"g": ours}, [player(optimizer=declared)]), reference(plain.parameters())
+    for step in range(5):
+        x = torch.randn(7, 5, generator=torch.Generator().manual_seed(step))
+        actor = cast.turn("g")
+        ours(x).square().mean().backward()
+        actor.update(CLOCK)
+        optimizer.zero_grad()
+        plain(x).square().mean().backward()
+        optimizer.step()
+        assert torch.allclose(flat(ours), flat(plain), rtol=1e-5, atol=1e-7)
+
+
+def test_only_the_player_whose_turn_it_is_requires_grad_and_the_unowned_are_frozen() -> None:
+    modules = {"g": nn.Linear(2, 2), "d": nn.Linear(2, 2), "vgg": nn.Sequential(nn.Linear(2, 2), nn.Dropout())}
+    cast = Cast(modules, [player("g"), player("d")])
+    assert not modules["vgg"].training
+    assert modules["g"].training
+    for name in ("g", "d", "g"):
+        cast.turn(name)
+        required = {key for key, module in modules.items() for p in module.parameters() if p.requires_grad}
+        assert required == {name}
+
+
+def test_ema_after_n_updates_is_a_closed_form() -> None:
+    """Weights move by a constant step s; the average lags behind as the sum of a geometric series."""
+    module = nn.Linear(1, 1, bias=False)
+    nn.init.zeros_(module.weight)
+    cast = Cast({"g": module}, [player(ema=0.9)])
+    for _ in range(10):
+        actor = cast.turn("g")
+        set_gradient(module, -1.0)
+        actor.update(CLOCK)
+    expected = sum(0.1 * 0.9 ** (10 - step) * step for step in range(1, 11))
+    assert cast.averaged()["g"].weight.item() == pytest.approx(expected, rel=1e-5)
+    assert module.weight.item() == pytest.approx(10)
+
+
+def test_ema_copies_buffers() -> None:
+    modules = {"g": nn.BatchNorm1d(2)}
+    cast = Cast(modules, [player(ema=0.5)])
+    actor = cast.turn("g")
+    modules["g"](torch.randn(8, 2) + 3).sum().backward()
+    actor.update(CLOCK)
+    assert torch.equal(cast.averaged()["g"].running_mean, modules["g"].running_mean)
+    assert cast.averaged()["g"].num_batches_tracked == 1
+
+
+def test_clipping_scales_all_gradients_together() -> None:
+    module = nn.Linear(1, 1)
+    before = flat(module)
+    cast = Cast({"g": module}, [player(clip=1.0)])
+    actor = cast.turn("g")
+    module.weight.grad, module.bias.grad = torch.full((1, 1), 3.0), torch.full((1,), 4.0)
+    actor.update(CLOCK)
+    assert torch.allclose(before - flat(module), torch.tensor([0.6, 0.8]), atol=1e-5)
+
+
+def test_schedules_drive_rate_and_momentum() -> None:
+    module = nn.Linear(1, 1)
+    schedules = {"lr_schedule": Exponential(divisor=2), "momentum_schedule": Linear(first=1, last=1.4, end=100)}
+    cast = Cast({"g": module}, [player(optimizer=SGD(lr=0.8, momentum=0.5), **schedules)])
+    actor = cast.turn("g")
+    set_gradient(module, 0.0)
+    actor.update(Clock(images=50, total=1_000, updates=3))
+    (group,) = actor.optimizer.param_groups
+    assert group["lr"] == pytest.approx(0.1)
+    assert group["momentum"] == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_gradient_that_is_not_finite_changes_nothing(bad: float) -> None:
+    module = nn.Linear(2, 2)
+    cast = Cast({"g": module}, [player(optimizer=Adam(lr=1), ema=0.9)])
+    before, average = flat(module), flat(cast.averaged()["g"])
+    actor = cast.turn("g")
+    set_gradient(module, 1.0)
+    module.bias.grad[1] = bad
+    with pytest.raises(NumericalError, match="gradient of g is not finite"):
+        actor.update(CLOCK)
+    assert torch.equal(flat(module), before)
+    assert torch.equal(flat(cast.averaged()["g"]), average)
+    assert not actor.optimizer.state
+    assert actor.updates == 0
+
+
+def test_state_goes_through_a_save() -> None:
+    def make() -> Cast:
+        torch.manual_seed(0)
+        return Cast({"g": nn.Linear(3, 3), "d": nn.Linear(3, 1)}, [player("g", ema=0.9, optimizer=Adam(lr=0.1)), player("d")])
+
+    first, second = make(), make()
+    actor = first.turn("g")
+    set_gradient(first.modules["g"], 0.3)
+    actor.update(CLOCK)
+    saved = first.tensors()
+    assert {name.split("/")[0] for name in saved["optimizers"]} == {"g"}
+    second.restore(saved)
+    for cast in (first, second):
+        actor = cast.turn("g")
+        set_gradient(cast.modules["g"], -0.7)
+        actor.update(CLOCK)
+    for file, tensors in first.tensors().items():
+        for name, tensor in tensors.items():
+            assert torch.equal(tensor, second.tensors()[file][name]), name
+
+
+@pytest.mark.parametrize(
+    ("players", "words"),
+    [
+        ([player("g"), player("g", modules=("g",))], "owned by both"),
+        ([player("x")], "does not build"),
+        ([player("empty")], "no parameters"),
+    ],
+)
+def test_mistakes_of_authors_are_named(players: list[Player], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        Cast({"g": nn.Linear(1, 1), "empty": nn.Flatten()}, players)
+
+
+def test_a_loss_that_does_not_reach_its_player_is_named() -> None:
+    cast = Cast({"g": nn.Linear(1, 1)}, [player()])
+    with pytest.raises(UsageError, match="no gradient reaches the player 'g'"):
+        cast.turn("g").update(CLOCK)

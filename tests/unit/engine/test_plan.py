@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+from gancli.engine.plan import direct, make_plan
+from gancli.errors import UsageError
+from gancli.family import Adam, Player, Stage, Turn
+from gancli.optim import Clock
+from gancli.recipe import TrainConfig
+
+
+def nothing(*_: object) -> dict[str, object]:
+    return {}
+
+
+def stage(name: str, *, repeat: int = 1, **options: object) -> Stage:
+    return Stage(name=name, turns=(Turn(player="d", loss=nothing, repeat=repeat),), **options)
+
+
+def test_a_stage_without_a_length_runs_for_the_recipes_images() -> None:
+    plan = make_plan([stage("all")], TrainConfig(images=1_000, batch_size=32))
+    assert [(planned.start, planned.end, planned.images_per_step) for planned in plan.stages] == [(0, 1_000, 32)]
+
+
+def test_stages_follow_each_other_in_images_or_steps_and_the_recipe_caps_them() -> None:
+    stages = [stage("a", steps=10, repeat=5), stage("b", images=500, batch_size=4), stage("c", images=10_000)]
+    plan = make_plan(stages, TrainConfig(images=2_000, batch_size=16))
+    assert [(planned.start, planned.end) for planned in plan.stages] == [(0, 800), (800, 1_300), (1_300, 2_000)]
+    assert [planned.images_per_step for planned in plan.stages] == [80, 4, 16]
+    assert [plan.at(images) for images in (0, 799, 800, 1_299, 1_300, 1_999, 2_000)] == [0, 0, 1, 1, 2, 2, 2]
+    assert make_plan(stages, TrainConfig(images=900)).images == 900
+
+
+def test_a_length_must_come_from_somewhere() -> None:
+    with pytest.raises(UsageError, match=r"train\.images is missing"):
+        make_plan([stage("all")], TrainConfig())
+    assert make_plan([stage("all", images=64)], TrainConfig()).images == 64
+
+
+def test_a_stages_batch_must_split() -> None:
+    with pytest.raises(UsageError, match="does not divide the batch of 6 in 'a'"):
+        make_plan([stage("a", batch_size=6, images=64)], TrainConfig(batch_size=8, accumulate=4))
+
+
+def test_the_recipe_directs_the_players() -> None:
+    plan = make_plan([stage("all")], TrainConfig(images=1_000))
+    declared = Player(name="g", modules=("g",), optimizer=Adam(lr=1), ema=0.0, clip=7.0)
+    unchanged = direct(declared, TrainConfig(), plan)
+    assert (unchanged.ema, unchanged.clip) == (0.0, 7.0)
+    train = TrainConfig(images=1_000, ema=0.99, clip_grad=2.0, schedule="linear", decay_from=0.25, warmup=100)
+    directed = direct(declared, train, plan)
+    assert (directed.ema, directed.clip) == (0.99, 2.0)
+    factors = [directed.lr_schedule(Clock(images=at, total=1_000, updates=0)) for at in (0, 50, 250, 625, 1_000)]
+    assert factors == pytest.approx([0, 0.5, 1, 0.5, 0])
+    never = Player(name="d", modules=("d",), optimizer=Adam(lr=1))
+    assert direct(never, train, plan).ema is None

@@ -1,0 +1,93 @@
+"""Discovery: what is there is found, and what is broken is named and stops nothing else."""
+
+from __future__ import annotations
+
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from gancli.errors import UsageError
+from gancli.plugins import Registry, registry
+
+GOOD = """
+from gancli import FamilyInfo, hookimpl
+
+@hookimpl
+def gan_families():
+    return FamilyInfo(name={name!r}, summary="", paper="", tasks=("sample",), batch=("image",), family="", config="")
+"""
+
+BROKEN = {
+    "raises": "raise RuntimeError('no luck')",
+    "exits": "import sys\nsys.exit(3)",
+    "syntax": "def (",
+    "wrong_hook": "from gancli import hookimpl\n@hookimpl\ndef gan_nonsense():\n    return 1",
+    "wrong_type": "from gancli import hookimpl\n@hookimpl\ndef gan_families():\n    return 'dcgan'",
+    "raises_late": "from gancli import hookimpl\n@hookimpl\ndef gan_families():\n    raise ValueError('late')",
+}
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Writes a module and returns an entry point to it."""
+    monkeypatch.syspath_prepend(tmp_path)
+    written = []
+
+    def entry_point(name: str, source: str) -> metadata.EntryPoint:
+        module = f"plugin_of_test_{name}"
+        (tmp_path / f"{module}.py").write_text(source)
+        written.append(module)
+        return metadata.EntryPoint(name=name, value=module, group="gancli")
+
+    yield entry_point
+    for module in written:
+        sys.modules.pop(module, None)
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_plugin_is_named_and_stops_nothing(write, kind: str) -> None:
+    found = Registry([write(kind, BROKEN[kind]), write("mine", GOOD.format(name="mine"))])
+    assert list(found.families()) == ["mine"]
+    faults = {plugin.name: plugin.fault for plugin in found.plugins()}
+    assert faults["mine"] is None
+    assert faults[kind]
+    assert found.family("mine").name == "mine"
+
+
+def test_a_name_belongs_to_the_plugin_called_like_it(write) -> None:
+    found = Registry([write("another", GOOD.format(name="mine")), write("mine", GOOD.format(name="mine"))])
+    faults = {plugin.name: plugin.fault for plugin in found.plugins()}
+    assert faults["mine"] is None
+    assert "already provided" in (faults["another"] or "")
+    assert len(found.families()) == 1
+
+
+def test_only_the_named_plugin_is_loaded(write) -> None:
+    found = Registry([write("exits", BROKEN["exits"]), write("mine", GOOD.format(name="mine"))])
+    found.family("mine")
+    assert "plugin_of_test_exits" not in sys.modules
+    assert "plugin_of_test_mine" in sys.modules
+
+
+def test_unknown_names_get_the_nearest(write) -> None:
+    found = Registry([write("dcgan", GOOD.format(name="dcgan"))])
+    with pytest.raises(UsageError, match="did you mean 'dcgan'"):
+        found.family("dcgam")
+
+
+def test_a_broken_family_says_so(write) -> None:
+    with pytest.raises(UsageError, match="broken: RuntimeError: no luck"):
+        Registry([write("raises", BROKEN["raises"])]).family("raises")
+
+
+def test_a_subset_can_be_chosen(write, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = [write("one", GOOD.format(name="one")), write("two", GOOD.format(name="two"))]
+    monkeypatch.setenv("GANCLI_PLUGINS", "two")
+    assert list(Registry(points).families()) == ["two"]
+
+
+def test_the_installed_families_are_found() -> None:
+    assert "gan" in registry().families()
+    assert {"digits", "photos", "mnist", "folder"} <= set(registry().datasets())
+    assert not [plugin.fault for plugin in registry().plugins() if plugin.fault]
