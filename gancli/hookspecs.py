@@ -49,7 +49,7 @@ class DatasetInfo:
         summary: one line for listings.
         yields: the keys of a batch it can fill, such as `("image", "label")`.
         needs: what it takes to use it: `""` (bundled), `"download"` or `"files"`.
-        source: `"package.module:Class"` of the `gancli.data.Source`.
+        source: `"package.module:Class"` of the subclass of `gancli.data.source.Source`.
         config: `"package.module:Class"` of the subclass of `gancli.SourceConfig`; its module must not import torch.
     """
 

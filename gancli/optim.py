@@ -99,7 +99,7 @@ class Exponential:
     floor: float = 0.0
 
     def __call__(self, clock: Clock) -> float:
-        return max(self.floor, float(self.divisor ** -clock.updates))
+        return max(self.floor, float(self.divisor**-clock.updates))
 
 
 @dataclass(frozen=True, kw_only=True)

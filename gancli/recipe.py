@@ -31,8 +31,8 @@ Model = TypeVar("Model", bound=BaseModel)
 class Options(BaseModel):
     """A section of a recipe: strict and frozen, unknown options refused, `~` in paths expanded.
 
-    Recipes are validated as JSON, where pydantic's strict mode takes a list for a tuple and text for a path, yet neither
-    "64" nor true for a whole number. Built in Python, options want tuples rather than lists and `Path`s rather than text.
+    Recipes are validated as JSON, where pydantic's strict mode takes a list for a tuple and text for a path, yet
+    neither "64" nor true for a whole number. Built in Python, options want tuples for lists and `Path`s for paths.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=())
@@ -227,8 +227,7 @@ def _config(
         if not issubclass(found, base):
             raise TypeError(f"{info.config} is no {base.__name__}")
     except Exception as error:  # a stranger's module may raise anything at import
-        text = f"the plugin that brings {info.name!r} is broken: {type(error).__name__}: {error}".splitlines()[0]
-        draft.mistake(text, trail, rank=0)
+        draft.mistake(f"the plugin that brings {info.name!r} is broken: {_first(error)}", trail, rank=0)
         return None
     return found
 
@@ -247,11 +246,12 @@ def _checked(
         for sentence, trail, key in complaints(error, model, section, given, elsewhere):
             draft.mistake(sentence, trail, key=key)
     except Exception as error:  # a check in a stranger's config may raise anything
-        text = f"the check of {section} by {model.__module__} is broken: {type(error).__name__}: {error}".splitlines()[
-            0
-        ]
-        draft.mistake(text, (section,), key=True)
+        draft.mistake(f"the check of {section} in {model.__module__} is broken: {_first(error)}", (section,), key=True)
     return None
+
+
+def _first(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0]
 
 
 def _check_batch(draft: Draft, info: FamilyInfo, source: DatasetInfo) -> None:

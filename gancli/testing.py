@@ -160,7 +160,7 @@ class FamilyContract:
         assert all(torch.isfinite(parameter).all() for _, parameter in _parameters(trainer.cast.modules))
 
     def test_samples(self, tmp_path: Path) -> None:
-        """Images have the data's shape, lie in [-1, 1], depend on the latent and, where labels are read, on the label."""
+        """Images have the data's shape, lie in [-1, 1] and depend on the latent and on a label that is read."""
         if "sample" not in self.info.tasks:
             pytest.skip(f"{self.family} does not sample")
         trainer = self.trainer(tmp_path / "run", images=2 * BATCH_SIZE)
@@ -230,4 +230,6 @@ def _parameters(modules: Mapping[str, torch.nn.Module]) -> list[tuple[str, torch
 
 def _called(node: ast.Call) -> str:
     function = node.func
-    return function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
+    return (
+        function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
+    )

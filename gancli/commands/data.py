@@ -24,8 +24,8 @@ _SHOWN = 20  # sizes and labels that the report names; --json has all
 
 
 def ls(*, json: bool) -> None:
-    """Prints every data source: its name, what it is, the batch keys it yields, what it needs, and its package."""
-    rows = [
+    """Prints every data source: name, summary, the batch keys it yields, what it needs; JSON adds its package."""
+    rows: list[dict[str, Any]] = [
         {
             "name": info.name,
             "summary": info.summary,
@@ -45,10 +45,10 @@ def ls(*, json: bool) -> None:
     from rich.text import Text
 
     console = Console()
-    table = Table("source", "what", "yields", "needs", "package", box=None, pad_edge=False)
+    table = Table("source", "what", "yields", "needs", box=None, pad_edge=False)
     for row in rows:
-        cells = (row["name"], row["summary"], ", ".join(row["yields"]), row["needs"] or "nothing", row["package"])
-        table.add_row(*(Text(str(cell)) for cell in cells))
+        cells = (row["name"], row["summary"], ", ".join(row["yields"]), row["needs"] or "nothing")
+        table.add_row(*map(Text, cells))
     console.print(table)
     console.print("next: gan data check digits", markup=False, highlight=False)
 
@@ -116,7 +116,7 @@ def _from_values(values: dict[str, Any], overrides: list[str]) -> tuple[SourceCo
     from gancli.bundled import bundled
     from gancli.recipe_draft import Draft
     from gancli.recipe_errors import complaints
-    from gancli.strict_yaml import Document
+    from gancli.strict_yaml import Document, inline
 
     draft = Draft(Document("data", {"data": dict(values)}), overrides)
     draft.finish()
@@ -127,7 +127,7 @@ def _from_values(values: dict[str, Any], overrides: list[str]) -> tuple[SourceCo
     except ValidationError as error:
         raise UsageError("; ".join(c.sentence for c in complaints(error, model, "data", given, {}))) from None
     recipes = list(bundled())
-    settings = [f"data.{key}={value}" for key, value in values.items() if key != "split"]
+    settings = [f"data.{key}={inline(value)}" for key, value in values.items() if key != "split"]
     return config, _command(recipes[0], settings + overrides) if recipes else "gan recipes ls"
 
 

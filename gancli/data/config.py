@@ -9,6 +9,9 @@ from pydantic import Field
 
 from gancli.recipe import SourceConfig
 
+MAX_MEGAPIXELS = 50
+"""Pillow takes four bytes a pixel, twice over for some conversions: up to half a gigabyte, and a second, for these."""
+
 
 class DigitsConfig(SourceConfig):
     """`digits`: nothing more. Train is the first 1,437 digits, test the last 360."""
@@ -52,5 +55,8 @@ class FolderConfig(SourceConfig):
         default="error", description="whether an image that cannot be read stops the run or is left out"
     )
     max_megapixels: int = Field(
-        default=64, gt=0, description="larger images count as unreadable; 64 take up to half a gigabyte to decode"
+        default=MAX_MEGAPIXELS,
+        gt=0,
+        le=178,
+        description="larger images count as unreadable; 50 take up to half a gigabyte to decode, Pillow's limit is 178",
     )

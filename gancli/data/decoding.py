@@ -17,13 +17,11 @@ from typing import IO, Any
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from gancli.data.config import MAX_MEGAPIXELS
 from gancli.data.resizing import Fit, Size, resize_image
 from gancli.data.source import Bytes
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
-
-MAX_MEGAPIXELS = 64
-"""Pillow needs four bytes a pixel, twice for some conversions: this many take half a gigabyte."""
 
 _LARGE_MEGAPIXELS = 16
 _large = threading.Lock()  # large images are decoded one at a time, however many threads there are
@@ -38,8 +36,8 @@ _TURNS = {  # how Pillow undoes each EXIF orientation
     8: Image.Transpose.ROTATE_90,
 }
 
-# Pillow warns above 89 megapixels, which is beyond our own limit unless the user raised it.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+# Of broken metadata, and of sizes for which we have a limit of our own: none of it is for the user's terminal.
+warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @dataclass(frozen=True)
@@ -130,12 +128,14 @@ def _decode(image: Image.Image, size: Size, channels: int, fit: Fit) -> Bytes:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """The decoded pixels as L, RGB or RGBA."""
+    """The decoded pixels as L, LA, RGB or RGBA."""
     image.load()
     if image.mode.startswith("I"):
         return _from_deep_grey(image)
     if image.mode == "F":
         raise ValueError("pixels are floating-point numbers, whose range is unknown; save it with 8 or 16 bits")
+    if image.mode == "LA":
+        return image
     mode = "RGBA" if _has_alpha(image) else "L" if image.mode in ("1", "L") else "RGB"
     return image if image.mode == mode else image.convert(mode)
 
@@ -157,8 +157,8 @@ def _to_eight_bits() -> Bytes:
 
 
 def _with_channels(image: Image.Image, channels: int) -> Image.Image:
-    if image.mode == "RGBA" and channels < 4:
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    if image.mode in ("LA", "RGBA") and channels < 4:
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
     mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
     return image if image.mode == mode else image.convert(mode)
 

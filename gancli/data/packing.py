@@ -77,6 +77,8 @@ def pack(pictures: Pictures, config: SourceConfig, progress: Progress | None = N
     entry = cache.load(fingerprint)
     if entry is None:
         entry = _fill(pictures, chosen, _shape(pictures, chosen, config), config, fingerprint, progress)
+    if entry.unreadable:
+        _log.warning("left out %d unreadable images of %d", len(entry.unreadable), len(chosen.rows))
     labels = chosen.labels
     if labels is not None:
         labels = np.delete(labels, list(entry.unreadable))

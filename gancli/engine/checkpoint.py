@@ -73,8 +73,8 @@ def save(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
             temporary.mkdir()
             files = _write_files(temporary, checkpoint)
             manifest = {**checkpoint.manifest, "schema": SCHEMA, "files": files}
-            manifest["sha256"] = _digest(manifest)
-            _write(temporary / MANIFEST, json.dumps(manifest, indent=1).encode())
+            manifest.pop("sha256", None)
+            _write(temporary / MANIFEST, json.dumps({**manifest, "sha256": _digest(manifest)}, indent=1).encode())
             _sync(temporary)
             if final.exists():  # the same position again, after a resume: it holds the same content
                 _discard(final)

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+
 from gancli import losses
 
 LOGITS = torch.linspace(-8, 8, 33, dtype=torch.float64)

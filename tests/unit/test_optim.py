@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from gancli.optim import Clock, Constant, Exponential, Linear, Warmup
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from gancli.pictures import sheet, to_pixels, write_png
 from PIL import Image
+
+from gancli.pictures import sheet, to_pixels, write_png
 
 
 def test_every_byte_survives_the_way_there_and_back() -> None:

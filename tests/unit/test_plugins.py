@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+
 from gancli.errors import UsageError
 from gancli.plugins import Registry, registry
 

@@ -226,7 +226,7 @@ MISTAKES = [
     ("model: {lr: 0.9, latent_dim: 900}", "r.yaml:3:1: model: lr and latent_dim are both too large"),
     (
         "model: {comment: explode}",
-        "r.yaml:3:1: the check of model by test_recipe is broken: RuntimeError: boom",
+        "r.yaml:3:1: the check of model in test_recipe is broken: RuntimeError: boom",
     ),
     ("train: {images: 1, images: 2}", "r.yaml:3:20: 'images' is given twice, first on line 3; remove one of them"),
 ]
@@ -235,7 +235,7 @@ MISTAKES = [
 @pytest.mark.parametrize(("line", "message"), MISTAKES, ids=[line for line, _ in MISTAKES])
 def test_the_words_for_a_mistake(load: Load, line: str, message: str) -> None:
     said = refusal(load, f"family: toy\ndata: {{source: shapes}}\n{line}\n")
-    assert re.sub(r"by \S*test_recipe", "by test_recipe", said) == message
+    assert re.sub(r"in \S*test_recipe", "in test_recipe", said) == message
 
 
 HEADS = [
@@ -544,7 +544,8 @@ def test_bundled_recipes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_neither_a_recipe_nor_its_error_imports_torch(tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text(SAMPLE)
     code = (
-        "import sys\nfrom gancli.errors import UsageError\nfrom gancli.recipe import load_recipe\nfrom gancli.recipe_schema import schema\n"
+        "import sys\nfrom gancli.errors import UsageError\nfrom gancli.recipe import load_recipe\n"
+        "from gancli.recipe_schema import schema\n"
         "try: load_recipe('r.yaml')\nexcept UsageError as error: assert 'r.yaml:3:9: ' in str(error)\n"
         "schema()\nheavy = {'torch', 'torchvision', 'numpy', 'sklearn', 'rich', 'typer'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from gancli.errors import DataError, DiskError, UsageError
 from gancli.run import Run, disk_errors, new_run, newest, runs, runs_of, write_atomically
 
@@ -43,7 +44,7 @@ def test_newest_run_that_can(tmp_path: Path) -> None:
     make(tmp_path, "unfinished", age=0, checkpoint=False)
     assert newest("draws samples", lambda manifest: "sample" in manifest["tasks"], tmp_path).name == "plain"
     assert newest("takes labels", lambda manifest: bool(manifest["labels"]), tmp_path).name == "old"
-    with pytest.raises(UsageError, match="none of the 3 runs .* upscales"):
+    with pytest.raises(UsageError, match=r"none of the 3 runs .* upscales"):
         newest("upscales", lambda manifest: False, tmp_path)
     with pytest.raises(UsageError, match="no run under"):
         newest("upscales", lambda manifest: True, tmp_path / "nowhere")
@@ -72,7 +73,7 @@ def test_atomic_writes_leave_the_old_content_or_the_new(tmp_path: Path, monkeypa
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(DiskError, match="No space left.*free"), disk_errors(path):
+    with pytest.raises(DiskError, match=r"No space left.*free"), disk_errors(path):
         write_atomically(path, b"new")
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == ["a.json"]

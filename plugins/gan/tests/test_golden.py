@@ -6,13 +6,14 @@ import math
 
 import pytest
 import torch
+from torch import Tensor, nn
+
 from gancli import losses
 from gancli.family import DataSpec, Nets
 from gancli.testing import batch, context
 from gancli_gan.config import Config
 from gancli_gan.family import GAN
 from gancli_gan.plugin import gan_families
-from torch import Tensor, nn
 
 MNIST = DataSpec(channels=1, height=28, width=28)
 PAPER = {"architecture": "maxout", "latent_dim": 100, "noise": "uniform"}
@@ -22,7 +23,9 @@ def parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-@pytest.mark.parametrize(("options", "generator", "discriminator"), [({}, 218_128, 100_609), (PAPER, 2_503_984, 1_231_441)])
+@pytest.mark.parametrize(
+    ("options", "generator", "discriminator"), [({}, 218_128, 100_609), (PAPER, 2_503_984, 1_231_441)]
+)
 def test_parameter_counts(options: dict[str, object], generator: int, discriminator: int) -> None:
     modules = GAN(Config(**options), MNIST).build()
     assert parameters(modules["generator"]) == generator

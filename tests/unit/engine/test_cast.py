@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
+
 from gancli.engine.cast import Cast
 from gancli.errors import NumericalError, UsageError
 from gancli.family import SGD, Adam, Exponential, Linear, Player, RMSprop
 from gancli.optim import Clock
-from torch import nn
 
 CLOCK = Clock(images=0, total=100, updates=0)
 OPTIMIZERS = {
@@ -125,7 +126,9 @@ def test_a_gradient_that_is_not_finite_changes_nothing(bad: float) -> None:
 def test_state_goes_through_a_save() -> None:
     def make() -> Cast:
         torch.manual_seed(0)
-        return Cast({"g": nn.Linear(3, 3), "d": nn.Linear(3, 1)}, [player("g", ema=0.9, optimizer=Adam(lr=0.1)), player("d")])
+        return Cast(
+            {"g": nn.Linear(3, 3), "d": nn.Linear(3, 1)}, [player("g", ema=0.9, optimizer=Adam(lr=0.1)), player("d")]
+        )
 
     first, second = make(), make()
     actor = first.turn("g")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from gancli.engine.log import Averages, JsonLines
 from gancli.errors import DiskError
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from gancli.engine.plan import direct, make_plan
 from gancli.errors import UsageError
 from gancli.family import Adam, Player, Stage, Turn

@@ -5,6 +5,7 @@ import random
 
 import numpy as np
 import torch
+
 from gancli.engine.randomness import aside, capture, make_generator, restore, seed_everything
 
 CPU = torch.device("cpu")

@@ -1,0 +1,129 @@
+"""Bad input gets one sentence that says what to do, the documented exit code, and loses nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from gancli.engine import checkpoint as checkpoints
+
+SMALL = ["--set", "train.images=320", "--set", "data.resolution=8", "--device", "cpu"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a good image, a text file and a truncated one."""
+    path = tmp_path / "pictures"
+    path.mkdir()
+    Image.radial_gradient("L").resize((16, 16)).save(path / "good.png")
+    (path / "notes.txt").write_text("these are mine")
+    whole = (path / "good.png").read_bytes()
+    (path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    return path
+
+
+def from_folder(path: str) -> list[str]:
+    options = ("data.source=folder", f"data.root={path}", "data.resolution=8")
+    return ["train", "gan", *(word for option in options for word in ("--set", option)), "--device", "cpu"]
+
+
+def refused(ended, code: int, *words: str) -> None:
+    assert ended.code == code, ended.err
+    assert ended.err.startswith("error: ")
+    assert len(ended.err.strip().splitlines()) == 1
+    for word in words:
+        assert word in ended.err
+
+
+def test_unknown_family(gan, tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("family: gam\ndata: {source: digits}\ntrain: {images: 10}\n")
+    refused(gan("train", "r.yaml"), 2, "r.yaml:1:9", "did you mean 'gan'")
+
+
+def test_unknown_recipe(gan) -> None:
+    refused(gan("train", "gam"), 2, "gan")
+
+
+def test_wrong_set(gan, tmp_path: Path) -> None:
+    refused(gan("train", "gan", "--set", "train.batch_sise=64"), 2, "batch_sise", "did you mean 'batch_size'")
+    refused(gan("train", "gan", "--set", "train.batch_size=many"), 2, "train.batch_size")
+    refused(gan("train", "gan", "--set", "train.batch_size"), 2, "--set")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_missing_folder(gan, tmp_path: Path) -> None:
+    refused(gan(*from_folder("nowhere")), 65, "nowhere")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_folder_with_an_unreadable_image(gan, folder: Path, tmp_path: Path) -> None:
+    refused(gan(*from_folder("pictures")), 65, "cut.png", "gan data check", "data.unreadable=skip")
+    assert not (tmp_path / "runs").exists()
+    checked = gan("data", "check", "pictures")
+    assert checked.code == 65
+    assert "cut.png" in checked.out
+    assert "notes.txt" in checked.out
+
+
+def test_empty_folder(gan, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    refused(gan(*from_folder("empty")), 65, "empty")
+
+
+def test_label_on_a_family_without_labels(gan) -> None:
+    refused(gan("sample", "--label", "5"), 2, "no run under runs/")
+    assert gan("train", "gan", *SMALL).code == 0
+    refused(gan("sample", "runs/gan", "--label", "5"), 2, "without labels", "--label")
+    refused(gan("sample", "--label", "5"), 2, "takes labels")
+
+
+def test_no_run_and_no_such_run(gan) -> None:
+    refused(gan("sample"), 2, "no run under runs/", "gan recipes ls")
+    refused(gan("sample", "runs/none"), 65, "runs/none", "gan runs ls")
+    refused(gan("train", "gan", "--resume"), 2, "leave --resume out")
+
+
+def test_checkpoint_of_another_family(gan, tmp_path: Path) -> None:
+    assert gan("train", "gan", *SMALL).code == 0
+    folder = tmp_path / "runs" / "gan" / "checkpoints"
+    good = checkpoints.load(folder / "320")
+    foreign = replace(good, manifest={**good.manifest, "family": "dcgan", "images": 400})
+    checkpoints.save(folder, foreign, keep=5)
+    refused(gan("train", "gan", *SMALL, "--set", "train.images=640", "--resume"), 65, "'dcgan'", "'gan'")
+    refused(gan("sample"), 2, "unknown family 'dcgan'")
+    assert checkpoints.load(folder / "320").digest == good.digest
+
+
+def test_a_damaged_newest_checkpoint_is_passed_over(gan, tmp_path: Path) -> None:
+    assert gan("train", "gan", *SMALL, "--set", "train.checkpoint_every=160").code == 0
+    newest = tmp_path / "runs" / "gan" / "checkpoints" / "320" / "model.safetensors"
+    newest.write_bytes(newest.read_bytes()[:-1])
+    ended = gan("train", "gan", *SMALL, "--set", "train.checkpoint_every=160", "--resume")
+    assert ended.code == 0, ended.err
+    assert "passed over: the checkpoint" in ended.out
+    assert "resumed at 160 of 320 images" in ended.out
+
+
+def test_device_that_is_not_there(gan) -> None:
+    refused(gan("train", "gan", "--device", "cuda:77"), 2, "cuda:77", "gan doctor")
+    refused(gan("train", "gan", "--device", "tpu9"), 2, "tpu9")
+
+
+def test_data_that_changed_under_a_run(gan, tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    for name in "abc":
+        Image.radial_gradient("L").resize((16, 16)).save(tmp_path / "pictures" / f"{name}.png")
+    command = [*from_folder("pictures"), "--set", "train.images=64"]
+    assert gan(*command).code == 0
+    (tmp_path / "pictures" / "a.png").unlink()
+    refused(gan(*command, "--set", "train.images=128", "--resume"), 65, "has changed since the run began")
+
+
+def test_out_that_is_something_else(gan, tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").write_text("mine")
+    refused(gan("train", "gan", *SMALL, "--out", "precious"), 2, "not a run directory")
+    assert [path.name for path in (tmp_path / "precious").iterdir()] == ["file"]

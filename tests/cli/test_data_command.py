@@ -1,0 +1,169 @@
+"""`gan data ls` and `gan data check`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from gancli.commands import data
+from gancli.errors import DataError, UsageError
+from gancli.strict_yaml import write
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Commands run in a folder of their own, with a cache of their own."""
+    monkeypatch.setenv("GANCLI_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "200")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
+
+
+@pytest.fixture
+def images(place: Path) -> Path:
+    for label, count in (("cat", 2), ("dog", 1)):
+        (place / "pets" / label).mkdir(parents=True)
+        for number in range(count):
+            Image.new("RGB", (30, 20), (number, 0, 0)).save(place / "pets" / label / f"{number}.png")
+    return place / "pets"
+
+
+def damage(images: Path) -> None:
+    path = images / "cat" / "1.png"
+    path.write_bytes(path.read_bytes()[:60])
+    (images / "dog" / "notes.txt").write_text("")
+
+
+def test_ls(capsys: pytest.CaptureFixture[str]) -> None:
+    data.ls(json=False)
+    out = capsys.readouterr().out
+    for word in ("digits", "photos", "folder", "mnist", "celeba", "lsun", "download"):
+        assert word in out
+    assert out.splitlines()[-1] == "next: gan data check digits"
+
+
+def test_ls_json(capsys: pytest.CaptureFixture[str]) -> None:
+    data.ls(json=True)
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["digits"] == {
+        "name": "digits",
+        "summary": "1,797 handwritten digits, 8x8 grey",
+        "yields": ["image", "label"],
+        "needs": "",
+        "package": "gancli",
+    }
+
+
+@pytest.mark.parametrize("call", ["ls(json=True)", "check('digits', [], json=True)"])
+def test_neither_imports_torch(call: str) -> None:
+    code = f"import sys; from gancli.commands import data; data.{call}; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_check_a_source(capsys: pytest.CaptureFixture[str]) -> None:
+    data.check("digits", [], json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "digits: 1,797 images"
+    assert "  height x width: 8x8 (1,797)" in lines
+    assert "  channels: 1 grey (1,797)" in lines
+    assert lines[4].startswith("  10 labels: 0 (178), 1 (182)")
+    assert lines[-1].startswith("next: gan train ")
+    assert lines[-1].endswith("--set data.source=digits")
+
+
+def test_check_takes_overrides(capsys: pytest.CaptureFixture[str]) -> None:
+    data.check("digits", ["data.split=test"], json=True)
+    assert json.loads(capsys.readouterr().out)["count"] == 360
+    with pytest.raises(UsageError, match="did you mean 'split'"):
+        data.check("digits", ["data.splt=test"], json=True)
+    with pytest.raises(UsageError, match="root"):
+        data.check("folder", [], json=True)
+    with pytest.raises(UsageError, match="channels must be"):
+        data.check("digits", ["data.channels=2"], json=True)
+
+
+def test_check_a_folder(images: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data.check("pets", [], json=False)
+    out = capsys.readouterr().out
+    assert "pets: 3 images" in out
+    assert "20x30 (3)" in out
+    assert "2 labels: cat (2), dog (1)" in out
+    assert "--set data.source=folder --set data.root=pets" in out
+
+
+def test_check_names_what_cannot_be_read(images: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    damage(images)
+    with pytest.raises(DataError, match=r"1 of 3 images cannot be read; remove them, or set data\.unreadable=skip"):
+        data.check(str(images), [], json=False)
+    out = capsys.readouterr().out
+    assert f"unreadable: {images}/cat/1.png: " in out
+    assert "ignored: dog/notes.txt" in out
+    with pytest.raises(DataError):
+        data.check("pets", [], json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert found["count"] == 2
+    assert found["unreadable"][0]["file"] == "pets/cat/1.png"
+    assert found["ignored"] == ["dog/notes.txt"]
+    assert found["labels"] == [{"label": "cat", "count": 1}, {"label": "dog", "count": 1}]
+    data.check("pets", ["data.unreadable=skip"], json=True)
+
+
+def test_check_a_recipe(place: Path, images: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipe = {"family": "gan", "data": {"source": "folder", "root": str(images), "resolution": 28, "channels": 1}}
+    (place / "mine.yaml").write_text(write(recipe))
+    data.check("mine.yaml", ["data.resolution=32"], json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "mine.yaml: 3 images"
+    assert lines[-1] == "next: gan train mine.yaml --set data.resolution=32"
+
+
+def test_check_a_bundled_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    data.check("gan", [], json=True)
+    assert json.loads(capsys.readouterr().out)["source"] == "digits"
+
+
+@pytest.mark.parametrize("target", ["./nothing", "/no/thing", "~/nothing-of-that-name"])
+def test_check_a_missing_folder(target: str) -> None:
+    with pytest.raises(DataError, match="does not exist"):
+        data.check(target, [], json=False)
+
+
+def test_check_nothing_known() -> None:
+    with pytest.raises(UsageError, match="neither a data source, nor a folder, nor a recipe"):
+        data.check("nothing", [], json=False)
+    with pytest.raises(UsageError, match=r"nothing\.yaml"):
+        data.check("nothing.yaml", [], json=False)
+
+
+def test_s9_names_cannot_steer_the_terminal(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "odd").mkdir()
+    Image.new("L", (4, 4)).save(place / "odd" / "1.png")
+    (place / "odd" / "[red]\x1b[31m.txt").write_text("")
+    data.check("odd", [], json=False)
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert r"[red]\x1b[31m.txt" in out
+
+
+def test_many_labels_are_cut_short(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(30):
+        (place / "many" / f"{number:02}").mkdir(parents=True)
+        Image.new("L", (4, 4)).save(place / "many" / f"{number:02}" / "1.png")
+    data.check("many", [], json=False)
+    assert "19 (1), and 10 more" in capsys.readouterr().out
+
+
+def test_exit_codes(images: Path) -> None:
+    damage(images)
+    result = subprocess.run(
+        [sys.executable, "-m", "gancli", "data", "check", "pets"], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 65
+    assert "unreadable: pets/cat/1.png" in result.stdout
+    assert result.stderr.startswith("error: 1 of 3 images")

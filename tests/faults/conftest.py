@@ -1,0 +1,58 @@
+"""A small real run, driven through the real command line in processes of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+RECIPE = """# A run of a few seconds that saves at every step.
+family: gan
+data: {source: mnist, root: data}
+model: {generator_widths: [16], discriminator_widths: [16], batch_norm: true, dropout: 0.3, r1: 0.1}
+train: {images: 3200, batch_size: 8, ema: 0.9, log_every: 16, checkpoint_every: 8, preview_every: 800}
+"""
+
+Gan = Callable[..., "subprocess.Popen[str]"]
+
+
+def write_idx(folder: Path, *, count: int = 100) -> None:
+    """The four files of an MNIST of random images."""
+    folder.mkdir(parents=True)
+    random = np.random.default_rng(0)
+    for part in ("train", "t10k"):
+        images = random.integers(0, 256, (count, 28, 28), dtype=np.uint8)
+        labels = (np.arange(count) % 10).astype(np.uint8)
+        for name, array in ((f"{part}-images-idx3-ubyte", images), (f"{part}-labels-idx1-ubyte", labels)):
+            header = bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape)
+            (folder / name).write_bytes(header + array.tobytes())
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory with data and `small.yaml`."""
+    write_idx(tmp_path / "data")
+    (tmp_path / "small.yaml").write_text(RECIPE)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def gan(here: Path) -> Gan:
+    """Starts `gan` in that directory; `prelude` is Python to run in the process before it."""
+
+    def start(*arguments: str, prelude: str = "") -> subprocess.Popen[str]:
+        program = f"{prelude}\nimport sys\nfrom gancli.cli import main\nsys.argv = ['gan', *sys.argv[1:]]\nmain()"
+        return subprocess.Popen(
+            [sys.executable, "-c", program, *arguments],
+            cwd=here,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+
+    return start

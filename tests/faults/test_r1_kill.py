@@ -1,0 +1,104 @@
+"""R1: kill -9 loses nothing that was acknowledged."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from gancli.engine import checkpoint as checkpoints
+
+IMAGES = 3_200
+
+
+def finish(process: subprocess.Popen[str]) -> None:
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 0, errors + output
+
+
+def assert_same_end(first: Path, second: Path) -> None:
+    """Two runs ended in the same bits, metrics included."""
+    ends = [checkpoints.load(run / "checkpoints" / str(IMAGES)) for run in (first, second)]
+    assert ends[0].state["random"] == ends[1].state["random"]
+    for file, tensors in ends[0].tensors.items():
+        for name, tensor in tensors.items():
+            assert torch.equal(tensor, ends[1].tensors[file][name]), f"{file}: {name}"
+    assert (first / "metrics.jsonl").read_bytes() == (second / "metrics.jsonl").read_bytes()
+
+
+def kill_and_resume(gan, here: Path, *, kills: int, seed: int) -> int:
+    """Kills a run again and again, each time after a little progress; returns how often it was really killed."""
+    random_ = random.Random(seed)
+    folder = here / "runs" / "small" / "checkpoints"
+    killed = 0
+    arguments = ["train", "small.yaml"]
+    while killed < kills:
+        before = checkpoints.complete(folder)[0].name if folder.exists() and checkpoints.complete(folder) else "0"
+        process = gan(*arguments)
+        deadline = time.monotonic() + 60
+        while not any(int(path.name) > int(before) for path in checkpoints.complete(folder)):
+            assert time.monotonic() < deadline
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.005)
+        time.sleep(random_.uniform(0, 0.05))
+        process.kill()
+        process.communicate()
+        killed += 1
+        newest, faults = checkpoints.newest_sound(folder)
+        assert faults == []
+        assert newest.images > int(before)
+        arguments = ["train", "small.yaml", "--resume"]
+    finish(gan(*arguments))
+    return killed
+
+
+def test_r1_twenty_kills_at_random_times_while_saving_every_step(gan, here: Path) -> None:
+    finish(gan("train", "small.yaml", "--out", "whole"))
+    assert kill_and_resume(gan, here, kills=20, seed=0) == 20
+    assert_same_end(here / "whole", here / "runs" / "small")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(1, 15))
+def test_r1_three_hundred_kills(gan, here: Path, seed: int) -> None:
+    finish(gan("train", "small.yaml", "--out", "whole"))
+    assert kill_and_resume(gan, here, kills=20, seed=seed) == 20
+    assert_same_end(here / "whole", here / "runs" / "small")
+
+
+KILL_AT = """
+import os, pathlib, shutil, signal
+left = {count}
+def deadly(function):
+    def call(*arguments, **options):
+        global left
+        if '/checkpoints' in str(pathlib.Path(os.readlink(f'/proc/self/fd/{{arguments[0]}}')
+                                 if isinstance(arguments[0], int) else arguments[0])):
+            left -= 1
+            if not left:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return function(*arguments, **options)
+    return call
+os.fsync = deadly(os.fsync)
+os.rename = deadly(os.rename)
+pathlib.Path.rename = deadly(pathlib.Path.rename)
+shutil.rmtree = deadly(shutil.rmtree)
+"""
+
+
+@pytest.mark.parametrize("point", range(26, 36))
+def test_r1_killed_at_every_point_of_a_save(gan, here: Path, point: int) -> None:
+    """Every sync, rename and removal of the fourth save and its pruning, in turn."""
+    process = gan("train", "small.yaml", "--set", "train.images=80", prelude=KILL_AT.format(count=point))
+    process.communicate(timeout=60)
+    assert process.returncode == -9
+    newest, faults = checkpoints.newest_sound(here / "runs" / "small" / "checkpoints")
+    assert faults == []
+    assert newest.images in (16, 24, 32, 40)
+    lines = (here / "runs" / "small" / "metrics.jsonl").read_text().splitlines()
+    assert all(json.loads(line) for line in lines)

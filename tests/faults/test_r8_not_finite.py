@@ -1,0 +1,130 @@
+"""R8: a value that is not finite is caught on its step, named, and never reaches weights, averages or a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from gancli.engine import checkpoint as checkpoints
+from gancli.engine.listener import Listener
+from gancli.engine.trainer import MAX_ROLLBACKS, Trainer
+from gancli.errors import NumericalError
+from gancli.testing import FamilyContract
+
+
+class Perceptrons(FamilyContract):
+    family = "gan"
+    model = {"generator_widths": [16], "discriminator_widths": [16], "batch_norm": True}
+
+
+class Rollbacks(Listener):
+    def __init__(self) -> None:
+        self.reasons: list[str] = []
+
+    def rolled_back(self, reason: str, images: int) -> None:
+        self.reasons.append(reason)
+
+
+def poison(trainer: Trainer, where: str, at: int, *, times: int) -> None:
+    """Puts NaN into one place at one step, so many times."""
+    left = times
+    stage = trainer.plan.stages[0].stage
+    turn = stage.turns[1 if where == "term" else 0]
+    real = turn.loss
+
+    def loss(nets, batch, ctx):
+        nonlocal left
+        hit = ctx.step == at and left > 0
+        left -= hit
+        if hit and where == "image":
+            batch = {"image": batch["image"] * float("nan")}
+        if hit and where == "weight":
+            with torch.no_grad():
+                next(trainer.cast.modules["generator"].parameters())[0] = float("nan")
+        if hit and where == "buffer":
+            trainer.cast.modules["generator"][1].running_mean.fill_(float("nan"))
+            trainer.cast.modules["generator"].eval()
+        terms = dict(real(nets, batch, ctx))
+        trainer.cast.modules["generator"].train()
+        if hit and where == "term":
+            terms["adversarial"] = terms["adversarial"] * float("nan")
+        if hit and where == "gradient":
+            parameter = next(trainer.cast.modules["discriminator"].parameters())
+            terms["adversarial"] = terms["adversarial"] + Spike.apply(parameter.sum())
+        return terms
+
+    object.__setattr__(turn, "loss", loss)
+
+
+class Spike(torch.autograd.Function):
+    """Adds zero; its gradient is NaN."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x * 0
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * float("nan")
+
+
+def finite(folder: Path) -> bool:
+    return all(
+        tensor.isfinite().all()
+        for path in checkpoints.complete(folder)
+        for tensors in checkpoints.load(path).tensors.values()
+        for tensor in tensors.values()
+    )
+
+
+NAMES = {
+    "image": "discriminator/adversarial",
+    "weight": "discriminator/adversarial",
+    "buffer": "discriminator/adversarial",
+    "term": "generator/adversarial",
+    "gradient": "the gradient of discriminator",
+}
+
+
+@pytest.mark.parametrize("where", NAMES)
+def test_r8_one_bad_step_rolls_back_and_training_goes_on(tmp_path: Path, where: str) -> None:
+    trainer = Perceptrons().trainer(tmp_path, images=240, ema=0.9, checkpoint_every=80)
+    trainer.listener = watcher = Rollbacks()
+    poison(trainer, where, 15, times=1)
+    assert trainer.train() is True
+    (reason,) = watcher.reasons
+    assert reason.startswith(f"{NAMES[where]} is not finite at step 15 (120 images)")
+    assert trainer.position.rollbacks == 1
+    assert finite(tmp_path / "checkpoints")
+
+
+@pytest.mark.parametrize("where", NAMES)
+def test_r8_what_stays_bad_ends_with_exit_70(tmp_path: Path, where: str) -> None:
+    trainer = Perceptrons().trainer(tmp_path, images=240, ema=0.9, checkpoint_every=80)
+    trainer.listener = watcher = Rollbacks()
+    poison(trainer, where, 15, times=100)
+    with pytest.raises(NumericalError, match="the checkpoint at 80 images is intact") as raised:
+        trainer.train()
+    assert raised.value.exit_code == 70
+    assert len(watcher.reasons) == MAX_ROLLBACKS
+    assert finite(tmp_path / "checkpoints")
+
+
+def test_r8_without_a_checkpoint_it_stops_at_once_and_saves_nothing(tmp_path: Path) -> None:
+    trainer = Perceptrons().trainer(tmp_path, images=240)
+    poison(trainer, "term", 3, times=1)
+    with pytest.raises(NumericalError, match="nothing was saved yet; lower the learning rate"):
+        trainer.train()
+    assert checkpoints.complete(tmp_path / "checkpoints") == []
+
+
+def test_r8_a_second_try_sees_other_noise_and_images(tmp_path: Path) -> None:
+    trainer = Perceptrons().trainer(tmp_path, images=160, checkpoint_every=80)
+    plain = Perceptrons().trainer(tmp_path / "plain", images=160)
+    plain.train()
+    poison(trainer, "term", 15, times=1)
+    trainer.train()
+    first, second = (next(iter(t.cast.modules["generator"].parameters())) for t in (trainer, plain))
+    assert not torch.equal(first, second)

@@ -1,0 +1,178 @@
+"""The order, the restorable position, and the exact values of batches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gancli.data.loader import Loader
+from gancli.data.source import Packed
+from gancli.dataspec import DataSpec
+from gancli.errors import DataError
+
+CPU = torch.device("cpu")
+
+
+def numbered(count: int, *, labels: bool = True) -> Packed:
+    """Images whose label is their own number."""
+    images = np.random.default_rng(0).integers(0, 256, (count, 1, 4, 6), dtype=np.uint8)
+    names = tuple(str(number) for number in range(count)) if labels else ()
+    return Packed(
+        images=images,
+        labels=np.arange(count) if labels else None,
+        spec=DataSpec(channels=1, height=4, width=6, labels=names),
+        fingerprint="0",
+    )
+
+
+def loader(packed: Packed, *, seed: int = 0, flip: bool = False, resident: bool | None = None) -> Loader:
+    keys = ("image",) if packed.labels is None else ("image", "label")
+    return Loader(packed, keys=keys, seed=seed, device=CPU, flip=flip, resident=resident)
+
+
+def order(source: Loader, sizes: list[int]) -> list[int]:
+    return [int(label) for size in sizes for label in source.draw(size)["label"]]
+
+
+@given(
+    count=st.integers(1, 30), sizes=st.lists(st.integers(1, 50), min_size=1, max_size=8), seed=st.integers(0, 2**31 - 1)
+)
+def test_each_epoch_is_a_permutation_and_batch_sizes_do_not_matter(count: int, sizes: list[int], seed: int) -> None:
+    packed = numbered(count)
+    drawn = order(loader(packed, seed=seed), sizes)
+    assert drawn == order(loader(packed, seed=seed), [1] * sum(sizes))
+    for start in range(0, len(drawn), count):
+        epoch = drawn[start : start + count]
+        assert len(set(epoch)) == len(epoch)
+        if len(epoch) == count:
+            assert sorted(epoch) == list(range(count))
+
+
+@given(count=st.integers(1, 30), before=st.integers(0, 100), size=st.integers(1, 50), flip=st.booleans())
+def test_position_alone_restores(count: int, before: int, size: int, flip: bool) -> None:
+    packed = numbered(count)
+    straight, restored = loader(packed, flip=flip), loader(packed, flip=flip)
+    if before:
+        straight.draw(before)
+    assert straight.position == before
+    restored.position = before
+    for _ in range(3):
+        one, other = straight.draw(size), restored.draw(size)
+        assert torch.equal(one["label"], other["label"])
+        assert torch.equal(one["image"], other["image"])
+
+
+def test_epochs_and_seeds_differ() -> None:
+    packed = numbered(100)
+    drawn = order(loader(packed), [100, 100])
+    assert drawn[:100] != drawn[100:]
+    assert drawn[:100] != order(loader(packed, seed=1), [100])
+
+
+def test_the_order_is_the_published_one() -> None:
+    """A change here breaks every resumed run: R2."""
+    assert order(loader(numbered(10), seed=7), [10, 4]) == [1, 5, 6, 0, 9, 7, 4, 2, 3, 8, 8, 0, 3, 1]
+
+
+def test_conversion_is_exact_at_the_ends() -> None:
+    images = np.array([0, 255, 51], dtype=np.uint8).reshape(3, 1, 1, 1)
+    spec = DataSpec(channels=1, height=1, width=1)
+    values = loader(Packed(images=images, labels=None, spec=spec, fingerprint="")).draw(3)["image"].flatten()
+    assert sorted(values.tolist())[::2] == [-1.0, 1.0]
+    assert values.dtype == torch.float32
+    assert sorted(values.tolist())[1] == pytest.approx(-0.6)
+
+
+def test_batches_hold_the_images_of_their_labels() -> None:
+    packed = numbered(20)
+    batch = loader(packed).draw(50)
+    expected = torch.from_numpy(packed.images[batch["label"].numpy()]).float() / 127.5 - 1
+    torch.testing.assert_close(batch["image"], expected)
+    assert batch["label"].dtype == torch.int64
+
+
+def test_only_the_keys_asked_for() -> None:
+    packed = numbered(5)
+    assert set(Loader(packed, keys=("image",), seed=0, device=CPU).draw(2)) == {"image"}
+    assert set(Loader(packed, keys=("label",), seed=0, device=CPU).draw(2)) == {"label"}
+
+
+@pytest.mark.parametrize("key", ["label", "source"])
+def test_a_key_that_the_data_lack(key: str) -> None:
+    with pytest.raises(DataError, match=key):
+        Loader(numbered(5, labels=False), keys=("image", key), seed=0, device=CPU)
+
+
+def test_flips_mirror_half_of_the_images_anew_each_epoch() -> None:
+    packed = numbered(400)
+    plain, flipped = loader(packed), loader(packed, flip=True)
+    patterns = []
+    for _ in range(2):
+        one, other = plain.draw(400), flipped.draw(400)
+        assert torch.equal(one["label"], other["label"])  # flips do not disturb the order
+        mirrored = (other["image"] == one["image"].flip(3)).flatten(1).all(1)
+        assert torch.equal(other["image"][~mirrored], one["image"][~mirrored])
+        assert 150 < mirrored.sum() < 250
+        patterns.append(mirrored[one["label"].argsort()])
+    assert not torch.equal(*patterns)
+
+
+def test_lower_resolutions_are_means() -> None:
+    packed = numbered(6)
+    full, half = loader(packed).draw(6)["image"], loader(packed).draw(6, (2, 3))["image"]
+    torch.testing.assert_close(half, full.view(6, 1, 2, 2, 3, 2).mean((3, 5)))
+    assert loader(packed).draw(1, (4, 6))["image"].shape == (1, 1, 4, 6)
+    assert loader(packed).draw(1, (1, 6))["image"].shape == (1, 1, 1, 6)
+
+
+@pytest.mark.parametrize("resolution", [(3, 6), (8, 12), (4, 5)])
+def test_resolutions_that_do_not_divide(resolution: tuple[int, int]) -> None:
+    with pytest.raises(DataError, match="whole numbers"):
+        loader(numbered(6)).draw(1, resolution)
+
+
+@given(steps=st.lists(st.tuples(st.integers(1, 9), st.none() | st.integers(0, 40)), max_size=12), flip=st.booleans())
+def test_r4_reading_ahead_changes_nothing(steps: list[tuple[int, int | None]], flip: bool) -> None:
+    packed = numbered(13)
+    resident, streamed = loader(packed, flip=flip), loader(packed, flip=flip, resident=False)
+    for size, jump in steps:
+        if jump is not None:
+            resident.position = streamed.position = jump
+        one, other = resident.draw(size), streamed.draw(size)
+        assert torch.equal(one["label"], other["label"])
+        assert torch.equal(one["image"], other["image"])
+        assert resident.position == streamed.position
+
+
+def test_a_memory_map_gives_the_same_batches(tmp_path: Path) -> None:
+    packed = numbered(13)
+    np.save(tmp_path / "images.npy", packed.images)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    streamed = loader(Packed(images=mapped, labels=packed.labels, spec=packed.spec, fingerprint=""), resident=False)
+    resident = loader(packed)
+    for _ in range(5):
+        assert torch.equal(resident.draw(5)["image"], streamed.draw(5)["image"])
+
+
+def test_what_stays_in_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    packed = numbered(13)
+    np.save(tmp_path / "images.npy", packed.images)
+    mapped = Packed(
+        images=np.load(tmp_path / "images.npy", mmap_mode="r"), labels=None, spec=packed.spec, fingerprint=""
+    )
+    assert loader(mapped).resident
+    monkeypatch.setattr("gancli.data.loader._physical_memory", lambda: packed.images.nbytes)
+    assert not loader(mapped).resident
+    assert loader(packed).resident  # it is in memory already
+
+
+def test_the_array_is_not_copied() -> None:
+    packed = numbered(13)
+    source = loader(packed)
+    packed.images[:] = 255
+    assert (source.draw(13)["image"] == 1).all()
