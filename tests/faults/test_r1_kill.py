@@ -57,14 +57,15 @@ def kill_and_resume(gan, here: Path, *, kills: int, seed: int) -> int:
     return killed
 
 
-def test_r1_twenty_kills_at_random_times_while_saving_every_step(gan, here: Path) -> None:
+@pytest.mark.parametrize("seed", [0, 1])
+def test_r1_ten_kills_at_random_times_while_saving_every_step(gan, here: Path, seed: int) -> None:
     finish(gan("train", "small.yaml", "--out", "whole"))
-    assert kill_and_resume(gan, here, kills=20, seed=0) == 20
+    assert kill_and_resume(gan, here, kills=10, seed=seed) == 10
     assert_same_end(here / "whole", here / "runs" / "small")
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(1, 15))
+@pytest.mark.parametrize("seed", range(2, 17))
 def test_r1_three_hundred_kills(gan, here: Path, seed: int) -> None:
     finish(gan("train", "small.yaml", "--out", "whole"))
     assert kill_and_resume(gan, here, kills=20, seed=seed) == 20

@@ -1,0 +1,10 @@
+"""Every installed family, whoever wrote it, keeps the contract, with its own defaults."""
+
+from __future__ import annotations
+
+from gancli.plugins import registry
+from gancli.testing import FamilyContract
+
+for _name in registry().families():
+    globals()[f"Test_{_name.replace('-', '_')}"] = type(f"Test_{_name}", (FamilyContract,), {"family": _name})
+del FamilyContract
