@@ -46,6 +46,9 @@ class View(Listener):
         for name, actor in trainer.cast.actors.items():
             count = sum(parameter.numel() for parameter in actor.parameters)
             self.say(f"  {name}: {count:,} parameters")
+        if trainer.family.references:
+            optimum = ", ".join(f"{name} {value:.4g}" for name, value in trainer.family.references.items())
+            self.say(f"  at the optimum: {optimum}")
         if trainer.position.images:
             self.say(f"resumed at {trainer.position.images:,} of {trainer.total:,} images")
 
@@ -85,7 +88,7 @@ class LiveView(View):
             TimeRemainingColumn(),
             console=console,
         )
-        self._task = self._bar.add_task(recipe.name, total=None, speed="")
+        self._task = self._bar.add_task("starting", total=recipe.train.images or 0, speed="")
         self._record: Mapping[str, Any] = {}
         self._references: Mapping[str, float] = {}
         self.live = Live(self, console=console, refresh_per_second=5, transient=True)

@@ -65,7 +65,8 @@ def _train(recipe: Recipe, run: Run, *, resume: bool, device_name: str, again: s
             for fault in trainer.resume():
                 view.say(f"passed over: {fault}")
         manifest = run.manifest() if resume else run_manifest(recipe, packed, device=device, total=trainer.total)
-        run.begin({**manifest, "images": trainer.total}, recipe.to_yaml())
+        manifest |= {"images": trainer.total, "references": dict(trainer.family.references)}
+        run.begin(manifest, recipe.to_yaml())
         view.started(trainer)
         ended = trainer.train(stop)
     if not ended:

@@ -80,7 +80,7 @@ def test_resume_goes_on_and_refuses_other_options(gan, trained: Path) -> None:
     assert "resumed at 640 of 1,280 images" in ended.out
     refused = gan("train", "gan", *SMALL, *more, "--set", "train.batch_size=16", "--resume")
     assert refused.code == 2
-    assert "train.batch_size (32 then, 16 now)" in refused.err
+    assert "train.batch_size (64 then, 16 now)" in refused.err
 
 
 def test_runs_are_listed_and_removed(gan, trained: Path, tmp_path: Path) -> None:
