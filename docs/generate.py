@@ -95,9 +95,7 @@ def _sections(command: Any, path: str) -> Iterator[str]:
         rows = [(f"`{argument.name.upper()}`", argument.help) for argument in arguments]
         yield _table(("argument", "is"), rows)
     if options:
-        rows = [
-            (_names_of(option), _takes(command, option), _default(option), option.help or "") for option in options
-        ]
+        rows = [(_names_of(option), _takes(command, option), _default(option), option.help or "") for option in options]
         yield _table(("option", "takes", "default", "does"), rows)
     if command.epilog:
         yield command.epilog
@@ -126,16 +124,16 @@ def _takes(command: Any, option: Any) -> str:
     if option.is_flag:
         return ""
     kind = typing.get_type_hints(inspect.unwrap(command.callback))[option.name]
-    plain = [each for each in _without_none(kind) if each is not type(None)][0]
+    plain = next(each for each in _members(kind) if each is not type(None))
     least = f", {option.min} or more" if getattr(option, "min", None) is not None else ""
     word = f"`{option.metavar}`" if option.metavar else _TYPES[plain] + least
     return f"{word}; may be repeated" if option.multiple else word
 
 
-def _without_none(kind: Any) -> Sequence[Any]:
-    """The members of a union, and the items of a list, as one list of classes."""
+def _members(kind: Any) -> Sequence[Any]:
+    """The classes in a union or a list, such as str and None."""
     parts = typing.get_args(kind)
-    return [inner for part in parts for inner in _without_none(part)] if parts else [kind]
+    return [inner for part in parts for inner in _members(part)] if parts else [kind]
 
 
 def _default(option: Any) -> str:
@@ -202,7 +200,7 @@ def _options(model: type[BaseModel], fields: Iterable[str]) -> str:
     rows = []
     for name in fields:
         field = model.model_fields[name]
-        kind = wanted(field.annotation, field.metadata)
+        kind = re.sub(r"'([^']*)'", r"`\1`", wanted(field.annotation, field.metadata))
         rows.append((f"`{name}`", kind, _default_of(field), field.description or ""))
     return _table(("option", "takes", "default", "is"), rows)
 
@@ -245,7 +243,7 @@ def hooks() -> str:
         returns = inspect.signature(hook).return_annotation
         parts += [f"### {hook.__name__}()", f"Returns `{returns}`.\n\n{_paragraph(hook)}"]
     for kind in vars(hookspecs).values():
-        if dataclasses.is_dataclass(kind):
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
             about, fields = _documented(kind)
             rows = [(f"`{each.name}`", f"`{each.type}`", fields[each.name]) for each in dataclasses.fields(kind)]
             parts += [f"### {kind.__name__}", about, _table(("field", "type", "is"), rows)]
@@ -279,8 +277,15 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table without the columns that are empty in every row."""
     body = [list(row) for row in rows]
     full = [index for index in range(len(head)) if any(row[index] for row in body)]
-    lines = [[head[index] for index in full], ["---"] * len(full), *([row[index] for index in full] for row in body)]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    lines = [[head[index] for index in full], ["---"] * len(full)]
+    lines += [[_escaped(row[index]) for index in full] for row in body]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _escaped(cell: str) -> str:
+    """A cell in which nothing but code and links is Markdown: `<recipe>` would vanish as HTML."""
+    pieces = re.split(r"(`[^`]*`)", cell.replace("|", "\\|"))
+    return "".join(piece if piece.startswith("`") else re.sub(r"([<*])", r"\\\1", piece) for piece in pieces)
 
 
 def _anchor(heading: str) -> str:

@@ -149,7 +149,7 @@ class Turn:
         player: its name.
         loss: what it minimises; a bound method of the family.
         repeat: so many updates in a row, each after the first on a fresh batch.
-        every: only at every so many steps.
+        every: only at every so many steps; not together with `repeat`.
     """
 
     player: str

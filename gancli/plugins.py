@@ -51,7 +51,8 @@ class Registry:
     def plugins(self) -> list[Plugin]:
         """Every plugin, loaded; a plugin that brings a name which is taken brings nothing."""
         owners: dict[str, str] = {}
-        for plugin in sorted(map(self._load, self._entry_points), key=lambda plugin: not _named_after_family(plugin)):
+        for point in sorted(self._entry_points, key=self._precedence):
+            plugin = self._load(point)
             names = [f"family {info.name!r}" for info in plugin.families]
             names += [f"data source {info.name!r}" for info in plugin.datasets]
             for name in names:
@@ -106,6 +107,11 @@ class Registry:
                 return plugin
         raise UsageError(unknown("family", family, self.families()))
 
+    def _precedence(self, point: metadata.EntryPoint) -> tuple[bool, bool]:
+        """Who keeps a name that two claim: gancli itself, then the plugin that is called like its family."""
+        named_after_family = any(info.name == point.name for info in self._load(point).families)
+        return not _is_core(point), not named_after_family
+
     def _named(self, name: str) -> list[Plugin]:
         points = [point for point in self._entry_points if point.name == name]
         return [self._load(point) for point in points] if len(points) == 1 else []
@@ -139,10 +145,6 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(names) or 'none'}"
     return f"unknown {kind} {name!r}: {hint}"
-
-
-def _named_after_family(plugin: Plugin) -> bool:
-    return any(info.name == plugin.name for info in plugin.families)
 
 
 def _chosen(points: Iterable[metadata.EntryPoint]) -> list[metadata.EntryPoint]:

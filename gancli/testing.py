@@ -128,11 +128,11 @@ class FamilyContract:
     def test_a_turn_changes_its_player_alone(self) -> None:
         family = self.make()
         modules = family.build()
-        cast = Cast(modules, family.players())
+        cast, shared = Cast(modules, family.players()), context()
         for turn in _turns(family, self.recipe()):
             before = {name: parameter.clone() for name, parameter in _parameters(modules)}
             actor = cast.turn(turn.player)
-            terms = turn.loss(cast.nets, batch(self.info, self.data), context())
+            terms = turn.loss(cast.nets, batch(self.info, self.data), shared)
             torch.autograd.backward(list(terms.values()))
             graded = {name for name, parameter in _parameters(modules) if parameter.grad is not None}
             assert graded, f"no gradient reaches {turn.player}"

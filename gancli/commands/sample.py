@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,8 @@ def sample(
         raise UsageError(unknown("format", form, FORMATS))
     path = run or newest(*_wanted(labels)).path
     model = open_model(path, device=choose_device(device), ema=ema)
+    for fault in model.passed_over:
+        print(f"passed over: {fault}", file=sys.stderr)
     if not isinstance(model.family, Samples):
         raise UsageError(
             f"{model.run} holds a model that draws no samples; `gan plugins ls` lists what each family does"

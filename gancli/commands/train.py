@@ -8,7 +8,7 @@ from typing import Any
 
 from gancli.errors import DataError, Interrupted, UsageError
 from gancli.recipe import Recipe, load_recipe
-from gancli.run import MANIFEST, Run, new_run, runs_of
+from gancli.run import MANIFEST, Run, disk_errors, new_run, runs_of
 
 MAY_CHANGE = ("images", "log_every", "preview_every", "checkpoint_every", "keep")
 """Options of `train:` that a resumed run may be given anew, because they do not touch what was already done."""
@@ -36,7 +36,7 @@ def train(
     run = _choose_run(recipe, resume=resume, out=out)
     if resume:
         _check_same(recipe, load_recipe(str(run.recipe)), run)
-    again = _again(target, overrides, out)
+    again = _again(target, overrides, device, out)
     _train(recipe, run, resume=resume, device_name=device, again=again)
     return run
 
@@ -58,9 +58,11 @@ def _train(recipe: Recipe, run: Run, *, resume: bool, device_name: str, again: s
             f"the data of {run.path} has changed since the run began ({known[:12]} then, {packed.fingerprint[:12]} "
             "now): put it back, or start a new run without --resume"
         )
-    run.path.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(recipe, run, packed, device=device)
+    with disk_errors(run.path):
+        run.path.mkdir(parents=True, exist_ok=True)
     with StopRequest() as stop, run.lock(), display(recipe, run) as view:
-        trainer = Trainer(recipe, run, packed, device=device, listener=view)
+        trainer.listener = view
         if resume and complete(run.checkpoints):
             for fault in trainer.resume():
                 view.say(f"passed over: {fault}")
@@ -116,10 +118,12 @@ def _flat(recipe: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _again(target: str, overrides: Sequence[str], out: Path | None) -> str:
+def _again(target: str, overrides: Sequence[str], device: str, out: Path | None) -> str:
     import shlex
 
     words = ["gan", "train", target, *(word for item in overrides for word in ("--set", item))]
+    if device != "auto":
+        words += ["--device", device]
     if out is not None:
         words += ["--out", str(out)]
     return shlex.join([*words, "--resume"])

@@ -34,6 +34,7 @@ class Model:
         digest: SHA-256 that names the checkpoint's content.
         ema: whether these are averaged weights.
         device: where the networks are.
+        passed_over: what is wrong with newer checkpoints of the run.
     """
 
     family: Family[Any]
@@ -44,6 +45,7 @@ class Model:
     digest: str
     ema: bool
     device: torch.device
+    passed_over: tuple[str, ...]
 
 
 def open_model(path: Path, *, device: torch.device, ema: bool | None = None) -> Model:
@@ -57,7 +59,7 @@ def open_model(path: Path, *, device: torch.device, ema: bool | None = None) -> 
     Raises:
         DataError: nothing sound is there, or the installed family cannot read it.
     """
-    checkpoint, run = _find(path)
+    checkpoint, run, passed_over = _find(path)
     manifest = checkpoint.manifest
     family = _family(manifest)
     averaged = checkpoint.tensors.get("ema", {})
@@ -82,16 +84,17 @@ def open_model(path: Path, *, device: torch.device, ema: bool | None = None) -> 
         digest=checkpoint.digest,
         ema=use_average,
         device=device,
+        passed_over=tuple(passed_over),
     )
 
 
-def _find(path: Path) -> tuple[Checkpoint, str]:
+def _find(path: Path) -> tuple[Checkpoint, str, list[str]]:
     if not path.is_dir():
         raise DataError(f"{path} is not a directory; name a run directory (`gan runs ls` lists them)")
     if path.parent.name == "checkpoints" and (path / MANIFEST).is_file():
-        return checkpoints.load(path), path.parent.parent.name
-    checkpoint, _ = checkpoints.newest_sound(Run(path).checkpoints)
-    return checkpoint, path.resolve().name
+        return checkpoints.load(path), path.resolve().parent.parent.name, []
+    checkpoint, faults = checkpoints.newest_sound(Run(path).checkpoints)
+    return checkpoint, path.resolve().name, faults
 
 
 def _family(manifest: Mapping[str, Any]) -> Family[Any]:

@@ -54,7 +54,8 @@ def make_plan(stages: Sequence[Stage], train: TrainConfig) -> Plan:
     """Places a family's stages on the clock; `train.images` fills a stage without a length and caps the run.
 
     Raises:
-        UsageError: a length is missing, or a batch does not split into the micro-batches asked for.
+        UsageError: a length is missing, a batch does not split into the micro-batches asked for, or a turn both repeats
+            and pauses, so that no step would be like another.
     """
     planned: list[PlannedStage] = []
     clock = 0
@@ -64,6 +65,9 @@ def make_plan(stages: Sequence[Stage], train: TrainConfig) -> Plan:
             raise UsageError(
                 f"train.accumulate={train.accumulate} does not divide the batch of {batch_size} in {stage.name!r}"
             )
+        for turn in stage.turns:
+            if turn.repeat > 1 and turn.every > 1:
+                raise UsageError(f"the turn of {turn.player!r} in {stage.name!r} sets both repeat and every; set one")
         draws = 1 + sum(turn.repeat - 1 for turn in stage.turns)
         end = clock + _length(stage, batch_size * draws, train, clock)
         if train.images is not None:

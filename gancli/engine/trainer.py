@@ -31,7 +31,7 @@ from gancli.recipe import Recipe
 from gancli.run import Run
 
 MAX_ROLLBACKS = 3
-"""How often one process goes back to a checkpoint after a value that is not finite."""
+"""How often a run goes back to a checkpoint after a value that is not finite, before it gives up."""
 
 REPORT_SECONDS = 0.2
 """How often the listener hears of progress."""
@@ -39,10 +39,11 @@ REPORT_SECONDS = 0.2
 
 @dataclass
 class Position:
-    """Where a run stands: training images shown, steps done, rollbacks so far."""
+    """Where a run stands: training images shown, steps done, stage of the last step, rollbacks so far."""
 
     images: int = 0
     step: int = 0
+    stage: int = 0
     rollbacks: int = 0
 
 
@@ -106,6 +107,8 @@ class Trainer:
             DiskError: the disk refuses; what was saved before is intact.
         """
         if self.position.images == 0:
+            self.metrics.cut(0)
+            self.timings.cut(0)
             self._preview()
         self._speed.start(self.position.images)
         while self.position.images < self.total:
@@ -134,9 +137,11 @@ class Trainer:
     def _step(self) -> None:
         index = self.plan.at(self.position.images)
         planned = self.plan.stages[index]
-        if planned.stage.reset_optimizers and self.position.images == planned.start and index > 0:
-            for actor in self.cast.actors.values():
-                actor.forget_moments()
+        if index != self.position.stage:
+            self.position.stage = index
+            if planned.stage.reset_optimizers:
+                for actor in self.cast.actors.values():
+                    actor.forget_moments()
         self._fade.fill_(self._fade_at(planned))
         contexts = [
             Context(

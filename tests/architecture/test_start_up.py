@@ -26,7 +26,16 @@ def run(*arguments: str, cwd: Path) -> tuple[int, str, str]:
 
 @pytest.mark.parametrize(
     "command",
-    ["--help", "train --help", "recipes ls", "recipes check gan", "recipes schema gan", "plugins ls", "data ls", "runs ls"],
+    [
+        "--help",
+        "train --help",
+        "recipes ls",
+        "recipes check gan",
+        "recipes schema gan",
+        "plugins ls",
+        "data ls",
+        "runs ls",
+    ],
 )
 def test_torch_is_not_imported(command: str, tmp_path: Path) -> None:
     code, output, errors = run(*command.split(), cwd=tmp_path)
@@ -53,9 +62,13 @@ def test_a_mistake_in_a_recipe_is_found_without_torch(recipe: str, tmp_path: Pat
 
 
 def test_help_loads_no_plugin(tmp_path: Path) -> None:
-    program = "import sys; sys.argv = ['gan', '--help']\nfrom gancli.cli import main\ntry: main()\nexcept SystemExit: pass\n"
+    program = (
+        "import sys; sys.argv = ['gan', '--help']\nfrom gancli.cli import main\ntry: main()\nexcept SystemExit: pass\n"
+    )
     program += "assert not [name for name in sys.modules if name.startswith('gancli_')]"
-    assert subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, check=False).returncode == 0
+    assert (
+        subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, check=False).returncode == 0
+    )
 
 
 def test_no_colour_off_a_terminal_nor_when_unwanted(tmp_path: Path) -> None:

@@ -127,3 +127,22 @@ def test_out_that_is_something_else(gan, tmp_path: Path) -> None:
     (tmp_path / "precious" / "file").write_text("mine")
     refused(gan("train", "gan", *SMALL, "--out", "precious"), 2, "not a run directory")
     assert [path.name for path in (tmp_path / "precious").iterdir()] == ["file"]
+
+
+def test_a_plan_that_cannot_be_leaves_no_directory_behind(gan, tmp_path: Path) -> None:
+    (tmp_path / "r.yaml").write_text("family: gan\ndata: {source: digits}\n")
+    refused(gan("train", "r.yaml"), 2, "train.images is missing")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_model_option_out_of_range(gan) -> None:
+    refused(gan("train", "gan", "--set", "model.generator_widths=[-1]"), 2, "generator_widths", "--set")
+
+
+def test_sampling_says_when_it_passes_over_a_damaged_checkpoint(gan, tmp_path: Path) -> None:
+    assert gan("train", "gan", *SMALL, "--set", "train.checkpoint_every=160").code == 0
+    newest = tmp_path / "runs" / "gan" / "checkpoints" / "320" / "state.json"
+    newest.write_bytes(b"{}")
+    ended = gan("sample", "-n", "1")
+    assert ended.code == 0
+    assert "passed over: the checkpoint runs/gan/checkpoints/320 is damaged: state.json" in ended.err

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from gancli.bundled import bundled
 from gancli.plugins import registry
 from gancli.recipe import load_recipe

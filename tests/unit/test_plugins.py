@@ -19,6 +19,12 @@ def gan_families():
     return FamilyInfo(name={name!r}, summary="", paper="", tasks=("sample",), batch=("image",), family="", config="")
 """
 
+SOURCE = """
+@hookimpl
+def gan_datasets():
+    return DatasetInfo(name="digits", summary="", yields=("image",), needs="", source="", config="")
+"""
+
 BROKEN = {
     "raises": "raise RuntimeError('no luck')",
     "exits": "import sys\nsys.exit(3)",
@@ -62,6 +68,16 @@ def test_a_name_belongs_to_the_plugin_called_like_it(write) -> None:
     assert faults["mine"] is None
     assert "already provided" in (faults["another"] or "")
     assert len(found.families()) == 1
+
+
+def test_nobody_takes_a_name_from_gancli_itself(write) -> None:
+    brings = "from gancli import DatasetInfo\n" + GOOD.format(name="greedy") + SOURCE
+    core = metadata.EntryPoint(name="gancli", value="gancli.data.builtin", group="gancli")
+    found = Registry([write("greedy", brings), core])
+    faults = {plugin.name: plugin.fault for plugin in found.plugins()}
+    assert faults == {"gancli": None, "greedy": faults["greedy"]}
+    assert "'digits' is already provided by" in (faults["greedy"] or "")
+    assert {"digits", "photos"} <= set(found.datasets())
 
 
 def test_only_the_named_plugin_is_loaded(write) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from gancli import FamilyConfig
+
+Width = Annotated[int, Field(ge=1)]
 
 
 class Config(FamilyConfig):
@@ -22,8 +24,8 @@ class Config(FamilyConfig):
     )
     discriminator_steps: int = Field(1, ge=1, description="k, the discriminator's updates per update of the generator")
 
-    generator_widths: tuple[int, ...] = Field((256,), min_length=1, description="mlp: hidden units of each layer")
-    discriminator_widths: tuple[int, ...] = Field((128,), min_length=1, description="mlp: hidden units of each layer")
+    generator_widths: tuple[Width, ...] = Field((256,), min_length=1, description="mlp: hidden units of each layer")
+    discriminator_widths: tuple[Width, ...] = Field((128,), min_length=1, description="mlp: hidden units of each layer")
     batch_norm: bool = Field(False, description="mlp: batch normalisation in the generator's hidden layers")
     dropout: float = Field(0.0, ge=0, lt=1, description="mlp: part of the discriminator's hidden units dropped")
     slope: float = Field(0.01, ge=0, lt=1, description="mlp: slope of LeakyReLU below zero")

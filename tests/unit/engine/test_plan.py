@@ -54,3 +54,9 @@ def test_the_recipe_directs_the_players() -> None:
     assert factors == pytest.approx([0, 0.5, 1, 0.5, 0])
     never = Player(name="d", modules=("d",), optimizer=Adam(lr=1))
     assert direct(never, train, plan).ema is None
+
+
+def test_a_turn_repeats_or_pauses_but_not_both() -> None:
+    turns = (Turn(player="d", loss=nothing, repeat=2, every=3),)
+    with pytest.raises(UsageError, match="sets both repeat and every"):
+        make_plan([Stage(name="a", turns=turns)], TrainConfig(images=10))

@@ -1,0 +1,115 @@
+"""The documentation as a program sees it: its pages, their fenced blocks, and the packages that are printed in them."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from gancli import plugins
+
+ROOT = Path(__file__).parents[2]
+
+_FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FILE = re.compile(r"^`([\w./-]+)`\n\n```\w+\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_SEPARATORS = ("&&", "||", "|", ";")
+
+
+@dataclass(frozen=True)
+class Page:
+    """A Markdown page of this checkout."""
+
+    path: Path
+
+    @property
+    def text(self) -> str:
+        return self.path.read_text(encoding="utf-8")
+
+    def blocks(self, *languages: str) -> list[str]:
+        """The contents of the fenced blocks in one of these languages; "" is a block without one."""
+        return [code for language, code in _FENCE.findall(self.text) if language in languages]
+
+    def commands(self, *languages: str) -> list[list[str]]:
+        """The words of every line in such blocks that calls `gan`, from `gan` on."""
+        lines = [line for code in self.blocks(*languages) for line in code.replace("\\\n", " ").splitlines()]
+        return [words for line in lines if "gan" in line for words in _calls(line)]
+
+    def files(self) -> dict[str, str]:
+        """The blocks that stand below a line with nothing but a file's name in backticks, by that name."""
+        return dict(_FILE.findall(self.text))
+
+
+def _calls(line: str) -> Iterator[list[str]]:
+    try:
+        words = shlex.split(line.removeprefix("$ "), comments=True)
+    except ValueError:  # a sentence with an apostrophe
+        return
+    while words:
+        end = next((index for index, word in enumerate(words) if word in _SEPARATORS), len(words))
+        call, words = words[:end], words[end + 1 :]
+        while call and re.match(r"[A-Z_]+=", call[0]):
+            call = call[1:]
+        if call and call[0] in ("gan", ".venv/bin/gan"):
+            yield ["gan", *call[1:]]
+
+
+@pytest.fixture(scope="session")
+def page() -> Callable[[str], Page]:
+    """A page by its path from the root of the checkout."""
+    return lambda name: Page(ROOT / name)
+
+
+@pytest.fixture(scope="session")
+def generate() -> ModuleType:
+    """`docs/generate.py`, which is no package."""
+    spec = importlib.util.spec_from_file_location("gancli_docs_generate", ROOT / "docs" / "generate.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Page, str], Path]]:
+    """Writes the distribution that a page prints under a folder's name, and makes it count as installed.
+
+    Its entry points are those of the printed `pyproject.toml`, in the form that an installer leaves behind.
+    """
+    packages: list[str] = []
+
+    def install(page: Page, name: str) -> Path:
+        for file, content in page.files().items():
+            if file.startswith(f"{name}/"):
+                (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+                (tmp_path / file).write_text(content, encoding="utf-8")
+        folder = tmp_path / name
+        project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+        about = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
+        )
+        groups = [
+            f"[{group}]\n" + "".join(f"{key} = {value}\n" for key, value in points.items())
+            for group, points in project["entry-points"].items()
+        ]
+        (about / "entry_points.txt").write_text("\n".join(groups))
+        packages.extend(path.parent.name for path in folder.glob("*/__init__.py"))
+        monkeypatch.syspath_prepend(folder)
+        monkeypatch.setenv("PYTHONPATH", str(folder))
+        monkeypatch.delenv(plugins.SUBSET_VARIABLE, raising=False)
+        monkeypatch.setattr(plugins, "_registry", None)
+        return folder
+
+    yield install
+    for module in [name for name in sys.modules if name.split(".")[0] in packages]:
+        del sys.modules[module]
