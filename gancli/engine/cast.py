@@ -95,9 +95,7 @@ class Actor:
             name, _, slot = rest.rpartition("/")
             if player == self.player.name:
                 parameter = self.named_parameters[name]
-                # Counters of steps stay where torch keeps them; moments live beside their parameter.
-                device = parameter.device if value.dim() or parameter.device.type == "cuda" else value.device
-                self.optimizer.state[parameter][slot] = value.to(device, copy=True)
+                self.optimizer.state[parameter][slot] = value.to(parameter.device, copy=True)
 
     def _follow_schedules(self, clock: Clock) -> None:
         declared = self.player.optimizer

@@ -20,7 +20,7 @@ class Perceptrons(FamilyContract):
 
 
 def test_the_first_step_equals_plain_pytorch(tmp_path: Path) -> None:
-    """Losses and gradients; weights would not do, since Adam turns the rounding of a tiny gradient into a whole step."""
+    """Losses and gradients; not weights, since Adam turns the rounding of a tiny gradient into a whole step."""
     options = {"images": BATCH_SIZE, "log_every": BATCH_SIZE}
     trainer, twin = (Perceptrons().trainer(tmp_path / name, **options) for name in ("engine", "twin"))
     trainer.train()

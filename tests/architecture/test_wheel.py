@@ -1,0 +1,45 @@
+"""What is published is complete: recipes and type marker in the wheel, the program and the plugins found from it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def build(project: Path, out: Path) -> zipfile.ZipFile:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
+    ended = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    (wheel,) = out.glob("*.whl")
+    return zipfile.ZipFile(wheel)
+
+
+def test_the_core_brings_its_recipes(tmp_path: Path) -> None:
+    with build(ROOT, tmp_path) as wheel:
+        names = set(wheel.namelist())
+        recipes = {f"gancli/_recipes/{path.relative_to(ROOT / 'recipes')}" for path in (ROOT / "recipes").rglob("*.yaml")}
+        assert recipes <= names
+        assert "gancli/py.typed" in names
+        assert not [name for name in names if name.startswith(("tests/", "plugins/", "benchmarks/"))]
+        (entry_points,) = [name for name in names if name.endswith("entry_points.txt")]
+        assert "gan = gancli.cli:main" in wheel.read(entry_points).decode()
+        wheel.extractall(tmp_path / "site")
+    program = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); import gancli.bundled as b; print(b.bundled_dir())"
+    ended = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == str(tmp_path / "site" / "gancli" / "_recipes")
+
+
+@pytest.mark.parametrize("plugin", sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml")))
+def test_a_plugin_is_a_distribution_of_its_own(tmp_path: Path, plugin: str) -> None:
+    with build(ROOT / "plugins" / plugin, tmp_path) as wheel:
+        names = wheel.namelist()
+        (entry_points,) = [name for name in names if name.endswith("entry_points.txt")]
+        assert f"{plugin} = gancli_" in wheel.read(entry_points).decode()
+        assert any(name.endswith("/py.typed") for name in names)
+        assert not [name for name in names if "tests" in name.split("/")]
