@@ -30,8 +30,8 @@ from gancli.run import Run
 
 SETTINGS = {
     "gan-mnist": [],
-    "paper/gan-mnist-mlp": ["data.limit=50000", "train.images=1_000_000"],
-    "paper/gan-mnist": ["train.images=200_000"],
+    "paper/gan-mnist-mlp": ["data.limit=50000"],
+    "paper/gan-mnist": ["train.images=400_000"],
 }
 """Recipes on MNIST, with what is changed so that they hold out images and end in minutes."""
 

@@ -98,13 +98,13 @@ def test_checkpoint_of_another_family(gan, tmp_path: Path) -> None:
 
 
 def test_a_damaged_newest_checkpoint_is_passed_over(gan, tmp_path: Path) -> None:
-    assert gan("train", "gan", *SMALL, "--set", "train.checkpoint_every=160").code == 0
+    assert gan("train", "gan", *SMALL, "--set", "train.checkpoint_every=192").code == 0
     newest = tmp_path / "runs" / "gan" / "checkpoints" / "320" / "model.safetensors"
     newest.write_bytes(newest.read_bytes()[:-1])
-    ended = gan("train", "gan", *SMALL, "--set", "train.checkpoint_every=160", "--resume")
+    ended = gan("train", "gan", *SMALL, "--set", "train.checkpoint_every=192", "--resume")
     assert ended.code == 0, ended.err
     assert "passed over: the checkpoint" in ended.out
-    assert "resumed at 160 of 320 images" in ended.out
+    assert "resumed at 192 of 320 images" in ended.out
 
 
 def test_device_that_is_not_there(gan) -> None:
@@ -140,7 +140,7 @@ def test_a_model_option_out_of_range(gan) -> None:
 
 
 def test_sampling_says_when_it_passes_over_a_damaged_checkpoint(gan, tmp_path: Path) -> None:
-    assert gan("train", "gan", *SMALL, "--set", "train.checkpoint_every=160").code == 0
+    assert gan("train", "gan", *SMALL, "--set", "train.checkpoint_every=192").code == 0
     newest = tmp_path / "runs" / "gan" / "checkpoints" / "320" / "state.json"
     newest.write_bytes(b"{}")
     ended = gan("sample", "-n", "1")
