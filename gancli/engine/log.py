@@ -32,13 +32,13 @@ class Averages:
             self._counts[name] = 1
 
     def take(self) -> dict[str, float]:
-        """The means so far, in the order of first appearance; the window starts anew."""
+        """The means so far, by name, so that every line of a run lists them alike; the window starts anew."""
         if not self._sums:
             return {}
         sums = torch.stack(list(self._sums.values())).tolist()
         means = {name: total / self._counts[name] for name, total in zip(self._sums, sums, strict=True)}
         self._sums, self._counts = {}, {}
-        return means
+        return dict(sorted(means.items()))
 
     def state(self) -> dict[str, Any]:
         return {name: [float(self._sums[name]), self._counts[name]] for name in self._sums}

@@ -22,6 +22,14 @@ def test_means_are_over_the_window_and_by_name() -> None:
     assert averages.take() == {}
 
 
+def test_every_line_lists_its_values_in_the_same_order() -> None:
+    averages = Averages()
+    for names in (("b", "a"), ("a", "c", "b")):
+        for name in names:
+            averages.add(name, torch.tensor(1.0))
+        assert list(averages.take()) == sorted(names)
+
+
 def test_a_half_full_window_goes_through_a_checkpoint() -> None:
     first, second = Averages(), Averages()
     first.add("a", torch.tensor(0.1))
