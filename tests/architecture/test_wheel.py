@@ -23,14 +23,15 @@ def build(project: Path, out: Path) -> zipfile.ZipFile:
 def test_the_core_brings_its_recipes(tmp_path: Path) -> None:
     with build(ROOT, tmp_path) as wheel:
         names = set(wheel.namelist())
-        recipes = {f"gancli/_recipes/{path.relative_to(ROOT / 'recipes')}" for path in (ROOT / "recipes").rglob("*.yaml")}
-        assert recipes <= names
+        recipes = [path.relative_to(ROOT / "recipes") for path in (ROOT / "recipes").rglob("*.yaml")]
+        assert {f"gancli/_recipes/{recipe}" for recipe in recipes} <= names
         assert "gancli/py.typed" in names
         assert not [name for name in names if name.startswith(("tests/", "plugins/", "benchmarks/"))]
         (entry_points,) = [name for name in names if name.endswith("entry_points.txt")]
         assert "gan = gancli.cli:main" in wheel.read(entry_points).decode()
         wheel.extractall(tmp_path / "site")
-    program = f"import sys; sys.path.insert(0, {str(tmp_path / 'site')!r}); import gancli.bundled as b; print(b.bundled_dir())"
+    site = str(tmp_path / "site")
+    program = f"import sys; sys.path.insert(0, {site!r}); import gancli.bundled as b; print(b.bundled_dir())"
     ended = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == str(tmp_path / "site" / "gancli" / "_recipes")
 
