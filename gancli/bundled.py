@@ -12,6 +12,9 @@ from pathlib import Path
 
 from gancli.errors import UsageError
 
+FIRST = "gan"
+"""The recipe for somebody's first run: a minute, on data that is there, and on any other images as well."""
+
 _FAMILY = re.compile(r"^family:\s*([^\s#]+)", re.MULTILINE)
 _SOURCE = re.compile(r"^[^#\n]*\bsource:\s*([^\s,}#]+)", re.MULTILINE)
 _SENTENCE = re.compile(r".*?[.!?](?=\s+[A-Z]|$)")
@@ -38,7 +41,7 @@ def bundled_dir() -> Path:
 def bundled() -> dict[str, Path]:
     """The bundled recipes by name, such as `gan` or `paper/gan-mnist`; sorted, those of the papers last."""
     top = bundled_dir()
-    paths = sorted(top.glob("*.yaml")) + sorted(top.glob("*/*.yaml"))
+    paths = [path for pattern in ("*.yaml", "*/*.yaml") for path in sorted(top.glob(pattern), key=lambda p: p.stem)]
     return {path.relative_to(top).with_suffix("").as_posix(): path for path in paths}
 
 

