@@ -82,7 +82,7 @@ def add(path: Path, random_: random.Random) -> None:
 
 
 @pytest.mark.parametrize("damage", [flip, truncate, remove, add])
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(50))
 def test_r7_damage_is_found_and_the_one_before_is_taken(tmp_path: Path, damage, seed: int) -> None:
     for images in (80, 160):
         checkpoints.save(tmp_path, make(images), keep=2)
