@@ -165,3 +165,18 @@ def test_a_loss_that_does_not_reach_its_player_is_named() -> None:
     cast = Cast({"g": nn.Linear(1, 1)}, [player()])
     with pytest.raises(UsageError, match="no gradient reaches the player 'g'"):
         cast.turn("g").update(CLOCK)
+
+
+def test_levels_that_no_gradient_reaches_stay_as_they_are() -> None:
+    """A network that grows is built whole; what is not in use yet has no moments, and its save fits all the same."""
+    torch.manual_seed(0)
+    cast = Cast({"g": nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])}, [player(optimizer=Adam(lr=0.1), ema=0.5)])
+    idle = flat(cast.modules["g"][1])
+    actor = cast.turn("g")
+    cast.modules["g"][0](torch.ones(3, 2)).sum().backward()
+    actor.update(CLOCK)
+    assert torch.equal(flat(cast.modules["g"][1]), idle)
+    saved = cast.tensors()
+    assert {name.split("/")[1].split(".")[1] for name in saved["optimizers"]} == {"0"}
+    cast.restore(saved)
+    assert len(actor.optimizer.state) == 2
