@@ -104,7 +104,7 @@ class FamilyContract:
 
     def test_every_network_has_one_owner_at_most(self) -> None:
         family = self.make()
-        Cast(family.build(), family.players())
+        assert Cast(family.build(), family.players()).actors
 
     def test_losses_only_compute(self) -> None:
         """No loss does the engine's work."""

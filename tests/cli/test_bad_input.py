@@ -30,7 +30,7 @@ def from_folder(path: str) -> list[str]:
     return ["train", "gan", *(word for option in options for word in ("--set", option)), "--device", "cpu"]
 
 
-def refused(ended, code: int, *words: str) -> None:
+def assert_refused(ended, code: int, *words: str) -> None:
     assert ended.code == code, ended.err
     assert ended.err.startswith("error: ")
     assert len(ended.err.strip().splitlines()) == 1
@@ -40,27 +40,27 @@ def refused(ended, code: int, *words: str) -> None:
 
 def test_unknown_family(gan, tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text("family: gam\ndata: {source: digits}\ntrain: {images: 10}\n")
-    refused(gan("train", "r.yaml"), 2, "r.yaml:1:9", "did you mean 'gan'")
+    assert_refused(gan("train", "r.yaml"), 2, "r.yaml:1:9", "did you mean 'gan'")
 
 
 def test_unknown_recipe(gan) -> None:
-    refused(gan("train", "gam"), 2, "gan")
+    assert_refused(gan("train", "gam"), 2, "gan")
 
 
 def test_wrong_set(gan, tmp_path: Path) -> None:
-    refused(gan("train", "gan", "--set", "train.batch_sise=64"), 2, "batch_sise", "did you mean 'batch_size'")
-    refused(gan("train", "gan", "--set", "train.batch_size=many"), 2, "train.batch_size")
-    refused(gan("train", "gan", "--set", "train.batch_size"), 2, "--set")
+    assert_refused(gan("train", "gan", "--set", "train.batch_sise=64"), 2, "batch_sise", "did you mean 'batch_size'")
+    assert_refused(gan("train", "gan", "--set", "train.batch_size=many"), 2, "train.batch_size")
+    assert_refused(gan("train", "gan", "--set", "train.batch_size"), 2, "--set")
     assert not (tmp_path / "runs").exists()
 
 
 def test_missing_folder(gan, tmp_path: Path) -> None:
-    refused(gan(*from_folder("nowhere")), 65, "nowhere")
+    assert_refused(gan(*from_folder("nowhere")), 65, "nowhere")
     assert not (tmp_path / "runs").exists()
 
 
 def test_folder_with_an_unreadable_image(gan, folder: Path, tmp_path: Path) -> None:
-    refused(gan(*from_folder("pictures")), 65, "cut.png", "gan data check", "data.unreadable=skip")
+    assert_refused(gan(*from_folder("pictures")), 65, "cut.png", "gan data check", "data.unreadable=skip")
     assert not (tmp_path / "runs").exists()
     checked = gan("data", "check", "pictures")
     assert checked.code == 65
@@ -70,20 +70,20 @@ def test_folder_with_an_unreadable_image(gan, folder: Path, tmp_path: Path) -> N
 
 def test_empty_folder(gan, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    refused(gan(*from_folder("empty")), 65, "empty")
+    assert_refused(gan(*from_folder("empty")), 65, "empty")
 
 
 def test_label_on_a_family_without_labels(gan) -> None:
-    refused(gan("sample", "--label", "5"), 2, "no run under runs/")
+    assert_refused(gan("sample", "--label", "5"), 2, "no run under runs/")
     assert gan("train", "gan", *SMALL).code == 0
-    refused(gan("sample", "runs/gan", "--label", "5"), 2, "without labels", "--label")
-    refused(gan("sample", "--label", "5"), 2, "takes labels")
+    assert_refused(gan("sample", "runs/gan", "--label", "5"), 2, "without labels", "--label")
+    assert_refused(gan("sample", "--label", "5"), 2, "takes labels")
 
 
 def test_no_run_and_no_such_run(gan) -> None:
-    refused(gan("sample"), 2, "no run under runs/", "gan recipes ls")
-    refused(gan("sample", "runs/none"), 65, "runs/none", "gan runs ls")
-    refused(gan("train", "gan", "--resume"), 2, "leave --resume out")
+    assert_refused(gan("sample"), 2, "no run under runs/", "gan recipes ls")
+    assert_refused(gan("sample", "runs/none"), 65, "runs/none", "gan runs ls")
+    assert_refused(gan("train", "gan", "--resume"), 2, "leave --resume out")
 
 
 def test_checkpoint_of_another_family(gan, tmp_path: Path) -> None:
@@ -92,8 +92,8 @@ def test_checkpoint_of_another_family(gan, tmp_path: Path) -> None:
     good = checkpoints.load(folder / "320")
     foreign = replace(good, manifest={**good.manifest, "family": "dcgan", "images": 400})
     checkpoints.save(folder, foreign, keep=5)
-    refused(gan("train", "gan", *SMALL, "--set", "train.images=640", "--resume"), 65, "'dcgan'", "'gan'")
-    refused(gan("sample"), 2, "unknown family 'dcgan'")
+    assert_refused(gan("train", "gan", *SMALL, "--set", "train.images=640", "--resume"), 65, "'dcgan'", "'gan'")
+    assert_refused(gan("sample"), 2, "unknown family 'dcgan'")
     assert checkpoints.load(folder / "320").digest == good.digest
 
 
@@ -108,8 +108,8 @@ def test_a_damaged_newest_checkpoint_is_passed_over(gan, tmp_path: Path) -> None
 
 
 def test_device_that_is_not_there(gan) -> None:
-    refused(gan("train", "gan", "--device", "cuda:77"), 2, "cuda:77", "gan doctor")
-    refused(gan("train", "gan", "--device", "tpu9"), 2, "tpu9")
+    assert_refused(gan("train", "gan", "--device", "cuda:77"), 2, "cuda:77", "gan doctor")
+    assert_refused(gan("train", "gan", "--device", "tpu9"), 2, "tpu9")
 
 
 def test_data_that_changed_under_a_run(gan, tmp_path: Path) -> None:
@@ -119,24 +119,24 @@ def test_data_that_changed_under_a_run(gan, tmp_path: Path) -> None:
     command = [*from_folder("pictures"), "--set", "train.images=64"]
     assert gan(*command).code == 0
     (tmp_path / "pictures" / "a.png").unlink()
-    refused(gan(*command, "--set", "train.images=128", "--resume"), 65, "has changed since the run began")
+    assert_refused(gan(*command, "--set", "train.images=128", "--resume"), 65, "has changed since the run began")
 
 
 def test_out_that_is_something_else(gan, tmp_path: Path) -> None:
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "file").write_text("mine")
-    refused(gan("train", "gan", *SMALL, "--out", "precious"), 2, "not a run directory")
+    assert_refused(gan("train", "gan", *SMALL, "--out", "precious"), 2, "not a run directory")
     assert [path.name for path in (tmp_path / "precious").iterdir()] == ["file"]
 
 
 def test_a_plan_that_cannot_be_leaves_no_directory_behind(gan, tmp_path: Path) -> None:
     (tmp_path / "r.yaml").write_text("family: gan\ndata: {source: digits}\n")
-    refused(gan("train", "r.yaml"), 2, "train.images is missing")
+    assert_refused(gan("train", "r.yaml"), 2, "train.images is missing")
     assert not (tmp_path / "runs").exists()
 
 
 def test_a_model_option_out_of_range(gan) -> None:
-    refused(gan("train", "gan", "--set", "model.generator_widths=[-1]"), 2, "generator_widths", "--set")
+    assert_refused(gan("train", "gan", "--set", "model.generator_widths=[-1]"), 2, "generator_widths", "--set")
 
 
 def test_sampling_says_when_it_passes_over_a_damaged_checkpoint(gan, tmp_path: Path) -> None:
