@@ -34,18 +34,28 @@ def build(name: str, *, source: str, root: Path, files: str, **options: Any) -> 
     """
     import torchvision.datasets
 
+    new = [folder for folder in (root / name, root) if not folder.exists()]  # torchvision puts MNIST's into its own
     try:
         if options.get("download"):
             root.mkdir(parents=True, exist_ok=True)
         with _quiet():
             return getattr(torchvision.datasets, name)(str(root), **options)
     except Exception as error:  # of the network, of archives, of missing packages: torchvision passes everything on
+        for folder in new:
+            _remove_empty(folder)
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         verb = "downloaded" if options.get("download") else "read"
         raise DataError(
             f"the source {source!r} could not be {verb} ({reason[:200]}): fetch {files} and put it into {root}, "
             "or set data.root to the folder that holds it"
         ) from error
+
+
+def _remove_empty(folder: Path) -> None:
+    """Takes away the empty folders that a failed download made ready; one with anything in it stays."""
+    for path in sorted((*folder.rglob("*"), folder), reverse=True):
+        with contextlib.suppress(OSError):
+            path.rmdir()
 
 
 @contextlib.contextmanager

@@ -25,7 +25,7 @@ def choose_device(wanted: str) -> torch.device:
         device = torch.device(wanted)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+        reason = str(error).splitlines()[0].split(". ")[0].rstrip(".")
         raise UsageError(f"--device {wanted} cannot be used here ({reason}); `gan doctor` lists what can") from None
     return device
 
