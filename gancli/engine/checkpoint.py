@@ -59,7 +59,9 @@ class Checkpoint:
 
 
 def save(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
-    """Writes a checkpoint under `folder` and removes all but the newest `keep`.
+    """Writes a checkpoint under `folder` and removes those before it but for the newest `keep`, itself included.
+
+    Any that claim a later position are what a resume passed over as damaged: they neither count nor are touched.
 
     Raises:
         DiskError: the disk refuses; earlier checkpoints are untouched and nothing half written is left.
@@ -83,7 +85,8 @@ def save(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
         except OSError:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
-    for old in complete(folder)[keep:]:
+    reached = [path for path in complete(folder) if int(path.name) <= checkpoint.images]
+    for old in reached[keep:]:
         _discard(old)
     return final
 

@@ -63,7 +63,8 @@ def test_ls_json(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("call", ["ls(json=True)", "check('digits', [], json=True)"])
 def test_neither_imports_torch(call: str) -> None:
     code = f"import sys; from gancli.commands import data; data.{call}; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_check_a_source(capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,7 +62,8 @@ def test_ls_imports_nothing_heavy() -> None:
         "heavy = {'torch', 'pydantic', 'yaml', 'pluggy', 'numpy', 'rich', 'importlib.metadata'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_cp_keeps_every_byte(library: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,13 +103,13 @@ def test_recipes_are_right(page, name: str, tmp_path: Path) -> None:
     for code in page(name).blocks("yaml"):
         if "family: gan\n" in code and "data:" in code:
             (tmp_path / "recipe.yaml").write_text(code)
-            load_recipe(str(tmp_path / "recipe.yaml"))
+            assert load_recipe(str(tmp_path / "recipe.yaml")).info.name == "gan"
 
 
 @pytest.mark.parametrize("name", DOCS)
 def test_python_compiles(page, name: str) -> None:
     for code in page(name).blocks("python"):
-        compile(code, name, "exec")
+        assert ast.parse(code, filename=name).body
 
 
 def test_the_house_is_as_described(page) -> None:

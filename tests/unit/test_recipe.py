@@ -550,4 +550,5 @@ def test_neither_a_recipe_nor_its_error_imports_torch(tmp_path: Path) -> None:
         "schema()\nheavy = {'torch', 'torchvision', 'numpy', 'sklearn', 'rich', 'typer'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr

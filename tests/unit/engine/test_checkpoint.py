@@ -52,6 +52,20 @@ def test_saving_the_same_position_again_replaces_it(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["80"]
 
 
+def test_r7_a_damaged_later_checkpoint_never_costs_a_good_one(tmp_path: Path) -> None:
+    """A run that fell back from 160 to 80 saves again on its way: keeping one must keep that one."""
+    for images in (80, 160):
+        checkpoints.save(tmp_path, make(images), keep=2)
+    (tmp_path / "160" / "model.safetensors").write_bytes(b"damaged")
+    checkpoints.save(tmp_path, make(120), keep=1)
+    sound, faults = checkpoints.newest_sound(tmp_path)
+    assert same(sound, make(120))
+    assert len(faults) == 1
+    checkpoints.save(tmp_path, make(160), keep=1)
+    assert [path.name for path in checkpoints.complete(tmp_path)] == ["160"]
+    assert same(checkpoints.load(tmp_path / "160"), make(160))
+
+
 def test_leftovers_of_a_crash_are_ignored_and_then_removed(tmp_path: Path) -> None:
     checkpoints.save(tmp_path, make(80), keep=2)
     for name in (".160.1.tmp", ".40.1.old"):
