@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataSpec:
     """The shape of one image, and the names of the labels.
 
+    A family that accepts points builds networks for them where `kind` says so: points are images of one pixel whose
+    channels are coordinates, real numbers without bounds, so no output ends in a tanh.
+
     Args:
-        channels: 1 (grey), 3 (RGB) or 4 (RGBA).
-        height: in pixels.
-        width: in pixels.
+        channels: 1 (grey), 3 (RGB) or 4 (RGBA); of points, the dimensions.
+        height: in pixels; 1 for points.
+        width: in pixels; 1 for points.
         labels: the name of every label, in the order of their indices; empty where the data has none.
+        kind: `image`, in [-1, 1] inside the toolkit, or `points`.
     """
 
     channels: int
     height: int
     width: int
     labels: tuple[str, ...] = ()
+    kind: Literal["image", "points"] = "image"
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -38,4 +43,5 @@ class DataSpec:
             height=int(values["height"]),
             width=int(values["width"]),
             labels=tuple(str(name) for name in values["labels"]),
+            kind="points" if values.get("kind") == "points" else "image",
         )

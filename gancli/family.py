@@ -5,7 +5,7 @@ accumulation, mixed precision, checks, updates, averaging, logging, checkpoints,
 a pure function of networks, batch and context: it never calls backward, steps an optimizer, detaches, freezes, reads a
 value back from the device or keeps a tensor on `self`.
 
-Images are float tensors (N, C, H, W) in [-1, 1].
+Images are float tensors (N, C, H, W) in [-1, 1]. Points of a toy distribution are (N, D, 1, 1), without bounds.
 """
 
 from __future__ import annotations
@@ -28,12 +28,15 @@ __all__ = [
     "Constant",
     "Context",
     "DataSpec",
+    "Discriminates",
     "Exponential",
     "Family",
     "FamilyConfig",
+    "KnowsOptimum",
     "Linear",
     "Loss",
     "Nets",
+    "Optimizer",
     "Player",
     "RMSprop",
     "Samples",
@@ -86,6 +89,7 @@ class Context:
         stage: the stage that is running; its `name` tells stages apart.
         fade: 0-dim tensor in [0, 1], how far a fading stage has come; 1 in any other.
         carry: what `keep` kept in earlier turns of the same step.
+        truncation: largest absolute value of a normal number; None: no limit. Tasks set it, training does not.
     """
 
     device: torch.device
@@ -95,10 +99,23 @@ class Context:
     fade: Tensor = field(default_factory=lambda: torch.ones(()))
     carry: dict[str, Tensor] = field(default_factory=dict)
     observed: dict[str, Tensor] = field(default_factory=dict)
+    truncation: float | None = None
+    truncated: bool = False
 
     def randn(self, *shape: int) -> Tensor:
-        """Standard normal numbers."""
-        return torch.randn(*shape, generator=self.generator, device=self.device)
+        """Standard normal numbers; under `truncation`, those beyond it are drawn again from what lies within.
+
+        So a truncated draw keeps every number of the untruncated one that was within (Brock et al. 2019).
+        """
+        numbers = torch.randn(*shape, generator=self.generator, device=self.device)
+        if self.truncation is None:
+            return numbers
+        self.truncated = True
+        # The second draw is made by inverting the distribution function, so that it never needs a third.
+        tail = torch.special.ndtr(torch.tensor(-self.truncation, dtype=torch.float64))
+        within = torch.special.ndtri(tail + (1 - 2 * tail) * self.rand(*shape).double().cpu())
+        within = within.clamp(-self.truncation, self.truncation)
+        return torch.where(numbers.abs() > self.truncation, within.to(numbers), numbers)
 
     def rand(self, *shape: int) -> Tensor:
         """Uniform numbers in [0, 1)."""
@@ -128,6 +145,8 @@ class Player:
         lr_schedule: a factor on the optimizer's learning rate.
         momentum_schedule: a factor on the momentum of `SGD`.
         clip: largest norm of all its gradients together; none where None.
+        weight_clip: after every update each of its parameters is brought into [-weight_clip, weight_clip], as the
+            Wasserstein GAN's critic wants it; None: never.
         ema: decay per update of an averaged copy of its networks, which tasks then use: of n updates, the k-th weighs
             decay**(n - k). 0: no copy, unless the recipe asks for one with `train.ema`; None: never.
     """
@@ -138,6 +157,7 @@ class Player:
     lr_schedule: Schedule = Constant()
     momentum_schedule: Schedule = Constant()
     clip: float | None = None
+    weight_clip: float | None = None
     ema: float | None = None
 
 
@@ -222,5 +242,34 @@ class Samples(Protocol):
         ...
 
     def sample(self, nets: Nets, z: Tensor, label: Tensor | None = None) -> Tensor:
-        """Images (N, C, H, W) in [-1, 1] for latents (N, ...) and, in a family that reads labels, labels (N,)."""
+        """Images (N, C, H, W) in [-1, 1] for latents (N, ...) and, in a family that reads labels, a label each.
+
+        Args:
+            nets: the family's networks.
+            z: what `latent` draws, or a point between.
+            label: indices (N,), or weights (N, labels) that sum to one, for a point between labels;
+                `gancli.latent.label_weights` makes weights of either.
+        """
+        ...
+
+
+@runtime_checkable
+class Discriminates(Protocol):
+    """A family whose discriminator can be asked about an image: to be drawn, inspected, or used for its features."""
+
+    def discriminate(self, nets: Nets, image: Tensor, label: Tensor | None = None) -> Tensor:
+        """The discriminator's answer (N,), higher for more real, for images (N, C, H, W).
+
+        The answer is what the paper calls D: a probability in the 2014 game, the unbounded output of a least-squares or
+        Wasserstein loss. `label` is as for `Samples.sample`, in a family that reads labels.
+        """
+        ...
+
+
+@runtime_checkable
+class KnowsOptimum(Protocol):
+    """A family whose best discriminator is known in closed form."""
+
+    def optimal_discriminator(self, data_density: Tensor, model_density: Tensor) -> Tensor:
+        """What `discriminate` would answer at its best where data and generator have these densities (same shapes)."""
         ...

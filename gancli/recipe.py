@@ -88,6 +88,9 @@ class TrainConfig(Options):
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="of everything that is drawn at random")
     accumulate: int = Field(default=1, gt=0, description="micro-batches a batch is split into; divides batch_size")
     precision: Literal["auto", "fp32", "bf16"] = Field(default="auto", description="of the networks' arithmetic")
+    memory_format: Literal["auto", "contiguous", "channels_last"] = Field(
+        default="auto", description="of the networks' weights and maps; auto is channels_last where they convolve"
+    )
     ema: float | None = Field(
         default=None, ge=0, lt=1, description="decay of the averaged weights; null is the family's, 0 turns them off"
     )

@@ -72,6 +72,9 @@ class Actor:
             nn.utils.clip_grads_with_norm_(self.parameters, self.player.clip, norm)
         self._follow_schedules(clock)
         self.optimizer.step()
+        if self.player.weight_clip is not None:
+            for parameter in self.parameters:
+                parameter.data.clamp_(-self.player.weight_clip, self.player.weight_clip)
         self.updates += 1
         self._average()
 
@@ -95,7 +98,11 @@ class Actor:
             name, _, slot = rest.rpartition("/")
             if player == self.player.name:
                 parameter = self.named_parameters[name]
-                self.optimizer.state[parameter][slot] = value.to(parameter.device, copy=True)
+                state = self.optimizer.state[parameter]
+                if value.shape == parameter.shape:  # laid out in memory as the parameter is
+                    state[slot] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+                else:
+                    state[slot] = value.to(parameter.device, copy=True)
 
     def _follow_schedules(self, clock: Clock) -> None:
         declared = self.player.optimizer

@@ -6,6 +6,7 @@ import os
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from torch import nn
 
 from gancli.errors import UsageError
 
@@ -42,6 +43,20 @@ def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager
     if dtype == torch.float32:
         return nullcontext()
     return torch.autocast(device.type, dtype=dtype)
+
+
+def choose_memory_format(wanted: str, network: nn.Module, device: torch.device) -> torch.memory_format:
+    """What `auto`, `contiguous` or `channels_last` stands for: how a network's weights and maps lie in memory.
+
+    `auto` puts channels last where a network convolves, which its fastest algorithms want; not with instance
+    normalisation, which is slower so, and not on Apple's GPUs, which would convert back and forth.
+    """
+    parts = list(network.modules())
+    if wanted == "auto":
+        convolves = any(isinstance(part, nn.Conv2d | nn.ConvTranspose2d) for part in parts)
+        by_instance = any(isinstance(part, nn.InstanceNorm2d) for part in parts)
+        wanted = "channels_last" if convolves and not by_instance and device.type != "mps" else "contiguous"
+    return torch.channels_last if wanted == "channels_last" else torch.contiguous_format
 
 
 def use_fast_matmul() -> bool:

@@ -6,12 +6,13 @@ function is the paper's own.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
+from functools import partial
 
 from torch import Tensor, nn
 
 from gancli import latent, losses
+from gancli.errors import UsageError
 from gancli.family import (
     SGD,
     Adam,
@@ -26,6 +27,7 @@ from gancli.family import (
     Terms,
     Turn,
 )
+from gancli.nn.perceptron import mlp_discriminator, mlp_generator
 from gancli_gan import networks
 from gancli_gan.config import Config
 
@@ -34,31 +36,30 @@ PAPER_MOMENTUM_IMAGES = 250 * 50_000
 
 
 class GAN(Family[Config]):
-    """Fully connected generator and discriminator."""
+    """Fully connected generator and discriminator, for images and for points."""
 
-    references = {
-        "discriminator/D(x)": 0.5,
-        "discriminator/D(G(z))": 0.5,
-        "discriminator/V(D,G)": -math.log(4),
-    }
+    references = losses.optimal("discriminator")
 
     def build(self) -> dict[str, nn.Module]:
-        config, shape = self.config, self.data.shape
+        config, data = self.config, self.data
         if config.architecture == "maxout":
+            if data.kind == "points":
+                raise UsageError("the maxout networks draw images, not points; leave model.architecture out for points")
             return {
-                "generator": networks.maxout_generator(config.latent_dim, shape),
-                "discriminator": networks.maxout_discriminator(shape),
+                "generator": networks.maxout_generator(config.latent_dim, data.shape),
+                "discriminator": networks.maxout_discriminator(data.shape),
             }
+        activation = partial(nn.LeakyReLU, config.slope)
         return {
-            "generator": networks.mlp_generator(
+            "generator": mlp_generator(
                 config.latent_dim,
                 config.generator_widths,
-                shape,
+                data,
+                activation=activation,
                 batch_norm=config.batch_norm,
-                slope=config.slope,
             ),
-            "discriminator": networks.mlp_discriminator(
-                shape, config.discriminator_widths, dropout=config.dropout, slope=config.slope
+            "discriminator": mlp_discriminator(
+                data, config.discriminator_widths, activation=activation, dropout=config.dropout
             ),
         }
 
@@ -87,13 +88,7 @@ class GAN(Family[Config]):
         images = batch["image"]
         real = nets.discriminator(images)
         fake = nets.discriminator(nets.generator(self.latent(len(images), ctx)))
-        ctx.observe(
-            **{
-                "D(x)": real.sigmoid().mean(),
-                "D(G(z))": fake.sigmoid().mean(),
-                "V(D,G)": losses.value(real, fake),
-            }
-        )
+        ctx.observe(**losses.answers(real, fake))
         terms = {"adversarial": (losses.real(real) + losses.fake(fake)) / 2}
         if self.config.r1 and ctx.step % self.config.r1_every == 0:
             weight = self.config.r1 * self.config.r1_every
@@ -111,6 +106,14 @@ class GAN(Family[Config]):
     def sample(self, nets: Nets, z: Tensor, label: Tensor | None = None) -> Tensor:
         images: Tensor = nets.generator(z)
         return images
+
+    def discriminate(self, nets: Nets, image: Tensor, label: Tensor | None = None) -> Tensor:
+        logits: Tensor = nets.discriminator(image)
+        return logits.squeeze(1).sigmoid()
+
+    def optimal_discriminator(self, data_density: Tensor, model_density: Tensor) -> Tensor:
+        """Proposition 1 of the paper."""
+        return data_density / (data_density + model_density)
 
     def _player(self, name: str, lr: float, *, ema: float | None) -> Player:
         if self.config.architecture == "maxout":
