@@ -1,0 +1,114 @@
+"""The game of Mao et al. 2017. The discriminator ends without a sigmoid: its output itself is squared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from torch import Tensor, nn
+
+from gancli import latent, losses
+from gancli.errors import UsageError
+from gancli.family import Adam, Batch, Context, Family, Nets, Player, RMSprop, Stage, Terms, Turn
+from gancli.nn.perceptron import mlp_discriminator, mlp_generator
+from gancli.nn.strided import initialise_normal, strided_discriminator, strided_generator
+from gancli_lsgan import networks
+from gancli_lsgan.config import Config
+
+POINTS_GAIN = 1.4
+"""Of the orthogonal initialisation of the perceptrons, as in the authors' script for mixtures of Gaussians."""
+
+
+class LSGAN(Family[Config]):
+    """Least squares on DCGAN's networks, on the paper's, or on perceptrons where the data are points."""
+
+    @property
+    def references(self) -> Mapping[str, float]:  # type: ignore[override]
+        """Where D's answers and loss settle once no image tells the distributions apart."""
+        a, b, _ = self.config.coding
+        middle = (a + b) / 2
+        return {
+            "discriminator/D(x)": middle,
+            "discriminator/D(G(z))": middle,
+            "discriminator/real": (middle - b) ** 2 / 2,
+            "discriminator/fake": (middle - a) ** 2 / 2,
+        }
+
+    def build(self) -> dict[str, nn.Module]:
+        config, data = self.config, self.data
+        if data.kind == "points":
+            if config.architecture != "dcgan":
+                raise UsageError("architecture: lsun draws images, not points; leave it out for points")
+            return {
+                "generator": _orthogonal(
+                    mlp_generator(config.latent_dim, config.points_widths, data, activation=nn.Tanh)
+                ),
+                "discriminator": _orthogonal(mlp_discriminator(data, config.points_widths, activation=nn.Tanh)),
+            }
+        if config.architecture == "lsun":
+            pair = (
+                networks.lsun_generator(config.latent_dim, data.shape),
+                networks.lsun_discriminator(data.shape),
+            )
+        else:
+            norm = nn.BatchNorm2d if config.batch_norm != "none" else None
+            pair = (
+                strided_generator(
+                    config.latent_dim, data.shape, channels=config.channels, norm=config.batch_norm == "both"
+                ),
+                strided_discriminator(data.shape, channels=config.channels, norm=norm),
+            )
+        return {name: initialise_normal(net) for name, net in zip(("generator", "discriminator"), pair, strict=True)}
+
+    def players(self) -> Sequence[Player]:
+        return [
+            self._player("generator", self.config.generator_lr, ema=0.0),
+            self._player("discriminator", self.config.discriminator_lr, ema=None),
+        ]
+
+    def stages(self) -> Sequence[Stage]:
+        turns = (
+            Turn(player="generator", loss=self.generator_loss),
+            Turn(player="discriminator", loss=self.discriminator_loss),
+        )
+        return [Stage(name="train", turns=turns)]
+
+    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+        fake = nets.generator(self.latent(len(batch["image"]), ctx))
+        ctx.keep(fake=fake)
+        return {"adversarial": losses.least_squares(nets.discriminator(fake), self.config.coding[2])}
+
+    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+        a, b, _ = self.config.coding
+        real, fake = nets.discriminator(batch["image"]), nets.discriminator(ctx.carry["fake"])
+        ctx.observe(**{"D(x)": real.mean(), "D(G(z))": fake.mean()})
+        return {"real": losses.least_squares(real, b), "fake": losses.least_squares(fake, a)}
+
+    def latent(self, n: int, ctx: Context) -> Tensor:
+        return latent.noise(self.config.noise, n, self.config.latent_dim, ctx)
+
+    def sample(self, nets: Nets, z: Tensor, label: Tensor | None = None) -> Tensor:
+        images: Tensor = nets.generator(z)
+        return images
+
+    def discriminate(self, nets: Nets, image: Tensor, label: Tensor | None = None) -> Tensor:
+        outputs: Tensor = nets.discriminator(image)
+        return outputs.squeeze(1)
+
+    def optimal_discriminator(self, data_density: Tensor, model_density: Tensor) -> Tensor:
+        """Equation 5 of the paper."""
+        a, b, _ = self.config.coding
+        return (b * data_density + a * model_density) / (data_density + model_density)
+
+    def _player(self, name: str, lr: float, *, ema: float | None) -> Player:
+        adam = Adam(lr=lr, betas=(self.config.beta1, 0.999))
+        optimizer = adam if self.config.optimizer == "adam" else RMSprop(lr=lr)
+        return Player(name=name, modules=(name,), optimizer=optimizer, ema=ema)
+
+
+def _orthogonal(network: nn.Module) -> nn.Module:
+    for module in network.modules():
+        if isinstance(module, nn.Linear):
+            nn.init.orthogonal_(module.weight, POINTS_GAIN if math.prod(module.weight.shape) > 1 else 1.0)
+            nn.init.zeros_(module.bias)
+    return network

@@ -1,0 +1,101 @@
+"""The game of Arjovsky et al. 2017, with the penalty of Gulrajani et al. 2017.
+
+Every number is a mean over the batch. The critic never normalises over the batch, since the penalty is about single
+images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from torch import Tensor, nn
+
+from gancli import losses
+from gancli.family import Adam, Batch, Context, Family, Nets, Optimizer, Player, RMSprop, Stage, Terms, Turn
+from gancli.nn.perceptron import mlp_discriminator, mlp_generator
+from gancli.nn.strided import strided_discriminator, strided_generator
+from gancli_wgan_gp import networks
+from gancli_wgan_gp.config import Config
+
+GREY_LEVEL = 2 / 255
+
+
+class WGANGP(Family[Config]):
+    """A generator and a critic."""
+
+    references = {"critic/distance": 0.0}
+
+    def build(self) -> dict[str, nn.Module]:
+        config, data = self.config, self.data
+        generator: nn.Module
+        critic: nn.Module
+        if data.kind == "points":
+            widths = config.points_widths
+            generator = mlp_generator(config.latent_dim, widths, data, activation=nn.ReLU)
+            critic = mlp_discriminator(data, widths, activation=nn.ReLU)
+        elif config.architecture == "resnet":
+            generator = networks.resnet_generator(config.latent_dim, data.shape, config.channels)
+            critic = networks.resnet_critic(data.shape, config.channels)
+        else:
+            strided = partial(strided_generator, config.latent_dim, data.shape, kernel=5, bias=True)
+            generator = strided(channels=config.channels, norm=config.batch_norm)
+            critic = strided_discriminator(data.shape, channels=config.channels, kernel=5, norm=None, bias=True)
+        return {"generator": networks.initialise(generator), "critic": networks.initialise(critic)}
+
+    def players(self) -> Sequence[Player]:
+        clipped = self.config.penalty == "clip"
+        return [
+            Player(
+                name="generator",
+                modules=("generator",),
+                optimizer=self._optimizer(self.config.generator_lr),
+                ema=0.0,
+            ),
+            Player(
+                name="critic",
+                modules=("critic",),
+                optimizer=self._optimizer(self.config.critic_lr),
+                weight_clip=self.config.clip if clipped else None,
+            ),
+        ]
+
+    def stages(self) -> Sequence[Stage]:
+        turns = (
+            Turn(player="critic", loss=self.critic_loss, repeat=self.config.critic_steps),
+            Turn(player="generator", loss=self.generator_loss),
+        )
+        return [Stage(name="train", turns=turns)]
+
+    def critic_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+        real = batch["image"]
+        if self.config.dequantize and self.data.kind == "image":
+            real = real + GREY_LEVEL * ctx.rand(*real.shape)
+        fake = nets.generator(self.latent(len(real), ctx))
+        distance = nets.critic(real).mean() - nets.critic(fake).mean()
+        ctx.observe(distance=distance)
+        terms = {"adversarial": -distance}
+        if self.config.penalty == "gradient":
+            penalty = losses.gradient_penalty(nets.eager.critic, real, fake, ctx.rand(len(real)))
+            terms["penalty"] = self.config.penalty_weight * penalty
+        return terms
+
+    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+        fake = nets.generator(self.latent(len(batch["image"]), ctx))
+        return {"adversarial": -nets.critic(fake).mean()}
+
+    def latent(self, n: int, ctx: Context) -> Tensor:
+        return ctx.randn(n, self.config.latent_dim)
+
+    def sample(self, nets: Nets, z: Tensor, label: Tensor | None = None) -> Tensor:
+        images: Tensor = nets.generator(z)
+        return images
+
+    def discriminate(self, nets: Nets, image: Tensor, label: Tensor | None = None) -> Tensor:
+        scores: Tensor = nets.critic(image)
+        return scores.squeeze(1)
+
+    def _optimizer(self, lr: float | None) -> Optimizer:
+        if self.config.penalty == "clip":
+            return RMSprop(lr=lr or 5e-5)
+        return Adam(lr=lr or 1e-4, betas=self.config.betas)
