@@ -25,6 +25,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from gancli.data.mixture import Mixture
 from gancli.data.source import Packed
 from gancli.engine.cast import Cast
 from gancli.engine.checkpoint import load
@@ -160,7 +161,7 @@ class FamilyContract:
         assert all(torch.isfinite(parameter).all() for _, parameter in _parameters(trainer.cast.modules))
 
     def test_samples(self, tmp_path: Path) -> None:
-        """Images have the data's shape, lie in [-1, 1] and depend on the latent and on a label that is read."""
+        """Images have the data's shape, lie in [-1, 1], as points need not, and depend on latent and label."""
         if "sample" not in self.info.tasks:
             pytest.skip(f"{self.family} does not sample")
         trainer = self.trainer(tmp_path / "run", images=2 * BATCH_SIZE)
@@ -172,8 +173,9 @@ class FamilyContract:
         labels = torch.zeros(4, dtype=torch.long) if "label" in self.info.batch else None
         images = family.sample(model.nets, z, labels)
         assert images.shape == (4, *self.data.shape)
-        assert images.min() >= -1
-        assert images.max() <= 1
+        if self.data.kind == "image":
+            assert images.min() >= -1
+            assert images.max() <= 1
         assert torch.equal(images, family.sample(model.nets, z, labels))
         assert not torch.equal(images[0], images[1])
         if labels is not None:
@@ -197,25 +199,42 @@ def context(seed: int = 0) -> Context:
 
 
 def batch(info: FamilyInfo, data: DataSpec, *, size: int = BATCH_SIZE, seed: int = 0) -> dict[str, Tensor]:
-    """A batch of random images in [-1, 1], and labels, with the keys that a family reads."""
+    """A batch of random images in [-1, 1], or points, and labels, with the keys that a family reads."""
     generator = torch.Generator().manual_seed(seed)
     made = {}
     for key in info.batch:
         if key == "label":
             made[key] = torch.randint(len(data.labels), (size,), generator=generator)
+        elif data.kind == "points":
+            made[key] = torch.randn(size, *data.shape, generator=generator)
         else:
             made[key] = torch.rand(size, *data.shape, generator=generator) * 2 - 1
     return made
 
 
 def synthetic(data: DataSpec, *, count: int = 5 * BATCH_SIZE + 3, seed: int = 0) -> Packed:
-    """A packed data set of random images."""
+    """A packed data set of random images, or of points: normal ones around a place of its own for each label."""
     random = np.random.default_rng(seed)
+    if data.kind == "points":
+        return _synthetic_points(data, count, random)
     return Packed(
         images=random.integers(0, 256, (count, *data.shape), dtype=np.uint8),
         labels=random.integers(0, len(data.labels), count) if data.labels else None,
         spec=data,
         fingerprint=f"synthetic-{seed}-{count}",
+    )
+
+
+def _synthetic_points(data: DataSpec, count: int, random: np.random.Generator) -> Packed:
+    means = tuple((float(mode),) * data.channels for mode in range(len(data.labels) or 1))
+    mixture = Mixture(means=means, std=1.0)
+    points, modes = mixture.sample(count, random)
+    return Packed(
+        images=points.astype(np.float32)[:, :, None, None],
+        labels=modes if data.labels else None,
+        spec=data,
+        fingerprint=f"synthetic-points-{count}",
+        mixture=mixture,
     )
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console, Group
 from rich.live import Live
 from rich.panel import Panel
@@ -29,7 +30,7 @@ class View(Listener):
     def __init__(self, recipe: Recipe, run: Run, console: Console) -> None:
         self.console = console
         self._recipe, self._run = recipe, run
-        self._picture: Path | None = None
+        self._picture = ""
 
     def say(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False)
@@ -39,13 +40,17 @@ class View(Listener):
         spec, images = trainer.packed.spec, len(trainer.packed.images)
         precision = "bf16" if trainer.dtype.itemsize == 2 else "fp32"
         matmul = ", oneDNN matrix products" if trainer.fast_matmul else ""
+        what = f"{images:,} images of {spec.channels}x{spec.height}x{spec.width}"
+        if spec.kind == "points":
+            what = f"{images:,} points in {spec.channels} dimension{'s' if spec.channels > 1 else ''}"
         self.say(
-            f"{self._recipe.info.name} on {self._recipe.data.source}: {images:,} images of "
-            f"{spec.channels}x{spec.height}x{spec.width}, {device_name(trainer.device)}, {precision}{matmul}"
+            f"{self._recipe.info.name} on {self._recipe.data.source}: {what}, "
+            f"{device_name(trainer.device)}, {precision}{matmul}"
         )
-        for name, actor in trainer.cast.actors.items():
-            count = sum(parameter.numel() for parameter in actor.parameters)
-            self.say(f"  {name}: {count:,} parameters")
+        for name, module in trainer.cast.modules.items():
+            count = sum(parameter.numel() for parameter in module.parameters())
+            form = ", channels last" if trainer.formats[name] is torch.channels_last else ""
+            self.say(f"  {name}: {count:,} parameters{form}")
         if trainer.family.references:
             optimum = ", ".join(f"{name} {value:.4g}" for name, value in trainer.family.references.items())
             self.say(f"  at the optimum: {optimum}")
@@ -55,13 +60,13 @@ class View(Listener):
     def finished(self, trainer: Trainer) -> None:
         """The last lines: where things lie, and what to type next."""
         self.say(f"trained on {trainer.position.images:,} images; the run is {self._run.path}")
-        if self._picture is not None:
+        if self._picture:
             self.say(f"picture: {self._picture}")
         for task in self._recipe.info.tasks:
             self.say(f"next: gan {task} {self._run.path}")
 
-    def previewed(self, path: Path) -> None:
-        self._picture = path
+    def previewed(self, path: Path, caption: str) -> None:
+        self._picture = f"{path} ({caption})" if caption else str(path)
 
     def rolled_back(self, reason: str, images: int) -> None:
         self.say(f"{reason}: back to the checkpoint at {images:,} images")

@@ -49,6 +49,9 @@ def gan_datasets() -> list[DatasetInfo]:
         _info("digits", "1,797 handwritten digits, 8x8 grey", "digits:DigitsSource", "DigitsConfig", needs=""),
         _info("photos", "patches of two photographs, 427x640 colour", "photos:PhotosSource", "PhotosConfig", needs=""),
         _info(
+            "points", "points of a known density, on a line or a plane", "points:PointsSource", "PointsConfig", needs=""
+        ),
+        _info(
             "folder",
             "your images in data.root; one subfolder for each label, or none",
             "folder:FolderSource",

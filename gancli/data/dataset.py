@@ -37,7 +37,12 @@ def open_source(config: SourceConfig) -> Source[SourceConfig]:
 def _hold_to_the_contract(packed: Packed, config: SourceConfig) -> None:
     """What the loader relies on: sources come from plugins too."""
     images, labels = packed.images, packed.labels
-    sound = images.dtype == np.uint8 and images.shape[1:] == packed.spec.shape
+    sound = images.shape[1:] == packed.spec.shape
+    if packed.spec.kind == "points":
+        sound = sound and images.dtype == np.float32 and images.shape[2:] == (1, 1) and bool(np.isfinite(images).all())
+        sound = sound and packed.mixture is not None and packed.mixture.dimensions == packed.spec.channels
+    else:
+        sound = sound and images.dtype == np.uint8
     if sound and labels is not None:
         sound = labels.dtype == np.int64 and labels.shape == (len(images),)
         sound = sound and labels.min() >= 0 and labels.max() < len(packed.spec.labels)

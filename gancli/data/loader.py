@@ -26,9 +26,9 @@ KEYS = ("image", "label")
 class Loader:
     """An endless stream of batches.
 
-    The images stay bytes on the device where they take at most a quarter of its free memory. On a CPU the packed array
-    itself is used, without a copy, unless it is a map of more than a quarter of all memory. What does not fit is
-    gathered from the array by a thread, one batch ahead.
+    The images stay on the device, as they were packed, where they take at most a quarter of its free memory. On a CPU
+    the packed array itself is used, without a copy, unless it is a map of more than a quarter of all memory. What does
+    not fit is gathered from the array by a thread, one batch ahead.
 
     Args:
         packed: the data set.
@@ -71,7 +71,9 @@ class Loader:
         self._reader = None if self.resident else _Reader(images, pinned=device.type == "cuda")
 
     def draw(self, batch_size: int, resolution: tuple[int, int] | None = None) -> dict[str, Tensor]:
-        """The next batch: `image`, float32 (N, C, H, W) in [-1, 1], and `label`, int64 (N,), as far as asked for.
+        """The next batch: `image`, float32 (N, C, H, W), and `label`, int64 (N,), as far as asked for.
+
+        Bytes become numbers in [-1, 1]; points, which are floats already, are delivered as they are.
 
         Args:
             batch_size: N, which may exceed the data set.
@@ -86,8 +88,10 @@ class Loader:
             images = self._gather(rows, batch_size)
             if flips is not None:
                 images = torch.where(flips.to(self._device).view(-1, 1, 1, 1), images.flip(3), images)
-            # Dividing is exact at both ends, 0 -> -1 and 255 -> 1; multiplying by the reciprocal is not.
-            values = images.to(torch.float32).div_(127.5).sub_(1.0)
+            values = images
+            if images.dtype == torch.uint8:
+                # Dividing is exact at both ends, 0 -> -1 and 255 -> 1; multiplying by the reciprocal is not.
+                values = images.to(torch.float32).div_(127.5).sub_(1.0)
             batch["image"] = values if resolution in (None, self._shape[1:]) else self._reduce(values, resolution)
         if "label" in self._keys and self._labels is not None:
             batch["label"] = self._labels.index_select(0, rows).to(self._device)
@@ -95,7 +99,7 @@ class Loader:
         return batch
 
     def _gather(self, rows: Tensor, batch_size: int) -> Tensor:
-        """The images as bytes (N, C, H, W) on the device."""
+        """The images as they were packed, (N, C, H, W), on the device."""
         if self._reader is None:
             return self._images.index_select(0, rows).view(-1, *self._shape)
         ahead, _ = self._order.take(self.position + batch_size, batch_size)
@@ -172,7 +176,8 @@ class _Reader:
         return images
 
     def _gather(self, rows: Tensor) -> Tensor:
-        images = torch.empty((len(rows), self._images.shape[1]), dtype=torch.uint8, pin_memory=self._pinned)
+        shape = (len(rows), self._images.shape[1])
+        images = torch.empty(shape, dtype=self._images.dtype, pin_memory=self._pinned)
         return torch.index_select(self._images, 0, rows, out=images)
 
 

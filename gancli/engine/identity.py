@@ -25,6 +25,7 @@ def checkpoint_manifest(recipe: Recipe, packed: Packed, *, images: int, step: in
         "labels": list(packed.spec.labels) if "label" in recipe.info.batch else [],
         "model": recipe.model.model_dump(mode="json"),
         "data": packed.spec.to_json(),
+        "mixture": packed.mixture.to_json() if packed.mixture else None,
         "fingerprint": packed.fingerprint,
         "images": images,
         "step": step,

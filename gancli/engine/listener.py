@@ -39,8 +39,8 @@ class Listener:
     def saved(self, path: Path) -> None:
         """A checkpoint is complete."""
 
-    def previewed(self, path: Path) -> None:
-        """A picture of the same latents as before was written."""
+    def previewed(self, path: Path, caption: str) -> None:
+        """A picture of the same latents as before was written; the caption says what was measured, if anything."""
 
     def rolled_back(self, reason: str, images: int) -> None:
         """A value was not finite; training goes on from the checkpoint at `images`."""

@@ -11,12 +11,13 @@ import torch
 from pydantic import ValidationError
 from torch import nn
 
+from gancli.data.mixture import Mixture
 from gancli.engine import checkpoint as checkpoints
 from gancli.engine.cast import load_state
 from gancli.engine.checkpoint import Checkpoint
 from gancli.engine.randomness import aside
 from gancli.errors import DataError
-from gancli.family import DataSpec, Family, Nets
+from gancli.family import DataSpec, Discriminates, Family, Nets
 from gancli.plugins import import_class, registry
 from gancli.run import MANIFEST, Run
 
@@ -28,6 +29,8 @@ class Model:
     Args:
         family: whose tasks they do.
         nets: on `device`; the averaged ones where `ema`.
+        modules: the same by name.
+        abilities: what it can do, as `abilities` says.
         labels: the names of the labels it takes; empty if it takes none.
         run: name of the run it comes from.
         images: training images it had seen.
@@ -35,10 +38,13 @@ class Model:
         ema: whether these are averaged weights.
         device: where the networks are.
         passed_over: what is wrong with newer checkpoints of the run.
+        mixture: the known distribution of the points it was trained on; None for images.
     """
 
     family: Family[Any]
     nets: Nets
+    modules: Mapping[str, nn.Module]
+    abilities: frozenset[str]
     labels: tuple[str, ...]
     run: str
     images: int
@@ -46,6 +52,7 @@ class Model:
     ema: bool
     device: torch.device
     passed_over: tuple[str, ...]
+    mixture: Mixture | None = None
 
 
 def open_model(path: Path, *, device: torch.device, ema: bool | None = None) -> Model:
@@ -75,9 +82,12 @@ def open_model(path: Path, *, device: torch.device, ema: bool | None = None) -> 
         raise DataError(
             f"the weights of {run} do not fit the installed family {manifest['family']!r}: {error}"
         ) from None
+    ready = _ready(modules, device)
     return Model(
         family=family,
-        nets=Nets(_ready(modules, device)),
+        nets=Nets(ready),
+        modules=ready,
+        abilities=abilities(manifest),
         labels=tuple(manifest["labels"]),
         run=run,
         images=checkpoint.images,
@@ -85,7 +95,31 @@ def open_model(path: Path, *, device: torch.device, ema: bool | None = None) -> 
         ema=use_average,
         device=device,
         passed_over=tuple(passed_over),
+        mixture=Mixture.from_json(manifest["mixture"]) if manifest.get("mixture") else None,
     )
+
+
+def untrained(model: Model, seed: int) -> dict[str, nn.Module]:
+    """Networks of the model's architecture as they are before training, on its device and as ready as its own.
+
+    Whatever the seed, from 0 to 2**31 - 1, they are not those that the model's own training began with.
+    """
+    with aside(model.device):
+        torch.manual_seed(seed + 2**31)  # beyond every `train.seed`
+        return _ready(model.family.build(), model.device)
+
+
+def abilities(manifest: Mapping[str, Any]) -> frozenset[str]:
+    """What the model of a run or a checkpoint can do: the words of `MetricInfo.needs`.
+
+    Raises:
+        UsageError: its family is not installed.
+    """
+    family = import_class(registry().family(manifest["family"]).family)
+    can = {*manifest["tasks"], DataSpec.from_json(manifest["data"]).kind}
+    can |= {"label"} if manifest["labels"] else set()
+    can |= {"discriminate"} if issubclass(family, Discriminates) else set()
+    return frozenset(can)
 
 
 def _find(path: Path) -> tuple[Checkpoint, str, list[str]]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
+from gancli.data.mixture import Mixture
+from gancli.engine import history, points
 from gancli.engine.randomness import aside, make_generator
 from gancli.family import Context, Family, Nets, Samples
 from gancli.pictures import sheet, to_pixels, write_png
@@ -22,31 +25,63 @@ PREVIEW_SEED = 20_140_610
 """Seeds the latents of every preview, whatever the training's seed, so that runs can be compared."""
 
 
-class Previews:
-    """Draws a sheet of samples now and then; nothing in a family that does not sample."""
+class Preview(NamedTuple):
+    """A picture that was written, and what can be said of it in a few words; empty where nothing was measured."""
 
-    def __init__(self, family: Family[Any], recipe: Recipe, run: Run, device: torch.device) -> None:
+    path: Path
+    caption: str
+
+
+class Previews:
+    """Draws samples now and then: a sheet of images, or a figure of points; nothing in a family that does not sample.
+
+    Args:
+        family: whose networks will be shown.
+        recipe: says what the family is for.
+        run: where to write.
+        device: where the networks are.
+        mixture: what the points of the run are drawn from; None for images.
+    """
+
+    def __init__(
+        self, family: Family[Any], recipe: Recipe, run: Run, device: torch.device, mixture: Mixture | None
+    ) -> None:
         self._family = family if isinstance(family, Samples) and "sample" in recipe.info.tasks else None
         self._labels = len(family.data.labels) if "label" in recipe.info.batch else 0
-        self._recipe, self._run, self._device = recipe, run, device
+        self._run, self._device, self._mixture = run, device, mixture
 
     @torch.no_grad()
-    def draw(self, modules: Mapping[str, nn.Module], images: int) -> Path | None:
-        """Writes `samples/<images>.png`; a conditional family shows one label a column."""
+    def draw(self, modules: Mapping[str, nn.Module], images: int) -> Preview | None:
+        """Writes `samples/<images>.png`; of points, what `history.record` writes too."""
         if self._family is None:
             return None
-        columns = min(self._labels, 16) or COLUMNS
-        modes = {name: module.training for name, module in modules.items()}
         context = Context(device=self._device, generator=make_generator(self._device, PREVIEW_SEED))
-        label = torch.arange(columns, device=self._device).repeat(ROWS) if self._labels else None
-        with aside(self._device):
-            for module in modules.values():
-                module.eval()
-            z = self._family.latent(columns * ROWS, context)
-            drawn = self._family.sample(Nets(modules), z, label)
-            for name, module in modules.items():
-                module.train(modes[name])
-        path = self._run.samples / f"{images:09d}.png"
         metadata = {"run": self._run.name, "images": images, "seed": PREVIEW_SEED}
+        with aside(self._device), _at_rest(modules):
+            nets = Nets(modules)
+            if self._mixture is None:
+                return Preview(self._draw_sheet(self._family, nets, context, metadata), "")
+            view = points.observe(self._family, nets, self._mixture, context, labels=self._labels)
+        return Preview(history.record(view, self._mixture, self._run, images, metadata=metadata), view.caption)
+
+    def _draw_sheet(self, family: Samples, nets: Nets, context: Context, metadata: Mapping[str, Any]) -> Path:
+        """A conditional family shows one label a column."""
+        columns = min(self._labels, 16) or COLUMNS
+        label = torch.arange(columns, device=self._device).repeat(ROWS) if self._labels else None
+        drawn = family.sample(nets, family.latent(columns * ROWS, context), label)
+        path = self._run.samples / f"{metadata['images']:09d}.png"
         write_png(path, sheet(to_pixels(drawn), columns=columns), metadata=metadata)
         return path
+
+
+@contextmanager
+def _at_rest(modules: Mapping[str, nn.Module]) -> Iterator[None]:
+    """Puts networks into eval mode, and back into the modes that they were in."""
+    modes = {name: module.training for name, module in modules.items()}
+    for module in modules.values():
+        module.eval()
+    try:
+        yield
+    finally:
+        for name, module in modules.items():
+            module.train(modes[name])

@@ -15,7 +15,13 @@ from gancli.engine import checkpoint as checkpoints
 from gancli.engine import randomness
 from gancli.engine.cast import Cast
 from gancli.engine.checkpoint import Checkpoint
-from gancli.engine.device import autocast, choose_precision, make_deterministic, use_fast_matmul
+from gancli.engine.device import (
+    autocast,
+    choose_memory_format,
+    choose_precision,
+    make_deterministic,
+    use_fast_matmul,
+)
 from gancli.engine.identity import checkpoint_manifest
 from gancli.engine.listener import Listener, Progress
 from gancli.engine.log import Averages, JsonLines
@@ -71,6 +77,11 @@ class Trainer:
         self.family: Family[Any] = import_class(recipe.info.family)(recipe.model, packed.spec)
         self.plan = make_plan(self.family.stages(), train)
         modules = {name: module.to(device) for name, module in self.family.build().items()}
+        self.formats = {
+            name: choose_memory_format(train.memory_format, module, device) for name, module in modules.items()
+        }
+        for name, module in modules.items():
+            module.to(memory_format=self.formats[name])
         players = [direct(player, train, self.plan) for player in self.family.players()]
         self.cast = Cast(modules, players, compile=train.compile)
         self.dtype = choose_precision(train.precision, device)
@@ -79,7 +90,7 @@ class Trainer:
         self.generator = randomness.make_generator(device, train.seed)
         self.averages = Averages()
         self.metrics, self.timings = JsonLines(run.metrics), JsonLines(run.timings)
-        self.previews = Previews(self.family, recipe, run, device)
+        self.previews = Previews(self.family, recipe, run, device, packed.mixture)
         self._fade = torch.ones((), device=device)
         self._speed = Speedometer(device)
         self._saved_at: int | None = None
@@ -210,9 +221,9 @@ class Trainer:
         self.listener.logged({**place, **means})
 
     def _preview(self) -> None:
-        path = self.previews.draw(self.cast.averaged(), self.position.images)
-        if path is not None:
-            self.listener.previewed(path)
+        preview = self.previews.draw(self.cast.averaged(), self.position.images)
+        if preview is not None:
+            self.listener.previewed(preview.path, preview.caption)
 
     def _progress(self) -> Progress:
         planned = self.plan.stages[self.plan.at(self.position.images)]

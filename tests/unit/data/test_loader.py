@@ -88,6 +88,17 @@ def test_conversion_is_exact_at_the_ends() -> None:
     assert sorted(values.tolist())[1] == pytest.approx(-0.6)
 
 
+@pytest.mark.parametrize("resident", [True, False])
+def test_points_are_delivered_as_they_are(resident: bool) -> None:
+    points = np.random.default_rng(0).normal(0, 100, (7, 2, 1, 1)).astype(np.float32)
+    names = tuple(str(number) for number in range(7))
+    spec = DataSpec(channels=2, height=1, width=1, labels=names, kind="points")
+    packed = Packed(images=points, labels=np.arange(7), spec=spec, fingerprint="")
+    batch = loader(packed, resident=resident).draw(7)
+    assert batch["image"].dtype == torch.float32
+    assert np.array_equal(batch["image"].numpy(), points[batch["label"].numpy()])
+
+
 def test_batches_hold_the_images_of_their_labels() -> None:
     packed = numbered(20)
     batch = loader(packed).draw(50)
