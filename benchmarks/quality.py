@@ -19,8 +19,8 @@ from pathlib import Path
 
 import torch
 
-from gancli.commands.sample import draw
 from gancli.data.dataset import open_dataset
+from gancli.engine.drawing import draw
 from gancli.engine.model import Model, open_model
 from gancli.engine.trainer import Trainer
 from gancli.metrics.parzen import ParzenResult, parzen

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gancli.dataspec import DataSpec as DataSpec
     from gancli.hookspecs import DatasetInfo as DatasetInfo
     from gancli.hookspecs import FamilyInfo as FamilyInfo
+    from gancli.hookspecs import MetricInfo as MetricInfo
     from gancli.hookspecs import hookimpl as hookimpl
     from gancli.recipe import FamilyConfig as FamilyConfig
     from gancli.recipe import SourceConfig as SourceConfig
@@ -24,11 +25,21 @@ _HOME = {
     "DatasetInfo": "gancli.hookspecs",
     "FamilyConfig": "gancli.recipe",
     "FamilyInfo": "gancli.hookspecs",
+    "MetricInfo": "gancli.hookspecs",
     "SourceConfig": "gancli.recipe",
     "hookimpl": "gancli.hookspecs",
 }
 
-__all__ = ["DataSpec", "DatasetInfo", "FamilyConfig", "FamilyInfo", "SourceConfig", "__version__", "hookimpl"]
+__all__ = [
+    "DataSpec",
+    "DatasetInfo",
+    "FamilyConfig",
+    "FamilyInfo",
+    "MetricInfo",
+    "SourceConfig",
+    "__version__",
+    "hookimpl",
+]
 
 
 def __getattr__(name: str) -> Any:

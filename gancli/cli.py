@@ -32,11 +32,22 @@ for name, group in (("recipes", recipes_app), ("plugins", plugins_app), ("data",
     app.add_typer(group, name=name)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else.")]
+RunDirectory = Annotated[Path | None, typer.Argument(help="A run directory; the newest run that can, if left out.")]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override an option of the recipe: --set train.batch_size=32."),
 ]
+Data = Annotated[
+    str | None,
+    typer.Option(help="A folder of images, a data source, or a recipe; what the run was trained on, if left out."),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Ema = Annotated[
+    bool | None, typer.Option("--ema/--no-ema", help="Averaged or live weights; averaged where there are any.")
+]
+Truncation = Annotated[
+    float | None, typer.Option(help="Draw again the normal numbers of a latent that are larger: 0.7. Less varied.")
+]
 
 
 def main() -> None:
@@ -94,21 +105,23 @@ def train(
 
 @app.command()
 def sample(
-    run: Annotated[
-        Path | None,
-        typer.Argument(help="A run directory; the newest run that can, if left out."),
+    run: RunDirectory = None,
+    count: Annotated[
+        int | None,
+        typer.Option("-n", "--count", min=1, help="How many images of each label; 64 if left out, 10 of several."),
     ] = None,
-    count: Annotated[int, typer.Option("-n", "--count", min=1, help="How many images.")] = 64,
     label: Annotated[
         list[str] | None,
-        typer.Option(help="A label by name or number; may be given several times."),
+        typer.Option(help="A label by name or number; may be given several times. All if left out."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the first image; the next one has the next seed.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Of the first image; the next one has the next seed.")
+    ] = 0,
+    truncation: Truncation = None,
     form: Annotated[str, typer.Option("--format", help="grid: one sheet; png: single files.")] = "grid",
-    ema: Annotated[
-        bool | None,
-        typer.Option("--ema/--no-ema", help="Averaged or live weights; averaged where there are any."),
-    ] = None,
+    grid: Annotated[bool, typer.Option("--grid", help="Another way to say --format grid.")] = False,
+    annotate: Annotated[bool, typer.Option("--annotate", help="Write seeds and labels beside the images.")] = False,
+    ema: Ema = None,
     out: Annotated[
         Path | None,
         typer.Option(help="A .png for a grid, a directory for single files; in the run's directory if left out."),
@@ -119,7 +132,149 @@ def sample(
     """Draw images from a trained model."""
     from gancli.commands import sample as body
 
-    body.sample(run, count=count, labels=label or [], seed=seed, form=form, ema=ema, out=out, device=device, json=json)
+    body.sample(
+        run,
+        count=count,
+        labels=label or [],
+        seed=seed,
+        truncation=truncation,
+        form=form,
+        grid=grid,
+        annotate=annotate,
+        ema=ema,
+        out=out,
+        device=device,
+        json=json,
+    )
+
+
+@app.command()
+def interpolate(
+    run: RunDirectory = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(metavar="S,S,...", help="Seeds of `gan sample` to pass: 1,7,9. 0 to 4 if left out."),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(metavar="L,L,...", help="Labels to pass, one for each seed; with one seed, or one label, all."),
+    ] = None,
+    frames: Annotated[int | None, typer.Option(min=2, help="How many images, the seeds' own included.")] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="Walk back to the first seed.")] = False,
+    way: Annotated[
+        str, typer.Option("--path", help="slerp: on great circles, which keeps lengths; linear: straight lines.")
+    ] = "slerp",
+    truncation: Truncation = None,
+    ema: Ema = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A .gif, an .mp4 (with gancli[video]), or a .png for a strip; in the run's directory."),
+    ] = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Walk through the latent space from seed to seed, or from label to label."""
+    from gancli.commands import interpolate as body
+
+    body.interpolate(
+        run,
+        seeds=seeds,
+        labels=labels,
+        frames=frames,
+        loop=loop,
+        way=way,
+        truncation=truncation,
+        ema=ema,
+        out=out,
+        device=device,
+        json=json,
+    )
+
+
+@app.command()
+def arithmetic(
+    run: Annotated[
+        str | None,
+        typer.Argument(help="A run directory; the newest run that can, if left out."),
+    ] = None,
+    expression: Annotated[
+        str | None,
+        typer.Argument(
+            help='Groups of seeds with signs between: "12,40,77 - 3,8,19 + 5,6,21". After -- if it begins with -.'
+        ),
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="A label by name or number; the first if left out.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the noise around the result.")] = 0,
+    truncation: Truncation = None,
+    ema: Ema = None,
+    out: Annotated[Path | None, typer.Option(help="A .png; in the run's directory if left out.")] = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Add and take away the mean latents of groups of seeds, and draw what comes out."""
+    from gancli.commands import arithmetic as body
+
+    if expression is None:  # the only argument is the expression, although the run stands before it
+        run, expression = None, run
+    body.arithmetic(
+        None if run is None else Path(run),
+        expression,
+        label=label,
+        seed=seed,
+        truncation=truncation,
+        ema=ema,
+        out=out,
+        device=device,
+        json=json,
+    )
+
+
+@app.command("eval")
+def evaluate(
+    run: RunDirectory = None,
+    metrics: Annotated[
+        str | None, typer.Option(help="Names between commas; every metric that fits, if left out.")
+    ] = None,
+    data: Data = None,
+    overrides: Set = None,
+    labelled: Annotated[int, typer.Option(min=2, help="Labelled training images for feature_svm.")] = 1_000,
+    samples: Annotated[
+        int | None, typer.Option(min=2, help="Samples to draw; as many as the metric's protocol says, if left out.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Test images at most; all, if left out.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the first sample, and of every choice.")] = 0,
+    ema: Ema = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Measure a trained model, each number with its protocol."""
+    from gancli.commands import evaluate as body
+    from gancli.metrics.subject import Options
+
+    options = Options(labelled=labelled, samples=samples, limit=limit, seed=seed)
+    body.evaluate(
+        run, metrics=metrics, data=data, overrides=overrides or [], options=options, ema=ema, device=device, json=json
+    )
+
+
+@app.command()
+def inspect(
+    run: RunDirectory = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="A .png or .html page, or a directory for single pictures; the run's out/inspect.png."),
+    ] = None,
+    data: Data = None,
+    overrides: Set = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the untrained networks beside it.")] = 0,
+    ema: Ema = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Show what the networks have learned: filters, and what in an image excites the discriminator's features."""
+    from gancli.commands import inspect as body
+
+    body.inspect(run, out=out, data=data, overrides=overrides or [], seed=seed, ema=ema, device=device, json=json)
 
 
 @app.command()

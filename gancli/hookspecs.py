@@ -61,6 +61,26 @@ class DatasetInfo:
     config: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class MetricInfo:
+    """A metric of trained models, described without importing it.
+
+    Args:
+        name: what `gan eval --metrics` takes; lower case, words joined by underscores.
+        summary: one line for listings.
+        needs: what a model must be able to do to be measured: tasks, such as `sample`; `discriminate`, to have a
+            discriminator that can be asked about an image; `label`, to take labels; `image` or `points`, to have been
+            trained on that kind of data.
+        metric: `"package.module:function"` that takes a `gancli.metrics.subject.Subject` and returns a list of
+            `gancli.metrics.subject.Measurement`.
+    """
+
+    name: str
+    summary: str
+    needs: tuple[str, ...]
+    metric: str
+
+
 @hookspec
 def gan_families() -> FamilyInfo | list[FamilyInfo]:  # type: ignore[empty-body]
     """The GAN families of this plugin."""
@@ -69,3 +89,8 @@ def gan_families() -> FamilyInfo | list[FamilyInfo]:  # type: ignore[empty-body]
 @hookspec
 def gan_datasets() -> DatasetInfo | list[DatasetInfo]:  # type: ignore[empty-body]
     """The data sources of this plugin."""
+
+
+@hookspec
+def gan_metrics() -> MetricInfo | list[MetricInfo]:  # type: ignore[empty-body]
+    """The metrics of this plugin."""

@@ -27,6 +27,12 @@ def to_pixels(images: Tensor) -> Pixels:
     return scaled.byte().permute(0, 2, 3, 1).cpu().numpy()
 
 
+def magnified(pixels: Pixels, *, smallest: int = 48) -> Pixels:
+    """Images (N, H, W, C), each pixel a square of as many as it takes for the shorter side to have `smallest`."""
+    factor = max(1, math.ceil(smallest / min(pixels.shape[1:3])))
+    return pixels.repeat(factor, axis=1).repeat(factor, axis=2)
+
+
 def sheet(pixels: Pixels, *, columns: int | None = None, smallest: int = 48, gap: int = 2) -> Pixels:
     """Lays images (N, H, W, C) out as one picture (height, width, C) on white.
 
@@ -35,10 +41,8 @@ def sheet(pixels: Pixels, *, columns: int | None = None, smallest: int = 48, gap
         smallest: images with a shorter side than this are magnified by a whole number, so that a person sees them.
         gap: pixels between images.
     """
+    pixels = magnified(pixels, smallest=smallest)
     count, height, width, channels = pixels.shape
-    factor = max(1, math.ceil(smallest / min(height, width)))
-    pixels = pixels.repeat(factor, axis=1).repeat(factor, axis=2)
-    height, width = height * factor, width * factor
     columns = min(count, columns or math.ceil(math.sqrt(count)))
     rows = math.ceil(count / columns)
     canvas = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, channels), 255, dtype=np.uint8)
@@ -55,6 +59,14 @@ def write_png(path: Path, pixels: Pixels, *, metadata: Mapping[str, Any]) -> Non
     Raises:
         DiskError: the disk refuses.
     """
+    content = encode_png(pixels, metadata=metadata)
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
+
+
+def encode_png(pixels: Pixels, *, metadata: Mapping[str, Any]) -> bytes:
+    """The bytes of such a file."""
     from PIL import Image, PngImagePlugin
 
     chunks = PngImagePlugin.PngInfo()
@@ -62,6 +74,4 @@ def write_png(path: Path, pixels: Pixels, *, metadata: Mapping[str, Any]) -> Non
     buffer = io.BytesIO()
     image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
     image.save(buffer, format="PNG", pnginfo=chunks)
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, buffer.getvalue())
+    return buffer.getvalue()

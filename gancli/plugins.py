@@ -18,7 +18,7 @@ import pluggy
 
 from gancli import hookspecs
 from gancli.errors import UsageError
-from gancli.hookspecs import ENTRY_POINT_GROUP, DatasetInfo, FamilyInfo
+from gancli.hookspecs import ENTRY_POINT_GROUP, DatasetInfo, FamilyInfo, MetricInfo
 
 SUBSET_VARIABLE = "GANCLI_PLUGINS"
 """Comma-separated entry point names: load only these. What gancli itself brings is always loaded."""
@@ -33,6 +33,7 @@ class Plugin:
     version: str
     families: list[FamilyInfo] = field(default_factory=list)
     datasets: list[DatasetInfo] = field(default_factory=list)
+    metrics: list[MetricInfo] = field(default_factory=list)
     fault: str | None = None
 
 
@@ -55,10 +56,11 @@ class Registry:
             plugin = self._load(point)
             names = [f"family {info.name!r}" for info in plugin.families]
             names += [f"data source {info.name!r}" for info in plugin.datasets]
+            names += [f"metric {info.name!r}" for info in plugin.metrics]
             for name in names:
                 owner = owners.setdefault(name, plugin.package)
                 if owner != plugin.package:
-                    plugin.families, plugin.datasets = [], []
+                    plugin.families, plugin.datasets, plugin.metrics = [], [], []
                     plugin.fault = f"the {name} is already provided by {owner}"
         return [self._loaded[point] for point in self._entry_points]
 
@@ -67,6 +69,9 @@ class Registry:
 
     def datasets(self) -> dict[str, DatasetInfo]:
         return {info.name: info for plugin in self.plugins() for info in plugin.datasets}
+
+    def metrics(self) -> dict[str, MetricInfo]:
+        return {info.name: info for plugin in self.plugins() for info in plugin.metrics}
 
     def family(self, name: str) -> FamilyInfo:
         """The family called `name`.
@@ -99,6 +104,17 @@ class Registry:
         if name not in datasets:
             raise UsageError(unknown("data source", name, datasets) + "; `gan data ls` lists them")
         return datasets[name]
+
+    def metric(self, name: str) -> MetricInfo:
+        """The metric called `name`.
+
+        Raises:
+            UsageError: there is none; the text names the nearest one.
+        """
+        metrics = self.metrics()
+        if name not in metrics:
+            raise UsageError(unknown("metric", name, metrics) + "; `gan plugins ls` lists them")
+        return metrics[name]
 
     def owner(self, family: str) -> Plugin:
         """The plugin that brings a family, for manifests."""
@@ -173,6 +189,7 @@ def _load(point: metadata.EntryPoint) -> Plugin:
         manager.check_pending()
         plugin.families = _flat(manager.hook.gan_families(), FamilyInfo)
         plugin.datasets = _flat(manager.hook.gan_datasets(), DatasetInfo)
+        plugin.metrics = _flat(manager.hook.gan_metrics(), MetricInfo)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a plugin may raise anything, SystemExit included, and must not take the tool along

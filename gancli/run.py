@@ -7,6 +7,7 @@ runs/<name>/
   timings.jsonl     speed and memory, a line beside each of the above
   samples/*.png     the same latents through time
   checkpoints/<images>/
+  eval.jsonl        what `gan eval` measured, a line a number, each with its protocol
 """
 
 from __future__ import annotations
@@ -48,6 +49,10 @@ class Run:
     @property
     def timings(self) -> Path:
         return self.path / "timings.jsonl"
+
+    @property
+    def evaluations(self) -> Path:
+        return self.path / "eval.jsonl"
 
     @property
     def samples(self) -> Path:
@@ -99,6 +104,11 @@ class Run:
             yield
         finally:
             lock.release()
+
+
+def run_of(path: Path) -> Run:
+    """The run that a run directory is, or that a checkpoint directory belongs to."""
+    return Run(path.parent.parent if path.parent.name == "checkpoints" else path)
 
 
 def new_run(name: str, root: Path = RUNS) -> Run:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json as jsonlib
-import os
-import shlex
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gancli.errors import DataError, UsageError
-from gancli.plugins import import_class, registry
+from gancli.commands.data_target import find_data
+from gancli.errors import DataError
+from gancli.plugins import registry
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from gancli.data.source import Survey
-    from gancli.recipe import SourceConfig
 
 _CHANNELS = {1: "grey", 3: "colour", 4: "colour and opacity"}
 _SHOWN = 20  # sizes and labels that the report names; --json has all
@@ -57,8 +54,7 @@ def check(target: str, overrides: list[str], *, json: bool) -> None:
     """Decodes every image of a folder, a source or a recipe's data, and prints what they are.
 
     Args:
-        target: a folder's path, the name of a data source, or a recipe's path or name, looked up in this order: a
-            source, where the name has no slash; a folder; a recipe.
+        target: a data source, a folder or a recipe, as `find_data` takes it.
         overrides: as `--set` takes them. Folders and sources are checked whole unless they set `data.split`.
         json: prints one object instead of the report.
 
@@ -68,7 +64,7 @@ def check(target: str, overrides: list[str], *, json: bool) -> None:
     """
     from gancli.data.dataset import open_source
 
-    config, command = _config(target, overrides)
+    config, command = find_data(target, overrides)
     with _progress(config.source) as progress:
         survey = open_source(config).survey(progress)
     if json:
@@ -84,60 +80,15 @@ def check(target: str, overrides: list[str], *, json: bool) -> None:
         print(f"next: {command}")
 
 
-def _config(target: str, overrides: list[str]) -> tuple[SourceConfig, str]:
-    """The options to check with, and the command that would train on them."""
-    from gancli.recipe import load_recipe
-
-    is_path = os.sep in target or target.startswith((".", "~"))
-    is_recipe = target.endswith((".yaml", ".yml"))
-    if not is_path and target in registry().datasets():
-        return _from_values({"source": target, "split": "all"}, overrides)
-    folder = Path(target).expanduser()
-    if folder.is_dir() or (is_path and not is_recipe and not folder.exists() and not _is_bundled(target)):
-        return _from_values({"source": "folder", "root": str(folder), "split": "all"}, overrides)
-    try:
-        config = load_recipe(target, overrides).data
-    except UsageError as error:
-        if folder.exists() or is_recipe or _is_bundled(target):
-            raise
-        raise UsageError(f"{target!r} is neither a data source, nor a folder, nor a recipe: {error}") from None
-    return config, _command(target, overrides)
-
-
-def _is_bundled(target: str) -> bool:
-    from gancli.bundled import bundled
-
-    return target in bundled()
-
-
-def _from_values(values: dict[str, Any], overrides: list[str]) -> tuple[SourceConfig, str]:
-    from pydantic import ValidationError
-
-    from gancli.bundled import FIRST
-    from gancli.recipe_draft import Draft
-    from gancli.recipe_errors import complaints
-    from gancli.strict_yaml import Document, inline
-
-    draft = Draft(Document("data", {"data": dict(values)}), overrides)
-    draft.finish()
-    given = draft.sections["data"]
-    model: type[SourceConfig] = import_class(registry().dataset(given["source"]).config)
-    try:
-        config = model.model_validate_json(jsonlib.dumps(given))
-    except ValidationError as error:
-        raise UsageError("; ".join(c.sentence for c in complaints(error, model, "data", given, {}))) from None
-    settings = [f"data.{key}={inline(value)}" for key, value in values.items() if key != "split"]
-    return config, _command(FIRST, settings + overrides)
-
-
-def _command(recipe: str, settings: Iterable[str]) -> str:
-    return shlex.join(["gan", "train", recipe, *(word for setting in settings for word in ("--set", setting))])
-
-
 def _report(target: str, survey: Survey) -> None:
     from rich.console import Console
 
     console = Console(soft_wrap=True)
+    if survey.kind == "points":
+        _say(console, f"{target}: {survey.count:,} points")
+        _say(console, "dimensions", ", ".join(map(str, survey.channels)))
+        _say(console, f"{len(survey.labels):,} labels", _counts(survey.labels))
+        return
     _say(console, f"{target}: {survey.count:,} images")
     _say(console, "height x width", _counts({f"{h}x{w}": count for (h, w), count in survey.sizes.items()}))
     _say(console, "channels", _counts({f"{n} {_CHANNELS.get(n, '')}": count for n, count in survey.channels.items()}))

@@ -12,5 +12,18 @@ def demo(*, device: str) -> None:
     print(f"gan train {RECIPE}")
     run = train(RECIPE, [], resume=False, device=device, out=None, dry_run=False)
     print(f"\ngan sample {run.path}")
-    sample(run.path, count=64, labels=[], seed=0, form="grid", ema=None, out=None, device=device, json=False)
+    sample(
+        run.path,
+        count=None,
+        labels=[],
+        seed=0,
+        truncation=None,
+        form="grid",
+        grid=False,
+        annotate=False,
+        ema=None,
+        out=None,
+        device=device,
+        json=False,
+    )
     print(f"next: gan recipes cp {RECIPE} my-{RECIPE}.yaml    # change it, then: gan train my-{RECIPE}.yaml")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json as jsonlib
 
-from gancli.plugins import registry
+from gancli.plugins import Plugin, registry
 
 
 def ls(*, json: bool) -> None:
-    """Prints every plugin with its package, version, families, tasks and fault."""
+    """Prints every plugin with its package, version, families, tasks, data sources, metrics and fault."""
     plugins = registry().plugins()
     if json:
         listed = [
@@ -18,6 +18,7 @@ def ls(*, json: bool) -> None:
                 "version": plugin.version,
                 "families": [{"name": info.name, "tasks": list(info.tasks)} for info in plugin.families],
                 "datasets": [info.name for info in plugin.datasets],
+                "metrics": [info.name for info in plugin.metrics],
                 "fault": plugin.fault,
             }
             for plugin in plugins
@@ -34,9 +35,16 @@ def ls(*, json: bool) -> None:
         for info in plugin.families:
             table.add_row(plugin.package, plugin.version, info.name, ", ".join(info.tasks), info.paper)
         if not plugin.families and not plugin.fault:
-            table.add_row(plugin.package, plugin.version, "", f"{len(plugin.datasets)} data sources", "")
+            table.add_row(plugin.package, plugin.version, "", _brings(plugin), "")
     console.print(table)
     for plugin in plugins:
         if plugin.fault:
             console.print(f"broken: {plugin.package} {plugin.version} ({plugin.name}): {plugin.fault}", markup=False)
     console.print("next: gan recipes ls", markup=False)
+
+
+def _brings(plugin: Plugin) -> str:
+    """What a plugin without families is good for."""
+    sources = [f"{len(plugin.datasets)} data sources"] if plugin.datasets else []
+    metrics = [f"metrics: {', '.join(info.name for info in plugin.metrics)}"] if plugin.metrics else []
+    return "; ".join(sources + metrics)

@@ -29,6 +29,7 @@ def run(*arguments: str, cwd: Path) -> tuple[int, str, str]:
     [
         "--help",
         "train --help",
+        "eval --help",
         "recipes ls",
         "recipes check gan",
         "recipes schema gan",

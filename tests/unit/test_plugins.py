@@ -25,12 +25,21 @@ def gan_datasets():
     return DatasetInfo(name="digits", summary="", yields=("image",), needs="", source="", config="")
 """
 
+METRIC = """
+from gancli import MetricInfo, hookimpl
+
+@hookimpl
+def gan_metrics():
+    return MetricInfo(name={name!r}, summary="", needs=("sample",), metric="")
+"""
+
 BROKEN = {
     "raises": "raise RuntimeError('no luck')",
     "exits": "import sys\nsys.exit(3)",
     "syntax": "def (",
     "wrong_hook": "from gancli import hookimpl\n@hookimpl\ndef gan_nonsense():\n    return 1",
     "wrong_type": "from gancli import hookimpl\n@hookimpl\ndef gan_families():\n    return 'dcgan'",
+    "wrong_metric": "from gancli import hookimpl\n@hookimpl\ndef gan_metrics():\n    return [lambda subject: []]",
     "raises_late": "from gancli import hookimpl\n@hookimpl\ndef gan_families():\n    raise ValueError('late')",
 }
 
@@ -80,6 +89,22 @@ def test_nobody_takes_a_name_from_gancli_itself(write) -> None:
     assert {"digits", "photos"} <= set(found.datasets())
 
 
+def test_metrics_are_found_beside_broken_ones(write) -> None:
+    found = Registry([write("mine", METRIC.format(name="mine")), write("wrong_metric", BROKEN["wrong_metric"])])
+    assert list(found.metrics()) == ["mine"]
+    assert found.metric("mine").needs == ("sample",)
+    with pytest.raises(UsageError, match="unknown metric 'mien': did you mean 'mine'"):
+        found.metric("mien")
+
+
+def test_a_metrics_name_is_not_taken_twice(write) -> None:
+    core = metadata.EntryPoint(name="gancli-metrics", value="gancli.metrics.builtin", group="gancli")
+    found = Registry([write("greedy", METRIC.format(name="parzen")), core])
+    faults = {plugin.name: plugin.fault for plugin in found.plugins()}
+    assert "the metric 'parzen' is already provided by" in (faults["greedy"] or "")
+    assert found.metric("parzen").metric.startswith("gancli.")
+
+
 def test_only_the_named_plugin_is_loaded(write) -> None:
     found = Registry([write("exits", BROKEN["exits"]), write("mine", GOOD.format(name="mine"))])
     found.family("mine")
@@ -107,4 +132,5 @@ def test_a_subset_can_be_chosen(write, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_installed_families_are_found() -> None:
     assert "gan" in registry().families()
     assert {"digits", "photos", "mnist", "folder"} <= set(registry().datasets())
+    assert {"feature_svm", "modes", "parzen"} <= set(registry().metrics())
     assert not [plugin.fault for plugin in registry().plugins() if plugin.fault]

@@ -1,0 +1,116 @@
+"""The data that a trained model is held against: as `--data` names it, or else what its run was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+
+from gancli.commands.data_target import find_data
+from gancli.commands.display import reading
+from gancli.data.dataset import open_dataset
+from gancli.data.source import Packed
+from gancli.engine.model import Model
+from gancli.errors import DataError, UsageError
+from gancli.family import DataSpec
+from gancli.recipe import SourceConfig, load_recipe
+from gancli.run import run_of
+
+
+class ModelData:
+    """The splits of a data set at a model's resolution and channels, each read when it is first wanted.
+
+    Args:
+        config: the options of the data.
+        spec: of what the model was trained on.
+
+    Attributes:
+        source: the name of the data source.
+        trained_on: source and split that the model was trained on, where its run says so. After training on `all`, a
+            model has seen the test images, if not their labels.
+    """
+
+    def __init__(self, config: SourceConfig, spec: DataSpec, *, trained_on: str | None) -> None:
+        self.source = config.source
+        self.trained_on = trained_on
+        self._limit = config.limit
+        self._spec = spec
+        shape = {} if spec.kind == "points" else {"resolution": (spec.height, spec.width), "channels": spec.channels}
+        self._config = config.model_copy(update={**shape, "limit": None})
+
+    @cached_property
+    def train(self) -> Packed:
+        """The training split, up to the limit of its options."""
+        return _part(self._whole, slice(self._limit))
+
+    @cached_property
+    def held_out(self) -> Packed:
+        """The training split beyond that limit.
+
+        Raises:
+            DataError: there is nothing beyond it.
+        """
+        if self._limit is None or self._limit >= len(self._whole.images):
+            raise DataError(
+                f"no training images of {self.source!r} were held out; train with --set data.limit=N, which leaves out "
+                "those after the first N, or name other data with --data"
+            )
+        return _part(self._whole, slice(self._limit, None))
+
+    @cached_property
+    def test(self) -> Packed:
+        """The whole test split.
+
+        Raises:
+            DataError: there is none.
+        """
+        return self._read("test")
+
+    @cached_property
+    def _whole(self) -> Packed:
+        return self._read("train")
+
+    def _read(self, split: str) -> Packed:
+        with reading(self.source) as progress:
+            packed = open_dataset(self._config.model_copy(update={"split": split}), progress=progress)
+        if (packed.spec.kind, packed.spec.shape) != (self._spec.kind, self._spec.shape):
+            raise DataError(
+                f"{self.source!r} holds {_described(packed.spec)}, and the model was trained on "
+                f"{_described(self._spec)}; name other data with --data"
+            )
+        return packed
+
+
+def data_of(path: Path, model: Model, target: str | None, overrides: Sequence[str]) -> ModelData:
+    """The data to hold a model against.
+
+    Args:
+        path: the run or checkpoint directory that the model comes from.
+        model: gives the shape.
+        target: as `gan data check` takes it; None: what the run was trained on.
+        overrides: as `--set` takes them.
+
+    Raises:
+        UsageError: there is no such data, the options are wrong, or the run does not say what it was trained on.
+    """
+    recipe = run_of(path).recipe
+    own = load_recipe(str(recipe)).data if recipe.is_file() else None
+    if target is not None:
+        config = find_data(target, list(overrides))[0]
+    elif own is not None:
+        config = load_recipe(str(recipe), overrides).data
+    else:
+        raise UsageError(f"{path} has no recipe that would say what it was trained on; name the data with --data")
+    return ModelData(config, model.family.data, trained_on=f"{own.source} {own.split}" if own else None)
+
+
+def _described(spec: DataSpec) -> str:
+    if spec.kind == "points":
+        return f"points in {spec.channels} dimension{'s' if spec.channels > 1 else ''}"
+    return f"images of {spec.channels}x{spec.height}x{spec.width}"
+
+
+def _part(packed: Packed, rows: slice) -> Packed:
+    labels = None if packed.labels is None else packed.labels[rows]
+    return replace(packed, images=packed.images[rows], labels=labels)

@@ -1,0 +1,1 @@
+"""Looking into trained networks: what their layers answer, and to what."""

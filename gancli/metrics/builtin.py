@@ -1,0 +1,29 @@
+"""The metrics that gancli itself brings, as a plugin like any other. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from gancli.hookspecs import MetricInfo, hookimpl
+
+
+@hookimpl
+def gan_metrics() -> list[MetricInfo]:
+    return [
+        MetricInfo(
+            name="feature_svm",
+            summary="accuracy of a linear SVM on the discriminator's features",
+            needs=("discriminate", "image"),
+            metric="gancli.metrics.feature_svm:measure",
+        ),
+        MetricInfo(
+            name="modes",
+            summary="modes of a known mixture that samples cover",
+            needs=("sample", "points"),
+            metric="gancli.metrics.sampling:modes",
+        ),
+        MetricInfo(
+            name="parzen",
+            summary="log-likelihood of test images under Parzen windows on samples",
+            needs=("sample", "image"),
+            metric="gancli.metrics.sampling:parzen",
+        ),
+    ]

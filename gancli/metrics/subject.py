@@ -1,0 +1,95 @@
+"""What a metric measures: a trained model, and the data to hold it against.
+
+A metric is a function of a `Subject` that returns its measurements. Each is a number with the protocol that it was
+taken by, for a number alone compares with nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gancli.data.source import Packed
+from gancli.family import Family, Nets
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What `gan eval` lets a person choose.
+
+    Args:
+        labelled: labelled training images for what is learned on top of the model.
+        samples: images to draw; None leaves it to the metric.
+        limit: test images at most; None takes all.
+        seed: of everything that is drawn at random.
+    """
+
+    labelled: int = 1_000
+    samples: int | None = None
+    limit: int | None = None
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """A number and how it was taken.
+
+    Args:
+        metric: the metric's name; of several values, `<name>/<which>`.
+        value: finite.
+        protocol: whatever changes the value, as JSON has it; `gan eval` adds the checkpoint, the data and the seed.
+    """
+
+    metric: str
+    value: float
+    protocol: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"metric": self.metric, "value": self.value, "protocol": dict(self.protocol)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """A model and its data.
+
+    Args:
+        family: of the model.
+        modules: its networks by name, on `device`, in eval mode and without gradients. Not to be changed.
+        untrained: makes networks of the same architecture that have learned nothing, from `options.seed`.
+        labels: the names of the labels that the model takes; empty if it takes none.
+        device: where the networks are.
+        draw: images (N, C, H, W) on the CPU, in [-1, 1], from seeds (N) and label indices (N, or none at all).
+        train: the training split of the data, at the model's resolution and channels.
+        test: the test split, likewise; a DataError where there is none.
+        held_out: the images of the training split beyond the recipe's `data.limit`, which training never showed; a
+            DataError where there are none.
+        options: what the person chose.
+    """
+
+    family: Family[Any]
+    modules: Mapping[str, nn.Module]
+    untrained: Callable[[], Mapping[str, nn.Module]]
+    labels: tuple[str, ...]
+    device: torch.device
+    draw: Callable[[Sequence[int], Sequence[int]], Tensor]
+    train: Callable[[], Packed]
+    test: Callable[[], Packed]
+    held_out: Callable[[], Packed]
+    options: Options = Options()
+
+    @property
+    def nets(self) -> Nets:
+        return Nets(self.modules)
+
+    def samples(self, default: int) -> Tensor:
+        """Images (N, C, H, W) of consecutive seeds, `options.samples` or `default` many; labels take turns."""
+        count, seed = self.options.samples or default, self.options.seed
+        labels = [index % len(self.labels) for index in range(count)] if self.labels else []
+        return self.draw(range(seed, seed + count), labels)
+
+
+Metric = Callable[[Subject], Sequence[Measurement]]

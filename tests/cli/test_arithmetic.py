@@ -1,0 +1,107 @@
+"""`gan arithmetic`: sums of latents, drawn with their parts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gancli.engine.drawing import latents, render
+from gancli.engine.model import Model, open_model
+from gancli.pictures import Pixels, magnified, to_pixels
+
+TILE = 64
+
+
+@pytest.fixture
+def model(unconditional: Path) -> Model:
+    return open_model(unconditional, device=torch.device("cpu"))
+
+
+def drawn(model: Model, z: torch.Tensor) -> Pixels:
+    """The image (H, W) of one latent as it stands in the figure."""
+    return magnified(to_pixels(render(model, z[None], None)), smallest=TILE)[0, :, :, 0]
+
+
+def places(page: np.ndarray, tile: np.ndarray) -> set[tuple[int, int]]:
+    """The columns and rows at which a tile stands in a page."""
+    windows = np.lib.stride_tricks.sliding_window_view(page, tile.shape)
+    alike = (windows[:, :, 0, 0] == tile[0, 0]) & (windows[:, :, -1, -1] == tile[-1, -1])
+    return {(int(x), int(y)) for y, x in np.argwhere(alike) if np.array_equal(windows[y, x], tile)}
+
+
+def read(path: str) -> tuple[np.ndarray, dict]:
+    with Image.open(path) as image:
+        return np.asarray(image), json.loads(image.text["gancli"])
+
+
+def refused(ended, *words: str) -> bool:
+    return ended.code == 2 and ended.err.startswith("error: ") and all(word in ended.err for word in words)
+
+
+def test_the_figure_holds_the_seeds_their_means_and_the_result(gan, model: Model) -> None:
+    ended = gan("arithmetic", "12,40 - 3 + 5,6", "--out", "sum.png")
+    assert ended.code == 0, ended.err
+    page, _ = read("sum.png")
+    parts = [latents(model, seeds) for seeds in ([12, 40], [3], [5, 6])]
+    means = [part.mean(0) for part in parts]
+    columns = []
+    for part, mean in zip(parts, means, strict=True):
+        stacked = [places(page, drawn(model, z)) for z in part]
+        at = max(places(page, drawn(model, mean)), key=lambda place: place[1])
+        assert all(found for found in stacked)
+        assert all(min(place[1] for place in found) < at[1] for found in stacked), "the mean is at the foot"
+        columns.append(at)
+    assert len({row for _, row in columns}) == 1
+    assert [column for column, _ in columns] == sorted(column for column, _ in columns)
+    (result,) = places(page, drawn(model, means[0] - means[1] + means[2]))
+    assert result[0] > columns[-1][0] + 2 * TILE, "the result is in the middle of its neighbours"
+
+
+def test_its_metadata_says_how_to_make_it_again(gan, model: Model) -> None:
+    ended = gan("arithmetic", "runs/gan", "12,40-3", "--seed", "4", "--truncation", "0.9", "--json", "--out", "sum.png")
+    (entry,) = json.loads(ended.out)["images"]
+    _, made = read("sum.png")
+    assert made["expression"] == entry["expression"] == "12,40 - 3"
+    assert made["groups"] == [{"sign": 1, "seeds": [12, 40]}, {"sign": -1, "seeds": [3]}]
+    assert made["neighbours"] == {"seed": 4, "jitter": 0.25}
+    assert made["truncation"] == 0.9
+    assert made["checkpoint"] == model.digest
+
+
+def test_the_same_command_gives_the_same_bytes_and_a_seed_other_neighbours(gan, unconditional: Path) -> None:
+    for name, options in (("a", []), ("b", []), ("c", ["--seed", "1"])):
+        assert gan("arithmetic", "1 - 2", "--out", f"{name}.png", *options).code == 0
+    assert Path("a.png").read_bytes() == Path("b.png").read_bytes()
+    (first, _), (other, _) = read("a.png"), read("c.png")
+    assert first.shape == other.shape
+    assert not np.array_equal(first, other)
+
+
+def test_where_it_goes_and_what_is_next(gan, unconditional: Path) -> None:
+    ended = gan("arithmetic", "--", "- 1 + 2")
+    assert "wrote runs/gan/out/arithmetic--1+2.png" in ended.out
+    assert "next: gan sample runs/gan --grid --annotate" in ended.out
+    many = gan("arithmetic", ",".join(map(str, range(200))))
+    assert many.code == 0
+    assert len(list((unconditional / "out").glob("arithmetic-*.png"))) == 2
+
+
+def test_labels(gan, conditional: Path) -> None:
+    for options, label in (([], "0"), (["--label", "7"], "7")):
+        assert gan("arithmetic", "1 - 2", "--out", "sum.png", *options).code == 0
+        assert read("sum.png")[1]["label"] == label
+    assert refused(gan("arithmetic", "1 - 2", "--label", "eleven"), "unknown label 'eleven'")
+
+
+def test_what_is_no_sum(gan, unconditional: Path) -> None:
+    assert refused(gan("arithmetic"), "an expression is missing")
+    assert refused(gan("arithmetic", "1 - + 2"), "column 5")
+    assert refused(gan("arithmetic", "runs/gan"), "column 1")
+    assert refused(gan("arithmetic", "runs/gan", "1", "--label", "3"), "without labels")
+    assert refused(gan("arithmetic", "1", "--out", "sum.gif"), ".png")
+    assert not (unconditional / "out").exists()

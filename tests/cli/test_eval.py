@@ -1,0 +1,204 @@
+"""`gan eval`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gancli import plugins
+from gancli.plugins import ENTRY_POINT_GROUP, Registry
+
+FEW = ["--labelled", "40", "--device", "cpu"]
+
+
+@pytest.fixture
+def pets(tmp_path: Path) -> Path:
+    """A folder of colour images with two labels and two splits."""
+    random = np.random.default_rng(0)
+    for split, count in (("train", 8), ("test", 3)):
+        for label in ("cat", "dog"):
+            folder = tmp_path / "pets" / split / label
+            folder.mkdir(parents=True)
+            for number in range(count):
+                Image.fromarray(random.integers(0, 256, (12, 16, 3), dtype=np.uint8)).save(folder / f"{number}.png")
+    return tmp_path / "pets"
+
+
+@pytest.fixture
+def metric(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Installs a metric that a stranger wrote."""
+    written: list[str] = []
+
+    def install(name: str, body: str, *, needs: str = "()") -> None:
+        module = f"metric_of_test_{name}"
+        (tmp_path / f"{module}.py").write_text(
+            "from gancli import MetricInfo, hookimpl\n\n\n@hookimpl\ndef gan_metrics():\n"
+            f"    return MetricInfo(name={name!r}, summary='', needs={needs}, metric='{module}_body:measure')\n"
+        )
+        (tmp_path / f"{module}_body.py").write_text(body)
+        written.extend((module, f"{module}_body"))
+        mine = metadata.EntryPoint(name=name, value=module, group=ENTRY_POINT_GROUP)
+        points = [*metadata.entry_points(group=ENTRY_POINT_GROUP), mine]
+        monkeypatch.setattr(plugins, "_registry", Registry(points))
+
+    monkeypatch.syspath_prepend(tmp_path)
+    yield install
+    for name in written:
+        sys.modules.pop(name, None)
+
+
+def assert_refused(ended, code: int, *words: str) -> None:
+    assert ended.code == code, ended.err
+    assert ended.out == ""
+    assert ended.err.startswith("error: ")
+    assert len(ended.err.strip().splitlines()) == 1
+    for word in words:
+        assert word in ended.err
+
+
+def test_json_is_the_only_output_and_every_number_has_its_protocol(gan, unconditional: Path) -> None:
+    ended = gan("eval", "--metrics", "feature_svm", *FEW, "--json")
+    assert (ended.code, ended.err) == (0, "")
+    (key,) = (found := json.loads(ended.out))
+    assert key == "metrics"
+    names = [entry["metric"] for entry in found["metrics"]]
+    assert names == ["feature_svm", "feature_svm/untrained", "feature_svm/pixels"]
+    for entry in found["metrics"]:
+        assert 0 <= entry["value"] <= 1
+        protocol = entry["protocol"]
+        assert (protocol["run"], protocol["images"], protocol["seed"]) == ("gan", 64, 0)
+        assert (protocol["data"], protocol["split"], protocol["samples"]) == ("digits", "test", 360)
+        assert protocol["trained_on"] == "digits all"
+        assert len(protocol["checkpoint"]) == 64
+    lines = (unconditional / "eval.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == found["metrics"]
+
+
+def test_the_same_seed_gives_the_same_numbers_and_the_history_grows(gan, unconditional: Path) -> None:
+    checkpoint = next((unconditional / "checkpoints").iterdir())
+    first = gan("eval", "--metrics", "feature_svm", *FEW, "--seed", "3", "--json")
+    again = gan("eval", str(checkpoint), "--metrics", "feature_svm", *FEW, "--seed", "3", "--json")
+    assert first.out == again.out
+    assert len((unconditional / "eval.jsonl").read_text().splitlines()) == 6
+
+
+def test_without_names_every_metric_that_fits_is_taken(gan, unconditional: Path) -> None:
+    ended = gan("eval", *FEW)
+    assert ended.code == 0
+    assert "feature_svm/pixels" in ended.out
+    assert "labelled 40" in ended.out
+    assert "added to runs/gan/eval.jsonl" in ended.out
+    assert ended.out.splitlines()[-1] == "next: gan inspect runs/gan"
+    assert ended.err.startswith("left out: parzen: no training images of 'digits' were held out")
+    assert "modes" not in ended.out + ended.err
+
+
+def test_parzen_takes_what_training_left_out(gan, tmp_path: Path) -> None:
+    few = ["--set", "train.images=64", "--set", "data.resolution=8", "--set", "data.limit=1400"]
+    assert gan("train", "gan", *few, "--set", "data.split=train", "--device", "cpu").code == 0
+    ended = gan("eval", "--metrics", "parzen", "--samples", "20", "--limit", "30", "--json")
+    assert ended.code == 0, ended.err
+    (entry,) = json.loads(ended.out)["metrics"]
+    assert entry["protocol"]["validation"] == 37
+    assert (entry["protocol"]["samples"], entry["protocol"]["test"]) == (20, 30)
+
+
+def test_points_have_modes(gan, tmp_path: Path) -> None:
+    (tmp_path / "ring.yaml").write_text(
+        "family: gan\ndata: {source: points, count: 500}\n"
+        "model: {generator_widths: [8], discriminator_widths: [8]}\ntrain: {images: 640, preview_every: 640}\n"
+    )
+    assert gan("train", "ring.yaml", "--device", "cpu").code == 0
+    ended = gan("eval", "--json")
+    assert (ended.code, ended.err) == (0, "")
+    entry = json.loads(ended.out)["metrics"][0]
+    assert entry["metric"] == "modes"
+    assert entry["protocol"]["modes"] == 8
+    assert_refused(gan("eval", "--metrics", "feature_svm,modes"), 2, "none of the 1 runs", "can be measured by")
+    assert_refused(gan("eval", "runs/ring", "--metrics", "feature_svm"), 2, "is a model of points", "gan runs ls")
+
+
+def test_other_data_is_brought_to_the_models_shape(gan, conditional: Path, pets: Path) -> None:
+    ended = gan("eval", "--metrics", "feature_svm", "--data", "pets", "--labelled", "8", "--json")
+    assert ended.code == 0, ended.err
+    pixels = json.loads(ended.out)["metrics"][2]["protocol"]
+    assert (pixels["dimensions"], pixels["samples"], pixels["labelled"]) == (16 * 16, 6, 8)
+    assert pixels["trained_on"] == "digits train"
+    ended = gan("eval", "--metrics", "feature_svm", "--data", "digits", "--set", "data.classes=[3,5]", *FEW, "--json")
+    assert ended.code == 0, ended.err
+    assert json.loads(ended.out)["metrics"][0]["protocol"]["samples"] < 100
+    assert_refused(gan("eval", "--data", "points", "--metrics", "feature_svm"), 65, "points in 2 dimensions")
+    assert_refused(gan("eval", "--data", "nowhere"), 2, "neither a data source, nor a folder, nor a recipe")
+
+
+def test_data_without_labels_or_without_a_test_split(gan, unconditional: Path, pets: Path) -> None:
+    command = ("eval", "--metrics", "feature_svm", "--labelled", "4", "--data")
+    assert_refused(gan(*command, "pets/train"), 65, "pets/train has no test split")
+    for split in ("train", "test"):
+        for image in (pets / split).rglob("*.png"):
+            image.rename(pets / split / f"{image.parent.name}{image.name}")
+    assert_refused(gan(*command, "pets"), 65, "needs labels, and this data has none", "--data")
+    assert not (unconditional / "eval.jsonl").exists()
+
+
+def test_too_few_labelled_images(gan, unconditional: Path) -> None:
+    assert_refused(gan("eval", "--metrics", "feature_svm", "--labelled", "9"), 2, "at least 20", "--labelled 9")
+
+
+def test_unknown_metrics_and_missing_runs(gan, unconditional: Path) -> None:
+    assert_refused(gan("eval", "--metrics", "feature_swm"), 2, "did you mean 'feature_svm'?")
+    assert_refused(gan("eval", "--metrics", ","), 2, "--metrics names none", "feature_svm")
+    assert_refused(gan("eval", "runs/none"), 65, "runs/none")
+    (unconditional / "recipe.yaml").unlink()
+    assert_refused(gan("eval"), 2, "runs/gan has no recipe", "--data")
+
+
+def test_a_metric_may_need_what_a_model_has_not(gan, unconditional: Path, metric) -> None:
+    metric("by_label", "def measure(subject):\n    return []\n", needs="('sample', 'label')")
+    assert_refused(gan("eval", "runs/gan", "--metrics", "by_label"), 2, "'by_label'", "was trained without labels")
+    assert_refused(gan("eval", "--metrics", "by_label"), 2, "can be measured by by_label")
+
+
+def test_a_strangers_metric_gets_the_subject(gan, conditional: Path, metric) -> None:
+    metric(
+        "spread",
+        "from gancli.metrics.subject import Measurement\n\n\n"
+        "def measure(subject):\n"
+        "    drawn = subject.samples(20)\n"
+        "    return [Measurement(metric='spread', value=float(drawn.std()), protocol={'shape': list(drawn.shape)})]\n",
+        needs="('sample', 'label')",
+    )
+    (entry,) = json.loads(gan("eval", "--metrics", "spread", "--json").out)["metrics"]
+    assert entry["value"] > 0
+    assert entry["protocol"]["shape"] == [20, 1, 16, 16]
+    listed = json.loads(gan("plugins", "ls", "--json").out)
+    assert ["spread"] in [plugin["metrics"] for plugin in listed]
+    assert "spread" in gan("plugins", "ls").out
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("raise RuntimeError('no luck')", "RuntimeError: no luck"),
+        ("measure = lambda subject: [3]", "it measured 3"),
+        (
+            "from gancli.metrics.subject import Measurement\n"
+            "measure = lambda subject: [Measurement(metric='bad', value=float('nan'))]",
+            "value=nan",
+        ),
+    ],
+)
+def test_a_broken_metric_is_named_and_stops_no_other(gan, unconditional: Path, metric, body: str, said: str) -> None:
+    metric("bad", body)
+    assert_refused(gan("eval", "--metrics", "bad"), 2, "the plugin of the metric 'bad' is broken", said)
+    ended = gan("eval", *FEW, "--json")
+    assert ended.code == 0
+    assert len(json.loads(ended.out)["metrics"]) == 3
+    assert "left out: bad: " in ended.err

@@ -1,0 +1,82 @@
+"""A model small enough to measure in a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gancli.data.source import Packed
+from gancli.dataspec import DataSpec
+from gancli.family import Family, FamilyConfig, Nets
+from gancli.metrics.subject import Options, Subject
+
+SPEC = DataSpec(channels=1, height=8, width=8, labels=("left", "right"))
+
+
+class Small(Family[FamilyConfig]):
+    """A convolution with a rectifier, and a row."""
+
+    def build(self) -> dict[str, nn.Module]:
+        return {"discriminator": nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 1, 8))}
+
+    def discriminate(self, nets: Nets, image: Tensor, label: Tensor | None = None) -> Tensor:
+        answer: Tensor = nets.discriminator(image)
+        return answer.flatten()
+
+
+def built(seed: int) -> dict[str, nn.Module]:
+    torch.manual_seed(seed)
+    modules = Small(FamilyConfig(), SPEC).build()
+    return {name: module.requires_grad_(False).eval() for name, module in modules.items()}
+
+
+def halves(count: int, *, seed: int, noise: bool = False) -> Packed:
+    """Images of which the left or the right half is bright, as the label says, or with `noise` nothing but noise."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 2, count)
+    images = random.integers(0, 256 if noise else 128, (count, 1, 8, 8), dtype=np.uint8)
+    if not noise:
+        for row, label in enumerate(labels):
+            images[row, 0, :, 4 * label : 4 * label + 4] += 100
+    return Packed(images=images, labels=labels, spec=SPEC, fingerprint="")
+
+
+@pytest.fixture
+def subject() -> Callable[..., Subject]:
+    """A subject with data of its own where it is not told other."""
+
+    def make(
+        *,
+        train: Packed | None = None,
+        test: Packed | None = None,
+        options: Options | None = None,
+        modules: Mapping[str, nn.Module] | None = None,
+        draw: Callable[[Sequence[int], Sequence[int]], Tensor] | None = None,
+        **others: Any,
+    ) -> Subject:
+        held = {"train": train or halves(300, seed=0), "test": test or halves(200, seed=1)}
+        return Subject(
+            family=Small(FamilyConfig(), SPEC),
+            modules=modules or built(0),
+            untrained=lambda: built(1),
+            labels=(),
+            device=torch.device("cpu"),
+            draw=draw or (lambda seeds, labels: torch.zeros(len(seeds), 1, 8, 8)),
+            train=lambda: held["train"],
+            test=lambda: held["test"],
+            held_out=others.get("held_out", lambda: held["train"]),
+            options=options or Options(labelled=100),
+        )
+
+    return make
+
+
+@pytest.fixture
+def halves_of_noise() -> Callable[..., Packed]:
+    """Labelled images that do not depend on their labels."""
+    return lambda count, seed: halves(count, seed=seed, noise=True)
