@@ -33,6 +33,13 @@ class DataSpec:
         """(channels, height, width)."""
         return self.channels, self.height, self.width
 
+    @property
+    def described(self) -> str:
+        """What stands behind a number of them: `images of 1x28x28` or `points in 2 dimensions`."""
+        if self.kind == "points":
+            return f"points in {self.channels} dimension{'s' if self.channels > 1 else ''}"
+        return f"images of {self.channels}x{self.height}x{self.width}"
+
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "labels": list(self.labels)}
 

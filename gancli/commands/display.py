@@ -37,14 +37,11 @@ class View(Listener):
 
     def started(self, trainer: Trainer) -> None:
         """The header: what runs, on what, and every choice that was made automatically."""
-        spec, images = trainer.packed.spec, len(trainer.packed.images)
+        packed = trainer.packed
         precision = "bf16" if trainer.dtype.itemsize == 2 else "fp32"
         matmul = ", oneDNN matrix products" if trainer.fast_matmul else ""
-        what = f"{images:,} images of {spec.channels}x{spec.height}x{spec.width}"
-        if spec.kind == "points":
-            what = f"{images:,} points in {spec.channels} dimension{'s' if spec.channels > 1 else ''}"
         self.say(
-            f"{self._recipe.info.name} on {self._recipe.data.source}: {what}, "
+            f"{self._recipe.info.name} on {self._recipe.data.source}: {len(packed.images):,} {packed.spec.described}, "
             f"{device_name(trainer.device)}, {precision}{matmul}"
         )
         for name, module in trainer.cast.modules.items():

@@ -76,8 +76,8 @@ class ModelData:
             packed = open_dataset(self._config.model_copy(update={"split": split}), progress=progress)
         if (packed.spec.kind, packed.spec.shape) != (self._spec.kind, self._spec.shape):
             raise DataError(
-                f"{self.source!r} holds {_described(packed.spec)}, and the model was trained on "
-                f"{_described(self._spec)}; name other data with --data"
+                f"{self.source!r} holds {packed.spec.described}, and the model was trained on "
+                f"{self._spec.described}; name other data with --data"
             )
         return packed
 
@@ -103,12 +103,6 @@ def data_of(path: Path, model: Model, target: str | None, overrides: Sequence[st
     else:
         raise UsageError(f"{path} has no recipe that would say what it was trained on; name the data with --data")
     return ModelData(config, model.family.data, trained_on=f"{own.source} {own.split}" if own else None)
-
-
-def _described(spec: DataSpec) -> str:
-    if spec.kind == "points":
-        return f"points in {spec.channels} dimension{'s' if spec.channels > 1 else ''}"
-    return f"images of {spec.channels}x{spec.height}x{spec.width}"
 
 
 def _part(packed: Packed, rows: slice) -> Packed:

@@ -151,8 +151,8 @@ def _print_plan(recipe: Recipe) -> None:
         )
     console = Console()
     console.print(
-        f"[bold]{recipe.info.name}[/] on {recipe.data.source}: {len(packed.images):,} images, "
-        f"{packed.spec.channels} channels, seed {recipe.train.seed}"
+        f"[bold]{recipe.info.name}[/] on {recipe.data.source}: {len(packed.images):,} {packed.spec.described}, "
+        f"seed {recipe.train.seed}"
     )
     console.print(table)
     for name, module in family.build().items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -31,10 +32,16 @@ def choose_device(wanted: str) -> torch.device:
     return device
 
 
-def choose_precision(wanted: str, device: torch.device) -> torch.dtype:
-    """The type that `auto`, `fp32` or `bf16` stands for on a device: `auto` is bf16 on a GPU that has it."""
+def choose_precision(wanted: str, device: torch.device, networks: Iterable[nn.Module] = ()) -> torch.dtype:
+    """The type that `auto`, `fp32` or `bf16` stands for.
+
+    `auto` is bf16 on a GPU that has it, and on a CPU that multiplies bf16 itself if a network convolves; perceptrons
+    gain little there.
+    """
     if wanted == "auto":
-        wanted = "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
+        on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported()
+        on_cpu = device.type == "cpu" and _multiplies_bf16() and any(_convolves(network) for network in networks)
+        wanted = "bf16" if on_gpu or on_cpu else "fp32"
     return torch.bfloat16 if wanted == "bf16" else torch.float32
 
 
@@ -51,11 +58,10 @@ def choose_memory_format(wanted: str, network: nn.Module, device: torch.device) 
     `auto` puts channels last where a network convolves, which its fastest algorithms want; not with instance
     normalisation, which is slower so, and not on Apple's GPUs, which would convert back and forth.
     """
-    parts = list(network.modules())
     if wanted == "auto":
-        convolves = any(isinstance(part, nn.Conv2d | nn.ConvTranspose2d) for part in parts)
-        by_instance = any(isinstance(part, nn.InstanceNorm2d) for part in parts)
-        wanted = "channels_last" if convolves and not by_instance and device.type != "mps" else "contiguous"
+        by_instance = any(isinstance(part, nn.InstanceNorm2d) for part in network.modules())
+        last = _convolves(network) and not by_instance and device.type != "mps"
+        wanted = "channels_last" if last else "contiguous"
     return torch.channels_last if wanted == "channels_last" else torch.contiguous_format
 
 
@@ -74,6 +80,16 @@ def use_fast_matmul() -> bool:
     if error > MATMUL_TOLERANCE:
         torch.set_float32_matmul_precision(before)
     return bool(error <= MATMUL_TOLERANCE)
+
+
+def _convolves(network: nn.Module) -> bool:
+    return any(isinstance(part, nn.Conv2d | nn.ConvTranspose2d) for part in network.modules())
+
+
+def _multiplies_bf16() -> bool:
+    """Whether the CPU has instructions for it; without them bf16 is emulated, and slower than float32."""
+    ask = getattr(torch.cpu, "get_capabilities", None)  # older versions of torch cannot tell
+    return ask is not None and any(has for name, has in ask().items() if name.endswith("bf16"))
 
 
 def make_deterministic() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ import torch
 
 import gancli
 from gancli.data.source import Packed
+from gancli.errors import DataError
 from gancli.plugins import registry
 from gancli.recipe import Recipe
 
@@ -36,6 +37,19 @@ def checkpoint_manifest(recipe: Recipe, packed: Packed, *, images: int, step: in
             "python": platform.python_version(),
         },
     }
+
+
+def check_family(manifest: Mapping[str, Any], recipe: Recipe) -> None:
+    """Holds a checkpoint to the family that would go on from it.
+
+    Raises:
+        DataError: it is of another one.
+    """
+    if manifest["family"] != recipe.info.name:
+        raise DataError(
+            f"the checkpoint is of the family {manifest['family']!r}, the recipe of {recipe.info.name!r}; "
+            "choose another --out, or resume with the recipe that began the run"
+        )
 
 
 def run_manifest(recipe: Recipe, packed: Packed, *, device: torch.device, total: int) -> dict[str, Any]:

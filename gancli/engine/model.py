@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,9 @@ from gancli.engine.cast import load_state
 from gancli.engine.checkpoint import Checkpoint
 from gancli.engine.randomness import aside
 from gancli.errors import DataError
-from gancli.family import DataSpec, Discriminates, Family, Nets
+from gancli.family import DataSpec, Discriminates, Family, FamilyConfig, Nets
 from gancli.plugins import import_class, registry
+from gancli.recipe_errors import complaints
 from gancli.run import MANIFEST, Run
 
 
@@ -80,7 +82,8 @@ def open_model(path: Path, *, device: torch.device, ema: bool | None = None) -> 
         load_state(modules, tensors)
     except (KeyError, RuntimeError) as error:
         raise DataError(
-            f"the weights of {run} do not fit the installed family {manifest['family']!r}: {error}"
+            f"the weights of {run} do not fit the installed family {manifest['family']!r}: "
+            f"{' '.join(str(error).split())}"
         ) from None
     ready = _ready(modules, device)
     return Model(
@@ -133,18 +136,17 @@ def _find(path: Path) -> tuple[Checkpoint, str, list[str]]:
 
 def _family(manifest: Mapping[str, Any]) -> Family[Any]:
     info = registry().family(manifest["family"])
+    options: type[FamilyConfig] = import_class(info.config)
     try:
-        config = import_class(info.config).model_validate_json(_json(manifest["model"]))
+        config = options.model_validate_json(json.dumps(manifest["model"]))
     except ValidationError as error:
-        raise DataError(f"the installed family {info.name!r} does not know this model's options: {error}") from None
+        wrong = "; ".join(each.sentence for each in complaints(error, options, "model", manifest["model"], {}))
+        raise DataError(
+            f"this model's options are not those of the installed family {info.name!r}, so install the version that "
+            f"trained it, which its manifest.json names: {wrong}"
+        ) from None
     family: Family[Any] = import_class(info.family)(config, DataSpec.from_json(manifest["data"]))
     return family
-
-
-def _json(values: Mapping[str, Any]) -> str:
-    import json
-
-    return json.dumps(values)
 
 
 def _ready(modules: Mapping[str, nn.Module], device: torch.device) -> dict[str, nn.Module]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +21,7 @@ from gancli.engine.device import (
     make_deterministic,
     use_fast_matmul,
 )
-from gancli.engine.identity import checkpoint_manifest
+from gancli.engine.identity import check_family, checkpoint_manifest
 from gancli.engine.listener import Listener, Progress
 from gancli.engine.log import Averages, JsonLines
 from gancli.engine.plan import PlannedStage, direct, make_plan
@@ -84,7 +83,7 @@ class Trainer:
             module.to(memory_format=self.formats[name])
         players = [direct(player, train, self.plan) for player in self.family.players()]
         self.cast = Cast(modules, players, compile=train.compile)
-        self.dtype = choose_precision(train.precision, device)
+        self.dtype = choose_precision(train.precision, device, modules.values())
         self.loader = Loader(packed, keys=recipe.info.batch, seed=train.seed, device=device, flip=recipe.data.flip)
         self.position = Position()
         self.generator = randomness.make_generator(device, train.seed)
@@ -252,12 +251,13 @@ class Trainer:
         return Checkpoint(manifest=manifest, tensors=self.cast.tensors(), state=state)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        _check_origin(checkpoint.manifest, self.recipe)
+        check_family(checkpoint.manifest, self.recipe)
         try:
             self.cast.restore(checkpoint.tensors)
         except (KeyError, RuntimeError) as error:
             raise DataError(
-                f"the checkpoint at {checkpoint.images} images does not fit the networks of this recipe: {error}"
+                f"the checkpoint at {checkpoint.images} images does not fit the networks of this recipe: "
+                f"{' '.join(str(error).split())}"
             ) from None
         state = checkpoint.state
         self.position = Position(**state["position"])
@@ -289,11 +289,3 @@ class Trainer:
 
 def _crossed(every: int, before: int, after: int) -> bool:
     return after // every > before // every
-
-
-def _check_origin(manifest: Mapping[str, Any], recipe: Recipe) -> None:
-    if manifest["family"] != recipe.info.name:
-        raise DataError(
-            f"the checkpoint is of the family {manifest['family']!r}, the recipe of {recipe.info.name!r}; "
-            "choose another --out, or resume with the recipe that began the run"
-        )

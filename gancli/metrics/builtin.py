@@ -9,6 +9,12 @@ from gancli.hookspecs import MetricInfo, hookimpl
 def gan_metrics() -> list[MetricInfo]:
     return [
         MetricInfo(
+            name="distinct",
+            summary="share of samples that no other sample repeats",
+            needs=("sample", "image"),
+            metric="gancli.metrics.distinct:measure",
+        ),
+        MetricInfo(
             name="feature_svm",
             summary="accuracy of a linear SVM on the discriminator's features",
             needs=("discriminate", "image"),

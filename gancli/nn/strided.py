@@ -18,6 +18,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from gancli.errors import UsageError
+from gancli.nn.instance_noise import InstanceNoise
 
 Kernel = Literal[4, 5]
 Norm = Callable[[int], nn.Module]
@@ -99,6 +100,7 @@ def strided_discriminator(
     norm: Norm | None = nn.BatchNorm2d,
     bias: bool = False,
     outputs: int = 1,
+    noise: float = 0.0,
 ) -> nn.Sequential:
     """Images (N, C, H, W) to (N, outputs), without a sigmoid.
 
@@ -109,6 +111,7 @@ def strided_discriminator(
         norm: makes the normalisation of a layer with so many channels; the first and last layers have none.
         bias: of every layer.
         outputs: numbers for an image.
+        noise: standard deviation of `InstanceNoise` on the images; 0: none.
 
     Raises:
         UsageError: no such network takes images of this size.
@@ -117,6 +120,8 @@ def strided_discriminator(
     widths = _widths(channels, len(sizes) - 1)[::-1]
 
     def layers() -> Iterator[nn.Module]:
+        if noise:
+            yield InstanceNoise(noise)
         for index, (before, after) in enumerate(pairwise((shape[0], *widths))):
             yield nn.Conv2d(before, after, kernel, stride=2, padding=kernel // 2 if kernel == 5 else 1, bias=bias)
             if index and norm is not None:

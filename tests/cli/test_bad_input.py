@@ -90,11 +90,29 @@ def test_checkpoint_of_another_family(gan, tmp_path: Path) -> None:
     assert gan("train", "gan", *SMALL).code == 0
     folder = tmp_path / "runs" / "gan" / "checkpoints"
     good = checkpoints.load(folder / "320")
-    foreign = replace(good, manifest={**good.manifest, "family": "dcgan", "images": 400})
+    foreign = replace(good, manifest={**good.manifest, "family": "foreign", "images": 400})
     checkpoints.save(folder, foreign, keep=5)
-    assert_refused(gan("train", "gan", *SMALL, "--set", "train.images=640", "--resume"), 65, "'dcgan'", "'gan'")
-    assert_refused(gan("sample"), 2, "unknown family 'dcgan'")
+    assert_refused(gan("train", "gan", *SMALL, "--set", "train.images=640", "--resume"), 65, "'foreign'", "'gan'")
+    assert_refused(gan("sample"), 2, "unknown family 'foreign'")
     assert checkpoints.load(folder / "320").digest == good.digest
+
+
+def test_checkpoint_of_another_version_of_its_family(gan, tmp_path: Path) -> None:
+    assert gan("train", "gan", *SMALL).code == 0
+    folder = tmp_path / "runs" / "gan" / "checkpoints"
+    good = checkpoints.load(folder / "320")
+    options = {**good.manifest["model"], "latent_dims": 64, "noise": "cauchy"}
+    checkpoints.save(folder, replace(good, manifest={**good.manifest, "model": options, "images": 400}), keep=5)
+    assert_refused(
+        gan("sample"),
+        65,
+        "unknown option 'latent_dims' in model: did you mean 'latent_dim'?",
+        "model.noise must be 'normal' or 'uniform', not 'cauchy'",
+        "manifest.json",
+    )
+    options = {**good.manifest["model"], "latent_dim": 7}
+    checkpoints.save(folder, replace(good, manifest={**good.manifest, "model": options, "images": 401}), keep=5)
+    assert_refused(gan("sample"), 65, "do not fit the installed family 'gan'", "size mismatch")
 
 
 def test_a_damaged_newest_checkpoint_is_passed_over(gan, tmp_path: Path) -> None:

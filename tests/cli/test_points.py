@@ -85,7 +85,9 @@ def test_the_report_of_points_and_the_command_that_trains_on_them(gan) -> None:
     assert lines[:2] == ["points: 200 points", "  dimensions: 2"]
     assert lines[2].startswith("  8 labels: 0 (")
     following = lines[-1].removeprefix("next: gan ").split()
-    assert gan(*following, "--dry-run").code == 0
+    planned = gan(*following, "--dry-run")
+    assert planned.code == 0
+    assert planned.out.startswith("gan on points: 200 points in 2 dimensions, seed 0")
     found = json.loads(gan("data", "check", "points", "--set", "data.distribution=gaussian", "--json").out)
     assert (found["kind"], found["count"], found["channels"]) == (
         "points",

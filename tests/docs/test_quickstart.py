@@ -1,4 +1,4 @@
-"""Every command of the quickstart works, in the order of the page, on shorter training."""
+"""Every command of the quickstart works, in the order of the page, on shorter training and fewer samples."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ def test_every_command_works(gan, page, tmp_path: Path) -> None:
     assert len(commands) > 10
     for words in commands:
         images = 1280 if "--resume" in words else 640
-        short = ["--set", f"train.images={images}"] if words[1] == "train" else []
-        ended = gan(*words[1:], *short)
+        shorter = {"train": ["--set", f"train.images={images}"], "eval": ["--samples", "100", "--labelled", "100"]}
+        ended = gan(*words[1:], *shorter.get(words[1], []))
         assert ended.code == 0, f"{words}: {ended.err}"
     assert Image.open(tmp_path / "pictures-of-digits" / "seed000000.png").text["gancli"]
+    assert len(Image.open(tmp_path / "strip.png").text["gancli"]) > 0
+    measured = (tmp_path / "runs" / "measured" / "eval.jsonl").read_text()
+    assert all(name in measured for name in ("feature_svm/untrained", "feature_svm/pixels", "parzen"))
     assert not (tmp_path / "runs" / "gan").exists()  # the last command removes it

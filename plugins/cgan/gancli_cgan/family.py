@@ -96,9 +96,10 @@ class CGAN(Family[Config]):
     def _convolutional_discriminator(self) -> nn.Module:
         config, shape, labels = self.config, self.data.shape, len(self.data.labels)
         if config.condition == "projection":
-            return networks.Projection(shape, labels, channels=config.channels)
+            return networks.Projection(shape, labels, channels=config.channels, noise=config.instance_noise)
         beside = (shape[0] + labels, *shape[1:])
-        return networks.WithMaps(strided_discriminator(beside, channels=config.channels))
+        network = strided_discriminator(beside, channels=config.channels)
+        return networks.WithMaps(network, noise=config.instance_noise)
 
     def _player(self, name: str, lr: float, *, ema: float | None) -> Player:
         if self.config.architecture == "maxout":

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from gancli.family import DataSpec
+from gancli.nn.instance_noise import InstanceNoise
 from gancli.nn.maxout import Maxout
 from gancli.nn.strided import strided_discriminator
 from gancli.nn.unit_range import ToUnitRange, UnitSigmoid
@@ -31,13 +32,20 @@ class Joined(nn.Module):
 
 
 class WithMaps(nn.Module):
-    """Hands the image with a constant map for each label to a discriminator of C + labels channels."""
+    """Hands the image with a constant map for each label to a discriminator of C + labels channels.
 
-    def __init__(self, network: nn.Module) -> None:
+    Args:
+        network: the discriminator.
+        noise: standard deviation of `InstanceNoise` on the images, not on the maps.
+    """
+
+    def __init__(self, network: nn.Module, *, noise: float = 0.0) -> None:
         super().__init__()
+        self.noise = InstanceNoise(noise) if noise else nn.Identity()
         self.network = network
 
     def forward(self, image: Tensor, label: Tensor) -> Tensor:
+        image = self.noise(image)
         maps = label[:, :, None, None].expand(-1, -1, *image.shape[2:])
         logits: Tensor = self.network(torch.cat([image, maps.to(image.dtype)], 1))
         return logits
@@ -48,9 +56,9 @@ class Projection(nn.Module):
     2018: an inner product of features and the label's embedding).
     """
 
-    def __init__(self, shape: tuple[int, int, int], labels: int, *, channels: int) -> None:
+    def __init__(self, shape: tuple[int, int, int], labels: int, *, channels: int, noise: float = 0.0) -> None:
         super().__init__()
-        self.network = strided_discriminator(shape, channels=channels, outputs=1 + labels)
+        self.network = strided_discriminator(shape, channels=channels, outputs=1 + labels, noise=noise)
 
     def forward(self, image: Tensor, label: Tensor) -> Tensor:
         outputs = self.network(image)

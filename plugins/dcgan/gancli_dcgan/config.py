@@ -30,11 +30,8 @@ class Config(FamilyConfig):
         description="who is updated first in a step; with the generator first, as the authors have it, the "
         "discriminator sees the images that the generator was just judged by, which saves a pass",
     )
-    label_smoothing: float = Field(
-        0.0,
-        ge=0,
-        lt=0.5,
-        description="the discriminator is asked to call real images real with 1 minus this (Salimans et al. 2016)",
+    instance_noise: float = Field(
+        0.0, ge=0, description="standard deviation of noise on every image that the discriminator sees in training"
     )
     generator_lr: float = Field(2e-4, gt=0, description="learning rate of Adam")
     discriminator_lr: float = Field(2e-4, gt=0, description="learning rate of Adam")

@@ -36,7 +36,9 @@ class DCGAN(Family[Config]):
                 strided_generator(config.latent_dim, data.shape, channels=config.channels, kernel=config.kernel)
             ),
             "discriminator": initialise_normal(
-                strided_discriminator(data.shape, channels=config.channels, kernel=config.kernel)
+                strided_discriminator(
+                    data.shape, channels=config.channels, kernel=config.kernel, noise=config.instance_noise
+                )
             ),
         }
 
@@ -63,11 +65,7 @@ class DCGAN(Family[Config]):
             images = nets.generator(self._latent_of_step(batch, ctx))
         real, fake = nets.discriminator(batch["image"]), nets.discriminator(images)
         ctx.observe(**losses.answers(real, fake))
-        smoothing = self.config.label_smoothing
-        return {
-            "real": (1 - smoothing) * losses.real(real) + smoothing * losses.fake(real),
-            "fake": losses.fake(fake),
-        }
+        return {"real": losses.real(real), "fake": losses.fake(fake)}
 
     def latent(self, n: int, ctx: Context) -> Tensor:
         return latent.noise(self.config.noise, n, self.config.latent_dim, ctx)

@@ -56,7 +56,7 @@ class LSGAN(Family[Config]):
                 strided_generator(
                     config.latent_dim, data.shape, channels=config.channels, norm=config.batch_norm == "both"
                 ),
-                strided_discriminator(data.shape, channels=config.channels, norm=norm),
+                strided_discriminator(data.shape, channels=config.channels, norm=norm, noise=config.instance_noise),
             )
         return {name: initialise_normal(net) for name, net in zip(("generator", "discriminator"), pair, strict=True)}
 

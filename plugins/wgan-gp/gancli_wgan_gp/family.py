@@ -28,8 +28,6 @@ class WGANGP(Family[Config]):
 
     def build(self) -> dict[str, nn.Module]:
         config, data = self.config, self.data
-        generator: nn.Module
-        critic: nn.Module
         if data.kind == "points":
             widths = config.points_widths
             generator = mlp_generator(config.latent_dim, widths, data, activation=nn.ReLU)

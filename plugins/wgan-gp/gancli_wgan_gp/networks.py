@@ -108,27 +108,33 @@ def resnet_critic(shape: tuple[int, int, int], channels: int) -> nn.Sequential:
     return nn.Sequential(*layers())
 
 
-def initialise(network: nn.Module) -> nn.Module:
+def initialise(network: nn.Sequential) -> nn.Sequential:
     """The authors' initialisation: uniform weights, and biases of 0; returns the network.
 
-    A convolution's variance is 4 / (inputs + outputs), where the outputs are divided by its stride squared and inputs
-    and outputs count every tap of the kernel. Shortcuts, the last layer and dense layers get half of that (Glorot).
+    A convolution's variance is 4 / (inputs + outputs), both counted for every tap of the kernel, and the side of the
+    smaller map divided by the stride squared. Shortcuts, the residual generator's last layer and dense layers get half
+    of that (Glorot).
     """
-    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.ConvTranspose2d)]
     for module in network.modules():
         if isinstance(module, nn.Linear):
             nn.init.xavier_uniform_(module.weight)
             nn.init.zeros_(module.bias)
-    for convolution in convolutions:
-        taps = math.prod(convolution.kernel_size)
-        fans = convolution.in_channels * taps + convolution.out_channels * taps / convolution.stride[0] ** 2
-        last = isinstance(network, nn.Sequential) and convolution in (network[-1], network[-2])
-        variance = (2 if last or taps == 1 else 4) / fans
-        bound = math.sqrt(3 * variance)
-        nn.init.uniform_(convolution.weight, -bound, bound)
-        if convolution.bias is not None:
-            nn.init.zeros_(convolution.bias)
+        elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+            # Of the strided generator, whose last layer is transposed, the authors leave the last layer as the others.
+            last = isinstance(module, nn.Conv2d) and module is network[-2]
+            _initialise_convolution(module, gain=1.0 if last or module.kernel_size == (1, 1) else 2.0)
     return network
+
+
+def _initialise_convolution(module: nn.Conv2d | nn.ConvTranspose2d, *, gain: float) -> None:
+    """Variance of 2 gain / (inputs + outputs), as `initialise` counts them."""
+    small, large = module.in_channels, module.out_channels
+    if isinstance(module, nn.Conv2d):
+        small, large = large, small
+    bound = math.sqrt(6 * gain / (math.prod(module.kernel_size) * (small / module.stride[0] ** 2 + large)))
+    nn.init.uniform_(module.weight, -bound, bound)
+    if module.bias is not None:
+        nn.init.zeros_(module.bias)
 
 
 def _up(x: Tensor) -> Tensor:

@@ -1,0 +1,113 @@
+"""What there is: recipes, plugins, data, runs, and what this machine offers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gancli.signatures.options import Json, Set
+
+recipes_app = typer.Typer(name="recipes", help="Recipes: list, copy, check.", no_args_is_help=True)
+plugins_app = typer.Typer(
+    name="plugins", help="Plugins: what is installed, and what is wrong with it.", no_args_is_help=True
+)
+data_app = typer.Typer(name="data", help="Data sources: list, check.", no_args_is_help=True)
+runs_app = typer.Typer(name="runs", help="Runs under runs/: list, remove.", no_args_is_help=True)
+
+
+def doctor(json: Json = False) -> None:
+    """Say what this machine offers, and what is wrong with the installation."""
+    from gancli.commands import doctor as body
+
+    body.doctor(json=json)
+
+
+@recipes_app.command("ls")
+def recipes_ls(json: Json = False) -> None:
+    """List the bundled recipes."""
+    from gancli.commands import recipes as body
+
+    body.ls(json=json)
+
+
+@recipes_app.command("cp")
+def recipes_cp(
+    name: Annotated[str, typer.Argument(help="A bundled recipe, as `gan recipes ls` names it.")],
+    to: Annotated[Path | None, typer.Argument(help="Where to; the current directory if left out.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
+) -> None:
+    """Copy a bundled recipe, to change it."""
+    from gancli.commands import recipes as body
+
+    body.cp(name, to, force=force)
+
+
+@recipes_app.command("check")
+def recipes_check(
+    recipes: Annotated[list[str], typer.Argument(help="Recipe files or names of bundled recipes.")],
+    overrides: Set = None,
+    json: Json = False,
+) -> None:
+    """Check recipes, and report every mistake with its line."""
+    from gancli.commands import recipes as body
+
+    body.check(recipes, overrides or [], json=json)
+
+
+@recipes_app.command("schema")
+def recipes_schema(
+    family: Annotated[str | None, typer.Argument(help="With the options of this family.")] = None,
+) -> None:
+    """Print the JSON Schema of a recipe, for editors."""
+    from gancli.commands import recipes as body
+
+    body.schema(family)
+
+
+@plugins_app.command("ls")
+def plugins_ls(json: Json = False) -> None:
+    """List plugins with their packages, families and faults."""
+    from gancli.commands import plugins as body
+
+    body.ls(json=json)
+
+
+@data_app.command("ls")
+def data_ls(json: Json = False) -> None:
+    """List the data sources."""
+    from gancli.commands import data as body
+
+    body.ls(json=json)
+
+
+@data_app.command("check")
+def data_check(
+    target: Annotated[str, typer.Argument(help="A folder of images, a data source, or a recipe.")],
+    overrides: Set = None,
+    json: Json = False,
+) -> None:
+    """Count and measure images, and name every file that cannot be read."""
+    from gancli.commands import data as body
+
+    body.check(target, overrides or [], json=json)
+
+
+@runs_app.command("ls")
+def runs_ls(json: Json = False) -> None:
+    """List runs, the most recently worked on first."""
+    from gancli.commands import runs as body
+
+    body.ls(json=json)
+
+
+@runs_app.command("rm")
+def runs_rm(
+    names: Annotated[list[str], typer.Argument(help="Names or directories of runs.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove runs with all their checkpoints and pictures."""
+    from gancli.commands import runs as body
+
+    body.rm(names, yes=yes)

@@ -1,0 +1,31 @@
+"""The commands that train."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gancli.signatures.options import Device, Set
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a bundled recipe.")],
+    overrides: Set = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on exactly where the newest run stopped.")] = False,
+    device: Device = "auto",
+    out: Annotated[Path | None, typer.Option(help="The run's directory; runs/<recipe> if left out.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would happen, stage by stage.")] = False,
+) -> None:
+    """Train the networks of a recipe."""
+    from gancli.commands import train as body
+
+    body.train(recipe, overrides or [], resume=resume, device=device, out=out, dry_run=dry_run)
+
+
+def demo(device: Device = "auto") -> None:
+    """Train a small GAN on handwritten digits in about a minute, and draw from it."""
+    from gancli.commands import demo as body
+
+    body.demo(device=device)
