@@ -1,95 +1,205 @@
 """What every bundled setting reaches: the figures in the families' READMEs.
 
-    python benchmarks/quality.py --data ../shared/data/mnist            one seed of every setting
-    python benchmarks/quality.py --only gan-mnist --seeds 0,1,2
+    python benchmarks/quality.py --shared ../shared/data          one seed of every setting
+    python benchmarks/quality.py --only cgan-mnist --seeds 0,1,2 --out pictures
 
-A setting is a recipe with a cap on its images, so that none takes longer than a few minutes on two CPU cores. The
-log-likelihood follows the protocol of Goodfellow et al. 2014: 10,000 samples, sigma chosen on 1,000 images held out of
-the training set, the mean over the 10,000 test images and its standard error.
+A setting is a bundled recipe, where it is long with a cap on its images. What is measured needs data that is not part
+of this project, in the folder that `--shared` names: MNIST's four idx files in `mnist/`, and in `features/` the weights
+of the LeNet that judges digits (see `mnist_judge.py`). Settings that need neither run without.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
+import json
 import statistics
 import sys
 import tempfile
 import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from digit_classifier import classification_accuracy
+from mnist_judge import LeNet, distance
 
+from gancli.commands.evaluate import evaluate
 from gancli.data.dataset import open_dataset
+from gancli.data.tensors import images_at
 from gancli.engine.drawing import draw
+from gancli.engine.identity import run_manifest
 from gancli.engine.model import Model, open_model
 from gancli.engine.trainer import Trainer
-from gancli.metrics.parzen import ParzenResult, parzen
+from gancli.metrics.subject import Options
 from gancli.pictures import sheet, to_pixels, write_png
-from gancli.recipe import load_recipe
+from gancli.recipe import Recipe, load_recipe
 from gancli.run import Run
 
-SETTINGS = {
-    "gan-mnist": [],
-    "paper/gan-mnist-mlp": ["data.limit=50000"],
-    "paper/gan-mnist": ["train.images=400_000"],
-}
-"""Recipes on MNIST, with what is changed so that they hold out images and end in minutes."""
-
-SAMPLES = 10_000
 CPU = torch.device("cpu")
+SAMPLES = 10_000
+
+Figures = dict[str, float]
+Measure = Callable[[Model, Recipe, Run, Path], Figures]
 
 
-def likelihood(model: Model, data: Path) -> ParzenResult:
-    """Parzen-window log-likelihood of a model of MNIST, in [0, 1]."""
-    held_out = open_dataset(load_recipe("gan-mnist", [f"data.root={data}", "data.limit=null"]).data)
-    test = open_dataset(load_recipe("gan-mnist", [f"data.root={data}", "data.limit=null", "data.split=test"]).data)
-    validation, unseen = (
-        torch.from_numpy(images.copy()).double() / 255 for images in (held_out.images[50_000:51_000], test.images)
-    )
-    samples = (draw(model, range(SAMPLES), []).double() + 1) / 2
-    return parzen(samples, validation, unseen)
+def metrics(*names: str) -> Measure:
+    """Those of `gan eval`."""
+
+    def measure(model: Model, recipe: Recipe, run: Run, shared: Path) -> Figures:
+        with redirect_stdout(io.StringIO()):
+            found = evaluate(
+                run.path,
+                metrics=",".join(names),
+                data=None,
+                overrides=[],
+                options=Options(),
+                ema=None,
+                device="cpu",
+                json=True,
+            )
+        return {measurement["metric"]: measurement["value"] for measurement in found}
+
+    return measure
 
 
-def measure(name: str, options: list[str], data: Path, seed: int, out: Path | None) -> float:
-    """Trains one setting with one seed, prints a row, and returns the log-likelihood."""
-    recipe = load_recipe(name, [*options, f"data.root={data}", f"train.seed={seed}"])
+def judged(model: Model, recipe: Recipe, run: Run, shared: Path) -> Figures:
+    """FD(LeNet) of 10,000 samples against the training images as the model saw them; for scale, real test images'."""
+    judge = LeNet(shared / "features" / "mnist_lenet.pth")
+    train, test, _ = real(recipe)
+    labels = [index % len(model.labels) for index in range(SAMPLES)] if model.labels else []
+    samples = draw(model, range(SAMPLES), labels)
+    figures = {"FD(LeNet)": distance(judge, samples, train), "FD(LeNet) of real test": distance(judge, test, train)}
+    if labels:
+        figures["label accuracy"] = float((judge.read(samples) == torch.tensor(labels)).float().mean())
+    return figures
+
+
+def conditional(model: Model, recipe: Recipe, run: Run, shared: Path) -> Figures:
+    """The same, and the classification accuracy score, beside that of as many real training images."""
+    train, test, answers = real(recipe)
+    labels = torch.arange(SAMPLES) % len(model.labels)
+    samples = draw(model, range(SAMPLES), labels.tolist())
     packed = open_dataset(recipe.data)
+    assert packed.labels is not None
+    known = torch.from_numpy(packed.labels[:SAMPLES])
+    return {
+        **judged(model, recipe, run, shared),
+        "CAS": classification_accuracy(samples, labels, test, answers),
+        "CAS of real": classification_accuracy(train[:SAMPLES], known, test, answers),
+    }
+
+
+def line(model: Model, recipe: Recipe, run: Run, shared: Path) -> Figures:
+    """What the last figure of a run on the line says."""
+    last = json.loads(sorted(run.samples.glob("*.json"))[-1].read_text())
+    return {"max |D - D*|": last["gap"], "V(D,G)": last["value"]}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A recipe, what is changed of it, and how it is measured."""
+
+    recipe: str
+    measure: Measure
+    options: tuple[str, ...] = ()
+
+
+SETTINGS = {
+    setting.recipe: setting
+    for setting in (
+        Setting("gan-1d", line),
+        Setting("lsgan-ring", metrics("modes")),
+        Setting("dcgan", metrics("distinct")),
+        Setting("lsgan", metrics("distinct")),
+        Setting("cgan", metrics("distinct")),
+        Setting("wgan-gp", metrics("distinct")),
+        Setting("dcgan-mnist", lambda *given: {**judged(*given), **metrics("feature_svm")(*given)}),
+        Setting("lsgan-mnist", judged),
+        Setting("cgan-mnist", conditional),
+        Setting("gan-mnist", metrics("parzen")),
+        Setting("paper/gan-mnist-mlp", metrics("parzen"), ("data.limit=50000",)),
+        Setting("paper/gan-mnist", metrics("parzen"), ("train.images=400_000",)),
+    )
+}
+
+
+def real(recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Training images, test images and the test images' labels, as the model sees them."""
+    train = open_dataset(recipe.data)
+    test = open_dataset(recipe.data.model_copy(update={"split": "test", "limit": None}))
+    assert test.labels is not None
+    whole = [images_at(packed, torch.arange(len(packed.images)).numpy(), CPU) for packed in (train, test)]
+    return whole[0], whole[1], torch.from_numpy(test.labels)
+
+
+def run_setting(setting: Setting, shared: Path, seed: int, out: Path | None) -> Figures:
+    """Trains one setting with one seed, prints a row, and returns the figures."""
+    options = [*setting.options, f"train.seed={seed}"]
+    if load_recipe(setting.recipe).data.source == "mnist":
+        options.append(f"data.root={shared / 'mnist'}")
+    recipe = load_recipe(setting.recipe, options)
     with tempfile.TemporaryDirectory() as folder:
         run = Run(Path(folder) / "run")
-        run.begin({}, recipe.to_yaml())
+        packed = open_dataset(recipe.data)
         trainer = Trainer(recipe, run, packed, device=CPU)
+        run.begin(run_manifest(recipe, packed, device=CPU, total=trainer.total), recipe.to_yaml())
         begun, cpu = time.perf_counter(), time.process_time()
         trainer.train()
         seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
         model = open_model(run.path, device=CPU)
-        result = likelihood(model, data)
+        figures = setting.measure(model, recipe, run, shared)
         if out is not None:
-            file = out / f"{name.replace('/', '-')}-seed{seed}.png"
-            write_png(file, sheet(to_pixels(draw(model, range(64), []))), metadata={"recipe": name, "seed": seed})
+            picture(setting.recipe, model, seed, out)
+    shown = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
     print(
-        f"{name:22} seed {seed}  {trainer.position.images:>9,} images  {seconds:4.0f} s ({cpu:4.0f} s CPU)  "
-        f"log-likelihood {result.mean:6.1f} +- {result.standard_error:.1f} (standard error), sigma {result.sigma:.3f}",
+        f"{setting.recipe:20} seed {seed}  {trainer.position.images:>9,} images  {seconds:4.0f} s "
+        f"({cpu:4.0f} s CPU)  {shown}",
         flush=True,
     )
-    return result.mean
+    return figures
+
+
+def picture(name: str, model: Model, seed: int, out: Path) -> None:
+    """64 samples, or ten of each label in a row of its own; nothing for points."""
+    if model.mixture is not None:
+        return
+    columns = 10 if model.labels else 8
+    labels = [label for label in range(len(model.labels)) for _ in range(columns)]
+    drawn = draw(model, [*range(columns)] * len(model.labels) if labels else range(64), labels)
+    file = out / f"{name.replace('/', '-')}-seed{seed}.png"
+    write_png(file, sheet(to_pixels(drawn), columns=columns), metadata={"recipe": name, "seed": seed})
+
+
+def summarise(name: str, rows: list[Mapping[str, float]]) -> None:
+    """Mean and spread over seeds."""
+    columns = defaultdict(list)
+    for row in rows:
+        for figure, value in row.items():
+            columns[figure].append(value)
+    parts = (
+        f"{figure} {statistics.mean(found):.4g} +- {statistics.stdev(found):.2g}" for figure, found in columns.items()
+    )
+    print(f"{name:20} mean +- spread of {len(rows)} seeds:  {'  '.join(parts)}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/mnist"), help="the four idx files of MNIST")
+    parser.add_argument("--shared", type=Path, default=Path("../shared/data"), help="folder of MNIST and of the judge")
     parser.add_argument("--only", choices=list(SETTINGS))
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--out", type=Path, help="a directory for pictures")
     arguments = parser.parse_args()
-    if not arguments.data.is_dir():
-        sys.exit(f"no MNIST at {arguments.data}: name its folder with --data")
+    if not arguments.shared.is_dir():
+        sys.exit(f"no data at {arguments.shared}: name its folder with --shared")
+    seeds = [int(seed) for seed in arguments.seeds.split(",")]
     for name in [arguments.only] if arguments.only else SETTINGS:
-        seeds = [int(seed) for seed in arguments.seeds.split(",")]
-        means = [measure(name, SETTINGS[name], arguments.data, seed, arguments.out) for seed in seeds]
-        if len(means) > 1:
-            print(
-                f"{name:22} mean {statistics.mean(means):.1f}, spread {statistics.stdev(means):.1f} ({arguments.seeds})"
-            )
+        rows = [run_setting(SETTINGS[name], arguments.shared, seed, arguments.out) for seed in seeds]
+        if len(rows) > 1:
+            summarise(name, rows)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,9 @@ class Config(FamilyConfig):
         "Koyama 2018), or as constant maps beside the image",
     )
     instance_noise: float = Field(
-        0.0, ge=0, description="convolutional: standard deviation of noise on every image that the discriminator sees in training"
+        0.0,
+        ge=0,
+        description="convolutional: standard deviation of noise on every image that the discriminator sees in training",
     )
     points_widths: tuple[Width, ...] = Field(
         (128, 128), min_length=1, description="points: hidden units of both networks"

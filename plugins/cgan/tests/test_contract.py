@@ -8,12 +8,12 @@ LABELS = ("zero", "one", "two")
 
 class TestProjection(FamilyContract):
     family = "cgan"
-    model: ClassVar = {"channels": 4, "latent_dim": 8}
+    model: ClassVar = {"channels": 4, "latent_dim": 8, "noise": "uniform"}
 
 
 class TestMapsBesideColour(FamilyContract):
     family = "cgan"
-    model: ClassVar = {"channels": 4, "latent_dim": 8, "condition": "maps", "noise": "uniform"}
+    model: ClassVar = {"channels": 4, "latent_dim": 8, "condition": "maps", "instance_noise": 0.1}
     data = DataSpec(channels=3, height=16, width=24, labels=LABELS)
 
 

@@ -14,6 +14,7 @@ from gancli.family import SGD, Adam, Batch, DataSpec, Nets
 from gancli.testing import batch, context
 from gancli_cgan.config import Config
 from gancli_cgan.family import CGAN
+from gancli_cgan.networks import WithMaps
 from gancli_cgan.plugin import gan_families
 
 LABELS = ("zero", "one", "two")
@@ -98,6 +99,13 @@ def test_between_two_labels_projection_is_between_two_logits() -> None:
     ends = [judge(image, torch.eye(3)[[label]]) for label in (0, 2)]
     middle = judge(image, torch.tensor([[0.25, 0.0, 0.75]]))
     assert middle.item() == pytest.approx((0.25 * ends[0] + 0.75 * ends[1]).item(), rel=1e-5)
+
+
+def test_a_label_is_a_map_of_ones_beside_the_image_which_no_noise_touches() -> None:
+    shown = WithMaps(nn.Identity(), noise=0.5)(torch.zeros(2, 1, 4, 4), torch.eye(3)[[0, 2]])
+    assert shown.shape == (2, 4, 4, 4)
+    assert shown[:, :1].std() > 0
+    assert torch.equal(shown[:, 1:], torch.eye(3)[[0, 2], :, None, None].expand(-1, -1, 4, 4))
 
 
 @pytest.mark.parametrize("call", ["sample", "discriminate"])

@@ -48,7 +48,8 @@ def test_parameter_counts(options: dict[str, object], data: DataSpec, generator:
 
 @pytest.mark.parametrize("kernel", [4, 5])
 @pytest.mark.parametrize(
-    "shape", [(1, 16, 16), (3, 32, 32), (4, 64, 64), (3, 128, 128), (1, 256, 256), (3, 16, 24), (1, 80, 48), (1, 28, 28)]
+    "shape",
+    [(1, 16, 16), (3, 32, 32), (4, 64, 64), (3, 128, 128), (1, 256, 256), (3, 16, 24), (1, 80, 48), (1, 28, 28)],
 )
 def test_shapes_and_ranges(shape: tuple[int, int, int], kernel: int) -> None:
     family = DCGAN(Config(**SMALL, kernel=kernel), DataSpec(channels=shape[0], height=shape[1], width=shape[2]))

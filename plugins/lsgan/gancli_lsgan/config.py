@@ -29,7 +29,9 @@ class Config(FamilyConfig):
         "both", description="dcgan: networks with batch normalisation; the paper's study of stability leaves it out"
     )
     instance_noise: float = Field(
-        0.0, ge=0, description="dcgan: standard deviation of noise on every image that the discriminator sees in training"
+        0.0,
+        ge=0,
+        description="dcgan: standard deviation of noise on every image that the discriminator sees in training",
     )
     points_widths: tuple[Width, ...] = Field(
         (128, 128), min_length=1, description="points: hidden units of both networks, with tanh between"

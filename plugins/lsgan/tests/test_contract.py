@@ -23,7 +23,7 @@ class TestPearsonWithoutNormalisation(FamilyContract):
 
 class TestColourThatIsNotSquare(FamilyContract):
     family = "lsgan"
-    model: ClassVar = {"channels": 4, "latent_dim": 8, "batch_norm": "discriminator"}
+    model: ClassVar = {"channels": 4, "latent_dim": 8, "batch_norm": "discriminator", "instance_noise": 0.1}
     data = DataSpec(channels=3, height=24, width=16)
 
 

@@ -151,7 +151,7 @@ def terms_of(critic: nn.Module, *, seed: int = 0, **options: object) -> dict[str
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_penalty_of_a_linear_critic(seed: int) -> None:
-    """lambda (||w|| - 1)^2, wherever the points lie."""
+    """It is lambda (||w|| - 1)^2, wherever the points lie."""
     critic = Plane()
     expected = 7 * (critic.weight.norm().item() - 1) ** 2
     assert terms_of(critic, seed=seed, penalty_weight=7)["penalty"].item() == pytest.approx(expected, rel=1e-5)
@@ -186,8 +186,9 @@ def test_the_penalty_reaches_the_critic_and_not_the_generator() -> None:
     family = WGANGP(Config(**SMALL), GREY)
     modules = family.build()
     penalty = family.critic_loss(Nets(modules), batch(gan_families(), GREY), context())["penalty"]
-    generator = torch.autograd.grad(penalty, list(modules["generator"].parameters()), allow_unused=True, retain_graph=True)
-    assert generator == (None,) * len(generator)
+    untouched = list(modules["generator"].parameters())
+    gradients = torch.autograd.grad(penalty, untouched, allow_unused=True, retain_graph=True)
+    assert gradients == (None,) * len(untouched)
     weights = [weight for weight in modules["critic"].parameters() if weight.dim() > 1]
     assert all(gradient.any() for gradient in torch.autograd.grad(penalty, weights))
 

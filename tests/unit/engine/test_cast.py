@@ -180,3 +180,45 @@ def test_levels_that_no_gradient_reaches_stay_as_they_are() -> None:
     assert {name.split("/")[1].split(".")[1] for name in saved["optimizers"]} == {"0"}
     cast.restore(saved)
     assert len(actor.optimizer.state) == 2
+
+
+def test_clipped_weights_stay_in_their_box_after_every_update() -> None:
+    modules = {"critic": nn.Linear(3, 2), "g": nn.Linear(3, 2)}
+    cast = Cast(modules, [player("critic", weight_clip=0.01, optimizer=RMSprop(lr=1.0)), player("g")])
+    for sign in (1.0, -1.0, 1.0):
+        actor = cast.turn("critic")
+        set_gradient(modules["critic"], sign)
+        actor.update(CLOCK)
+        # One step leads far beyond the box, so every weight ends on its wall.
+        assert torch.equal(flat(modules["critic"]), torch.full((8,), -0.01 * sign))
+    assert flat(modules["g"]).abs().max() > 0.01
+
+
+def test_restored_moments_lie_in_memory_as_their_parameters_do() -> None:
+    """Whatever a save does to the layout; the order in which numbers are added up depends on it."""
+
+    def make() -> Cast:
+        torch.manual_seed(0)
+        module = nn.Conv2d(8, 16, 3).to(memory_format=torch.channels_last)
+        return Cast({"d": module}, [player("d", optimizer=Adam(lr=0.1))])
+
+    def update(cast: Cast, seed: int) -> None:
+        x = torch.randn(2, 8, 6, 6, generator=torch.Generator().manual_seed(seed))
+        actor = cast.turn("d")
+        cast.modules["d"](x.contiguous(memory_format=torch.channels_last)).square().mean().backward()
+        actor.update(CLOCK)
+
+    first, second = make(), make()
+    update(first, 0)
+    saved = {
+        file: {name: tensor.clone(memory_format=torch.contiguous_format) for name, tensor in tensors.items()}
+        for file, tensors in first.tensors().items()
+    }
+    second.restore(saved)
+    for cast in (first, second):
+        update(cast, 1)
+    weight = second.modules["d"].weight
+    assert weight.stride() == first.modules["d"].weight.stride() != weight.contiguous().stride()
+    for slot in ("exp_avg", "exp_avg_sq"):
+        assert second.actors["d"].optimizer.state[weight][slot].stride() == weight.stride()
+    assert torch.equal(flat(first.modules["d"]), flat(second.modules["d"]))
