@@ -6,7 +6,8 @@ no threshold of ours, and training images themselves would score 1.
 
 from __future__ import annotations
 
-import numpy as np
+import math
+
 import torch
 from torch import Tensor
 
@@ -39,5 +40,6 @@ def nearest(images: Tensor) -> Tensor:
     """Of each image (N, ...), the root mean square distance to the nearest other one, (N,)."""
     flat = images.flatten(1).float().cpu()
     # The direct form: the one through products is off by more than the distances of images that are nearly the same.
-    distances = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist").fill_diagonal_(np.inf)
-    return distances.min(1).values / flat.shape[1] ** 0.5
+    distances = torch.cdist(flat, flat, compute_mode="donot_use_mm_for_euclid_dist").fill_diagonal_(math.inf)
+    shortest: Tensor = distances.min(1).values
+    return shortest / math.sqrt(flat.shape[1])
