@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Literal
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gancli.errors import UsageError
@@ -52,6 +54,37 @@ class Collapse(nn.Conv2d):
         return x.flatten(1) @ self.weight.flatten(1).T
 
 
+class FromImage(nn.Conv2d):
+    """The layer beside the image: a convolution of kernel 4, stride 2 and padding 1 of few channels.
+
+    On a CPU it is computed as one of kernel 2 and stride 1 of the image's 2x2 blocks, four times as many channels: with
+    1 or 3 channels the general algorithm leaves most of a vector idle.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, bias: bool) -> None:
+        super().__init__(inputs, outputs, 4, stride=2, padding=1, bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.device.type != "cpu":
+            return super().forward(x)
+        blocks = F.pixel_unshuffle(F.pad(x, (1, 1, 1, 1)), 2).contiguous(memory_format=torch.channels_last)
+        return F.conv2d(blocks, _of_blocks(self.weight), self.bias)
+
+
+class ToImage(nn.ConvTranspose2d):
+    """The layer before the image: `FromImage` the other way round."""
+
+    def __init__(self, inputs: int, outputs: int, *, bias: bool) -> None:
+        super().__init__(inputs, outputs, 4, stride=2, padding=1, bias=bias)
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        if x.device.type != "cpu":
+            return super().forward(x, output_size)
+        blocks = F.conv_transpose2d(x, _of_blocks(self.weight))
+        image = F.pixel_shuffle(blocks, 2)[:, :, 1:-1, 1:-1]
+        return image if self.bias is None else image + self.bias.view(-1, 1, 1)
+
+
 def strided_generator(
     inputs: int,
     shape: tuple[int, int, int],
@@ -82,8 +115,9 @@ def strided_generator(
         yield nn.ReLU(inplace=True)
         steps = list(zip(pairwise(sizes), pairwise((*widths, shape[0])), strict=True))
         for index, ((small, large), (before, after)) in enumerate(steps):
-            yield _up(before, after, small, large, kernel=kernel, bias=bias)
-            if index + 1 < len(steps):
+            last = index + 1 == len(steps)
+            yield _up(before, after, small, large, kernel=kernel, bias=bias, last=last)
+            if not last:
                 if norm:
                     yield nn.BatchNorm2d(after)
                 yield nn.ReLU(inplace=True)
@@ -123,7 +157,7 @@ def strided_discriminator(
         if noise:
             yield InstanceNoise(noise)
         for index, (before, after) in enumerate(pairwise((shape[0], *widths))):
-            yield nn.Conv2d(before, after, kernel, stride=2, padding=kernel // 2 if kernel == 5 else 1, bias=bias)
+            yield _down(before, after, kernel=kernel, bias=bias, first=index == 0)
             if index and norm is not None:
                 yield norm(after)
             yield nn.LeakyReLU(0.2, inplace=True)
@@ -164,11 +198,24 @@ def _first(inputs: int, width: int, base: Size, *, kernel: Kernel, norm: bool, b
     yield nn.Unflatten(1, (width, *base))
 
 
-def _up(before: int, after: int, small: Size, large: Size, *, kernel: Kernel, bias: bool) -> nn.Module:
+def _down(before: int, after: int, *, kernel: Kernel, bias: bool, first: bool) -> nn.Module:
+    if kernel == 5:
+        return nn.Conv2d(before, after, 5, stride=2, padding=2, bias=bias)
+    return FromImage(before, after, bias=bias) if first else nn.Conv2d(before, after, 4, 2, 1, bias=bias)
+
+
+def _up(before: int, after: int, small: Size, large: Size, *, kernel: Kernel, bias: bool, last: bool) -> nn.Module:
     if kernel == 4:
-        return nn.ConvTranspose2d(before, after, 4, stride=2, padding=1, bias=bias)
+        return ToImage(before, after, bias=bias) if last else nn.ConvTranspose2d(before, after, 4, 2, 1, bias=bias)
     odd = (large[0] - 2 * small[0] + 1, large[1] - 2 * small[1] + 1)
     return nn.ConvTranspose2d(before, after, 5, stride=2, padding=2, output_padding=odd, bias=bias)
+
+
+def _of_blocks(weight: Tensor) -> Tensor:
+    """Kernels (A, B, 4, 4) as (A, 4 B, 2, 2), in the order of channels that `pixel_unshuffle` gives a 2x2 block."""
+    parts = weight.unflatten(2, (2, 2)).unflatten(4, (2, 2))  # type: ignore[no-untyped-call]
+    kernels: Tensor = parts.permute(0, 1, 3, 5, 2, 4).flatten(1, 3)
+    return kernels
 
 
 def _sizes(size: Size, kernel: Kernel) -> list[Size]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from gancli.errors import UsageError
 from gancli.family import Adam, DataSpec, Nets
-from gancli.nn.strided import Collapse, Project
+from gancli.nn.strided import Collapse, FromImage, Project, ToImage
 from gancli.testing import batch, context
 from gancli_dcgan.config import Config
 from gancli_dcgan.family import DCGAN
@@ -79,10 +79,10 @@ def test_layers_of_the_example() -> None:
     assert [type(layer) for layer in modules["generator"]] == [
         *(Project, nn.BatchNorm2d, nn.ReLU),
         *(3 * up),
-        *(nn.ConvTranspose2d, nn.Tanh),
+        *(ToImage, nn.Tanh),
     ]
     assert [type(layer) for layer in modules["discriminator"]] == [
-        *(nn.Conv2d, nn.LeakyReLU),
+        *(FromImage, nn.LeakyReLU),
         *(3 * down),
         Collapse,
     ]

@@ -12,8 +12,10 @@ from gancli.errors import UsageError
 from gancli.nn.strided import (
     MAX_CHANNELS,
     Collapse,
+    FromImage,
     Kernel,
     Project,
+    ToImage,
     initialise_normal,
     strided_discriminator,
     strided_generator,
@@ -107,3 +109,23 @@ def test_initialisation_reaches_every_kind_of_layer() -> None:
     initialise_normal(norm)
     assert abs(norm.weight.mean().item() - 1) < 5 * 0.02 / math.sqrt(4_000)
     assert abs(norm.weight.std().item() / 0.02 - 1) < 5 / math.sqrt(2 * 4_000)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("bias", [False, True])
+def test_layers_beside_the_image_equal_the_general_ones(channels: int, bias: bool) -> None:
+    """Values, and gradients of both orders, since penalties are differentiated twice."""
+    torch.manual_seed(0)
+    for special, general, inputs in (
+        (FromImage(channels, 5, bias=bias), nn.Conv2d.forward, channels),
+        (ToImage(5, channels, bias=bias), nn.ConvTranspose2d.forward, 5),
+    ):
+        special = special.double()
+        x = torch.randn(2, inputs, 8, 12, dtype=torch.float64, requires_grad=True)
+        results = []
+        for outputs in (special(x), general(special, x)):
+            (gradient,) = torch.autograd.grad(outputs.square().sum(), x, create_graph=True)
+            (second,) = torch.autograd.grad(gradient.square().sum(), special.weight)
+            results.append((outputs, gradient, second))
+        for ours, theirs in zip(*results, strict=True):
+            assert torch.allclose(ours, theirs, rtol=1e-10)
