@@ -102,7 +102,7 @@ def strided_generator(
         channels: of the layer before the image.
         kernel: 4, or 5 with a dense first layer, whose batch normalisation is over units instead of channels.
         norm: batch normalisation in every layer but the last.
-        bias: of every layer.
+        bias: of every layer; with `kernel=4` the first layer never has one.
 
     Raises:
         UsageError: no such network makes images of this size.
@@ -143,7 +143,7 @@ def strided_discriminator(
         channels: of the first layer.
         kernel: 4, or 5 with a dense last layer.
         norm: makes the normalisation of a layer with so many channels; the first and last layers have none.
-        bias: of every layer.
+        bias: of every layer; with `kernel=4` the last layer never has one.
         outputs: numbers for an image.
         noise: standard deviation of `InstanceNoise` on the images; 0: none.
 
