@@ -1,0 +1,19 @@
+"""What this distribution brings; torch-free."""
+
+from __future__ import annotations
+
+from gancli import FamilyInfo, hookimpl
+
+
+@hookimpl
+def gan_families() -> FamilyInfo:
+    return FamilyInfo(
+        name="simgan",
+        summary="refines synthetic images until they look real, and keeps what they show, so that their labels hold",
+        paper="Shrivastava et al. 2017, Learning from Simulated and Unsupervised Images through Adversarial Training "
+        "(arXiv:1612.07828)",
+        tasks=("translate",),
+        batch=("a", "b"),
+        family="gancli_simgan.family:SimGAN",
+        config="gancli_simgan.config:Config",
+    )
