@@ -8,6 +8,21 @@ from typing import Any, Literal
 
 
 @dataclass(frozen=True, kw_only=True)
+class LabelSet:
+    """Labels that are known together: those of one data set.
+
+    Args:
+        name: of the data set; empty where there is only one.
+        labels: the names of its columns in a batch's `attributes`.
+        exclusive: each image has exactly one of them, as a label; otherwise any number, as attributes.
+    """
+
+    name: str = ""
+    labels: tuple[str, ...]
+    exclusive: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataSpec:
     """The shape of one image, and the names of the labels.
 
@@ -27,6 +42,8 @@ class DataSpec:
         kind: `image`, in [-1, 1] inside the toolkit, or `points`.
         channels_of: the channels of the images under each key, such as `source` and `target`; empty where `image` is
             the only one.
+        label_sets: `labels` in parts, in their order, where they are attributes or come from several data sets; empty
+            where each image has one of them. `known` says it of any data.
     """
 
     channels: int
@@ -35,6 +52,12 @@ class DataSpec:
     labels: tuple[str, ...] = ()
     kind: Literal["image", "points"] = "image"
     channels_of: Mapping[str, int] = field(default_factory=dict, hash=False)
+    label_sets: tuple[LabelSet, ...] = ()
+
+    @property
+    def known(self) -> tuple[LabelSet, ...]:
+        """The labels by data set; a batch's `dataset` counts these. Empty where the data has none."""
+        return self.label_sets or ((LabelSet(labels=self.labels, exclusive=True),) if self.labels else ())
 
     @property
     def image_keys(self) -> tuple[str, ...]:
@@ -58,9 +81,13 @@ class DataSpec:
         return f"images of {self.channels}x{self.height}x{self.width}"
 
     def to_json(self) -> dict[str, Any]:
-        values = {**asdict(self), "labels": list(self.labels)}
-        if not self.channels_of:  # as before there were others than `image`: fingerprints are made of this
-            del values["channels_of"]
+        sets = [
+            {"name": each.name, "labels": list(each.labels), "exclusive": each.exclusive} for each in self.label_sets
+        ]
+        values = {**asdict(self), "labels": list(self.labels), "label_sets": sets}
+        for key in ("channels_of", "label_sets"):  # fingerprints are made of this, and older than these two
+            if not values[key]:
+                del values[key]
         return values
 
     @classmethod
@@ -72,4 +99,12 @@ class DataSpec:
             labels=tuple(str(name) for name in values["labels"]),
             kind="points" if values.get("kind") == "points" else "image",
             channels_of={str(key): int(channels) for key, channels in values.get("channels_of", {}).items()},
+            label_sets=tuple(
+                LabelSet(
+                    name=str(each["name"]),
+                    labels=tuple(str(name) for name in each["labels"]),
+                    exclusive=bool(each["exclusive"]),
+                )
+                for each in values.get("label_sets", ())
+            ),
         )

@@ -60,6 +60,16 @@ class DatasetInfo:
     source: str
     config: str
 
+    @property
+    def serves(self) -> tuple[str, ...]:
+        """`yields`, and what `gancli.data.derived` makes of it: `attributes` of labels, and `dataset` of either."""
+        derived = []
+        if "label" in self.yields:
+            derived.append("attributes")
+        if "label" in self.yields or "attributes" in self.yields:
+            derived.append("dataset")
+        return (*self.yields, *(key for key in derived if key not in self.yields))
+
 
 @dataclass(frozen=True, kw_only=True)
 class MetricInfo:

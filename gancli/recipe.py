@@ -277,11 +277,11 @@ def _first(error: Exception) -> str:
 
 
 def _check_batch(draft: Draft, info: FamilyInfo, source: DatasetInfo) -> None:
-    missing = [key for key in info.batch if key not in source.yields]
+    missing = [key for key in info.batch if key not in source.serves]
     if not missing:
         return
     others = plugins.registry().datasets().values()
-    fitting = [other.name for other in others if set(info.batch) <= set(other.yields)]
+    fitting = [other.name for other in others if set(info.batch) <= set(other.serves)]
     more = " or another that `gan data ls` lists with them" if len(fitting) > _NAMED else ""
     advice = f"use {' or '.join(fitting[:_NAMED])}{more}" if fitting else "no source that is installed has them all"
     sentence = (

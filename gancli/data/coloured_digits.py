@@ -28,13 +28,15 @@ class ColouredDigitsSource(Source[ColouredDigitsConfig]):
         digits, count = handwritten(self.config.split), self.config.colours
         assert digits.labels is not None
         colours = np.random.default_rng(_SEED).integers(count, size=len(digits.images))
-        return Arrays(tint(digits.images, colours), colours, COLOURS[:count], {"digit": digits.labels})
+        images = tint(digits.images, colours, self.config.saturation)
+        return Arrays(images, colours, COLOURS[:count], {"digit": digits.labels})
 
 
-def tint(grey: Bytes, colours: Labels) -> Bytes:
+def tint(grey: Bytes, colours: Labels, saturation: float = 1.0) -> Bytes:
     """Grey images (N, 1, H, W) in colours (N,), indices into `COLOURS`: (N, 3, H, W), dark where the grey is dark.
 
     The largest channel of each pixel is the grey again, so the digit that another colour should show is
-    `tint(images.max(1, keepdims=True), others)`.
+    `tint(images.max(1, keepdims=True), others, saturation)`.
     """
-    return grey * _LIT[colours][:, :, None, None]
+    light = 1 - saturation * (1 - _LIT[colours][:, :, None, None].astype(np.float64))
+    return np.rint(grey * light).astype(np.uint8)

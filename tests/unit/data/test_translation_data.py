@@ -136,6 +136,15 @@ def test_colours_survive_resizing_and_are_classes() -> None:
         ColouredDigitsConfig(source="coloured-digits", channels=1)
 
 
+def test_less_saturated_colours_have_light_in_common() -> None:
+    digits = handwritten("train")
+    packed = open_dataset(ColouredDigitsConfig(source="coloured-digits", saturation=0.6))
+    assert np.array_equal(packed.images.max(1, keepdims=True), digits.images)
+    assert np.array_equal(packed.images.min(1), np.rint(0.4 * digits.images[:, 0]))
+    assert np.array_equal(tint(digits.images, packed.labels, 0.6), packed.images)
+    assert packed.labels.tolist() == packed.images.sum((2, 3)).argmax(1).tolist()
+
+
 def fonts(**options: object) -> Packed:
     return open_dataset(FontDigitsConfig(source="font-digits", **options))  # type: ignore[arg-type]
 

@@ -1,0 +1,68 @@
+"""Whether translations between coloured digits reach the colour that was asked for, and leave the digit as it was.
+
+Both are read by small networks that learned from real images of the training split alone, each in every colour;
+translated are the images of the test split, each to every colour.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from digit_classifier import train_classifier
+from torch import Tensor
+
+from gancli.data.coloured_digits import tint
+from gancli.data.config import ColouredDigitsConfig
+from gancli.data.dataset import open_dataset
+from gancli.data.source import Packed
+from gancli.data.tensors import images_at
+from gancli.engine.model import Model
+from gancli.family import Translates
+from gancli.recipe import Recipe
+from gancli.run import Run
+
+
+def colours_and_digits(model: Model, recipe: Recipe, run: Run) -> dict[str, float]:
+    """Shares of translations whose colour, and whose digit, is read as it should be.
+
+    Args:
+        model: that translates to every label of the data.
+        recipe: that it was trained with, on `coloured-digits`.
+        run: that it is of.
+
+    Returns:
+        Both shares; that of digits that are read in the same images untranslated, for scale; and the distance from what
+        the other colour should look like, a mean over pixels in [-1, 1].
+    """
+    family, config = model.family, recipe.data
+    assert isinstance(family, Translates)
+    assert isinstance(config, ColouredDigitsConfig)
+    images, colours, digits = _in_every_colour(open_dataset(config), config.saturation)
+    read_colour, read_digit = train_classifier(images, colours), train_classifier(images, digits)
+    test = open_dataset(config.model_copy(update={"split": "test", "limit": None}))
+    shown = images_at(test, np.arange(test.count), model.device)
+    with torch.no_grad():
+        ways = [
+            torch.cat([family.translate(model.nets, part, to) for part in shown.split(100)]) for to in test.spec.labels
+        ]
+    drawn = torch.cat(ways).cpu()
+    truth, asked, kept = _in_every_colour(test, config.saturation)
+    return {
+        "colour reached": _share(read_colour(drawn) == asked),
+        "digit kept": _share(read_digit(drawn) == kept),
+        "digit read in real test": _share(read_digit(shown.cpu()) == kept[: test.count]),
+        "distance from the truth": float((drawn - truth).abs().mean()),
+    }
+
+
+def _in_every_colour(packed: Packed, saturation: float) -> tuple[Tensor, Tensor, Tensor]:
+    """All digits in one colour after the other: images (N, 3, H, W) in [-1, 1], colours (N,) and digits (N,)."""
+    grey, count = packed.images.max(1, keepdims=True).astype(np.uint8), len(packed.spec.labels)
+    colours = np.repeat(np.arange(count), packed.count)
+    images = tint(np.tile(grey, (count, 1, 1, 1)), colours, saturation)
+    digits = torch.from_numpy(np.tile(packed.arrays["digit"], count))
+    return torch.from_numpy(images).float() / 127.5 - 1, torch.from_numpy(colours), digits
+
+
+def _share(right: Tensor) -> float:
+    return float(right.float().mean())
