@@ -4,8 +4,9 @@
     python benchmarks/quality.py --only cgan-mnist --seeds 0,1,2 --out pictures
 
 A setting is a bundled recipe, where it is long with a cap on its images. What is measured needs data that is not part
-of this project, in the folder that `--shared` names: MNIST's four idx files in `mnist/`, and in `features/` the weights
-of the LeNet that judges digits (see `mnist_judge.py`). Settings that need neither run without.
+of this project, in the folder that `--shared` names: MNIST's four idx files in `mnist/`, in `features/` the weights of
+the LeNet that judges digits (see `mnist_judge.py`), and in `nuclei/` photographs and masks (see `shared_data.py`).
+Settings that need none of them run without.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import shutil
 import statistics
 import sys
 import tempfile
@@ -23,7 +25,12 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
+import domain_scores
+import refinement_scores
+import shared_data
 import torch
+import translation_scores
+import upscaling_scores
 from digit_classifier import classification_accuracy
 from mnist_judge import LeNet, distance
 
@@ -34,6 +41,7 @@ from gancli.engine.drawing import draw
 from gancli.engine.identity import run_manifest
 from gancli.engine.model import Model, open_model
 from gancli.engine.trainer import Trainer
+from gancli.family import Samples
 from gancli.metrics.subject import Options
 from gancli.pictures import sheet, to_pixels, write_png
 from gancli.recipe import Recipe, load_recipe
@@ -99,17 +107,37 @@ def line(model: Model, recipe: Recipe, run: Run, shared: Path) -> Figures:
     return {"max |D - D*|": last["gap"], "V(D,G)": last["value"]}
 
 
+def without_shared(measure: Callable[[Model, Recipe, Run], Figures]) -> Measure:
+    """A measure that needs nothing of the shared folder but the training data."""
+
+    def measured(model: Model, recipe: Recipe, run: Run, shared: Path) -> Figures:
+        return measure(model, recipe, run)
+
+    return measured
+
+
 @dataclass(frozen=True)
 class Setting:
-    """A recipe, what is changed of it, and how it is measured."""
+    """A recipe, what is changed of it, where its data are, and how it is measured."""
 
     recipe: str
     measure: Measure
     options: tuple[str, ...] = ()
+    data: shared_data.Finder = shared_data.nothing
+    variant: str = ""
 
+    @property
+    def name(self) -> str:
+        return f"{self.recipe}{self.variant and '-'}{self.variant}"
+
+
+MASKS = without_shared(translation_scores.masks)
+TRUTH = without_shared(translation_scores.known_truth)
+VARIETY = without_shared(translation_scores.variety)
+WORTH = without_shared(refinement_scores.worth)
 
 SETTINGS = {
-    setting.recipe: setting
+    setting.name: setting
     for setting in (
         Setting("gan-1d", line),
         Setting("lsgan-ring", metrics("modes")),
@@ -118,13 +146,22 @@ SETTINGS = {
         Setting("cgan", metrics("distinct")),
         Setting("wgan-gp", metrics("distinct")),
         Setting("pggan", metrics("distinct", "swd")),
-        Setting("dcgan-mnist", lambda *given: {**judged(*given), **metrics("feature_svm")(*given)}),
-        Setting("lsgan-mnist", judged),
-        Setting("cgan-mnist", conditional),
-        Setting("pggan-mnist", judged),
-        Setting("gan-mnist", metrics("parzen")),
-        Setting("paper/gan-mnist-mlp", metrics("parzen"), ("data.limit=50000",)),
-        Setting("paper/gan-mnist", metrics("parzen"), ("train.images=400_000",)),
+        Setting("cyclegan", TRUTH),
+        Setting("simgan", WORTH),
+        Setting("stargan", without_shared(domain_scores.colours_and_digits)),
+        Setting("dcgan-mnist", lambda *of: {**judged(*of), **metrics("feature_svm")(*of)}, data=shared_data.mnist),
+        Setting("lsgan-mnist", judged, data=shared_data.mnist),
+        Setting("cgan-mnist", conditional, data=shared_data.mnist),
+        Setting("pggan-mnist", judged, data=shared_data.mnist),
+        Setting("gan-mnist", metrics("parzen"), data=shared_data.mnist),
+        Setting("paper/gan-mnist-mlp", metrics("parzen"), ("data.limit=50000",), data=shared_data.mnist),
+        Setting("paper/gan-mnist", metrics("parzen"), ("train.images=400_000",), data=shared_data.mnist),
+        Setting("pix2pix-nuclei", MASKS, data=shared_data.nuclei_pairs),
+        Setting("pix2pix-nuclei", MASKS, ("model.adversarial=false",), data=shared_data.nuclei_pairs, variant="l1"),
+        Setting("cyclegan-nuclei", VARIETY, data=shared_data.nuclei_domains),
+        Setting("srgan", upscaling_scores.set5),
+        Setting("srgan", upscaling_scores.set5, ("model.adversarial_images=0",), variant="mse"),
+        Setting("enhancenet", upscaling_scores.set5),
     )
 }
 
@@ -140,12 +177,10 @@ def real(recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 def run_setting(setting: Setting, shared: Path, seed: int, out: Path | None) -> Figures:
     """Trains one setting with one seed, prints a row, and returns the figures."""
-    options = [*setting.options, f"train.seed={seed}"]
-    if load_recipe(setting.recipe).data.source == "mnist":
-        options.append(f"data.root={shared / 'mnist'}")
-    recipe = load_recipe(setting.recipe, options)
     with tempfile.TemporaryDirectory() as folder:
-        run = Run(Path(folder) / "run")
+        data, run = Path(folder) / "data", Run(Path(folder) / "run")
+        options = [*setting.options, *setting.data(shared.resolve(), data), f"train.seed={seed}"]
+        recipe = load_recipe(setting.recipe, options)
         packed = open_dataset(recipe.data)
         trainer = Trainer(recipe, run, packed, device=CPU)
         run.begin(run_manifest(recipe, packed, device=CPU, total=trainer.total), recipe.to_yaml())
@@ -155,24 +190,25 @@ def run_setting(setting: Setting, shared: Path, seed: int, out: Path | None) -> 
         model = open_model(run.path, device=CPU)
         figures = setting.measure(model, recipe, run, shared)
         if out is not None:
-            picture(setting.recipe, model, seed, out)
+            picture(setting.name, run, model, seed, out)
     shown = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
     print(
-        f"{setting.recipe:20} seed {seed}  {trainer.position.images:>9,} images  {seconds:4.0f} s "
+        f"{setting.name:20} seed {seed}  {trainer.position.images:>9,} images  {seconds:4.0f} s "
         f"({cpu:4.0f} s CPU)  {shown}",
         flush=True,
     )
     return figures
 
 
-def picture(name: str, model: Model, seed: int, out: Path) -> None:
-    """64 samples, or ten of each label in a row of its own; nothing for points."""
-    if model.mixture is not None:
+def picture(name: str, run: Run, model: Model, seed: int, out: Path) -> None:
+    """64 samples, or ten of each label in a row of its own; of what does not sample, the run's last figure."""
+    file = out / f"{name.replace('/', '-')}-seed{seed}.png"
+    if not isinstance(model.family, Samples) or model.mixture is not None:
+        shutil.copy(sorted(run.samples.glob("*.png"))[-1], file)
         return
     columns = 10 if model.labels else 8
     labels = [label for label in range(len(model.labels)) for _ in range(columns)]
     drawn = draw(model, [*range(columns)] * len(model.labels) if labels else range(64), labels)
-    file = out / f"{name.replace('/', '-')}-seed{seed}.png"
     write_png(file, sheet(to_pixels(drawn), columns=columns), metadata={"recipe": name, "seed": seed})
 
 

@@ -25,6 +25,20 @@ GROWING = ["model.channels_base=64", "model.stable_images=4", "model.fade_images
 
 SMALL_TRANSLATORS = ["model.channels=2", "data.resolution=34", "data.random_crop=32"]
 
+REFINING = [
+    *("model.channels=2", "model.discriminator_channels=2", "model.history_size=10"),
+    *("model.refiner_warm_up=1", "model.discriminator_warm_up=1"),
+]
+"""A step for every stage."""
+
+REFINED_FOLDERS = ["data.a_folder=A", "data.b_folder=B"]
+
+UPSCALING = ["model.blocks=1", "model.channels=4", "model.discriminator_channels=2"]
+
+THREE_STAGES = [f"model.{stage}_images=4" for stage in ("mse", "adversarial", "fine")]
+
+BUNDLED_PHOTOGRAPHS = ["data.root=null", "data.random_crop=32"]
+
 NARROWER = {
     "paper/dcgan-lsun": ["model.channels=16"],
     "paper/lsgan-lsun": ["model.latent_dim=16"],
@@ -35,8 +49,18 @@ NARROWER = {
     "pix2pix": ["model.channels=2", "data.resolution=16"],
     "cyclegan": ["model.channels=2", "data.resolution=16", "model.receptive_field=null"],
     **{f"paper/pix2pix-{name}": SMALL_TRANSLATORS for name in ("facades", "maps", "edges2shoes")},
+    "pix2pix-nuclei": SMALL_TRANSLATORS,
+    "cyclegan-nuclei": [*SMALL_TRANSLATORS, "data.a_folder=A", "data.b_folder=B"],
     "paper/cyclegan-horse2zebra": SMALL_TRANSLATORS,
     **{f"paper/cyclegan-{name}2photo": SMALL_TRANSLATORS for name in ("monet", "cezanne", "ukiyoe", "vangogh")},
+    "stargan": ["model.channels=2", "model.n_critic=2"],
+    **{f"paper/stargan-{name}": ["model.channels=2", "data.resolution=16"] for name in ("celeba", "celeba-rafd")},
+    "simgan": REFINING,
+    "srgan": [*UPSCALING, *THREE_STAGES],
+    "enhancenet": [*UPSCALING, "model.pixel_images=4"],
+    "paper/srgan": [*UPSCALING, *THREE_STAGES, *BUNDLED_PHOTOGRAPHS, "model.content=mse"],
+    "paper/enhancenet-pat": [*UPSCALING, *BUNDLED_PHOTOGRAPHS, "model.pixel_images=4", "model.loss=EA"],
+    **{f"paper/{name}": [*REFINING, *REFINED_FOLDERS] for name in ("simgan-gaze", "simgan-gaze-cvpr")},
     "paper/pggan-celebahq": [*GROWING, "data.resolution=16", "model.batch_sizes=[4]"],
 }
 """Options that spare the tests most of the weights, which a checkpoint would hold three times."""
@@ -75,10 +99,13 @@ def folder(root: Path) -> list[str]:
 
 
 def paired(root: Path) -> list[str]:
-    """Images of two halves, in the two splits."""
+    """Images of two halves, in the two splits; and two folders."""
     for split in ("train", "val"):
         (root / split).mkdir()
         pictures(root / split, (40, 80))
+    for name in ("images", "masks"):
+        (root / name).mkdir()
+        pictures(root / name, (40, 40))
     return [f"data.root={root}"]
 
 
@@ -90,12 +117,32 @@ def unpaired(root: Path) -> list[str]:
     return [f"data.root={root}"]
 
 
+def attributes(root: Path) -> list[str]:
+    """Pictures, and a table of what CelebA's has that recipes ask for."""
+    pictures(root, (40, 30))
+    names = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
+    lines = [
+        f"{number}.png {' '.join('1' if number % 5 == each else '-1' for each in range(5))}" for number in range(12)
+    ]
+    (root / "table.txt").write_text("\n".join(["12", " ".join(names), *lines]) + "\n")
+    return [f"data.root={root}", f"data.table={root / 'table.txt'}"]
+
+
+def joined(root: Path) -> list[str]:
+    """Pictures with attributes, and coloured digits."""
+    options = [option.removeprefix("data.").replace("=", ": ") for option in attributes(root)]
+    sources = f"faces: {{source: attributes, {', '.join(options)}}}, digits: {{source: coloured-digits}}"
+    return [f"data.sources={{{sources}}}"]
+
+
 def lsun(root: Path) -> list[str]:
     """Pictures in a folder, since LSUN's databases need a package that gancli does not bring."""
     return ["data.source=folder", *folder(root)]
 
 
 STAND_INS: dict[str, Callable[[Path], list[str]]] = {
+    "attributes": attributes,
+    "joined": joined,
     "mnist": mnist,
     "cifar10": cifar10,
     "folder": folder,
@@ -129,6 +176,9 @@ def test_a_short_run(gan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name:
     if "translate" in recipe.info.tasks:
         pictures(tmp_path, (20, 30))
         assert gan("translate", "0.png", "1.png").code == 0
+    if "upscale" in recipe.info.tasks:
+        pictures(tmp_path, (20, 30))
+        assert gan("upscale", "0.png", "1.png").code == 0
 
 
 @pytest.mark.parametrize("name", bundled())

@@ -1,0 +1,122 @@
+"""What translations are worth where something is known of what should have come out."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from digit_classifier import train_classifier
+from torch import Tensor
+
+from gancli.data.config import DigitDomainsConfig
+from gancli.data.dataset import open_dataset
+from gancli.data.digit_domains import transform
+from gancli.engine.model import Model
+from gancli.engine.translating import find_translation, translate
+from gancli.pictures import to_pixels
+from gancli.recipe import Recipe
+from gancli.run import Run
+
+Mask = npt.NDArray[np.bool_]
+Bytes = npt.NDArray[np.uint8]
+
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+
+
+def masks(model: Model, recipe: Recipe, run: Run) -> dict[str, float]:
+    """Intersection over union of held-out masks with the model's and with Otsu's, which needs no training.
+
+    The first of each is over all held-out pixels together, the second the mean over images, where one small nucleus
+    that is missed counts as much as a photograph full of them.
+    """
+    changes = {"split": "test", "resolution": (recipe.data.random_crop), "random_crop": None, "flip": False}
+    held_out = open_dataset(recipe.data.model_copy(update=changes))
+    photographs, truths = held_out.arrays["source"], held_out.arrays["target"][:, 0] > 127
+    drawn = [image[0] > 127 for image in translated(model, photographs, "target")]
+    thresholds = [otsu(photograph) for photograph in photographs]
+    return {
+        "IoU": pooled(drawn, truths),
+        "IoU by image": float(np.mean([pooled([one], [true]) for one, true in zip(drawn, truths, strict=True)])),
+        "IoU of Otsu": pooled(thresholds, truths),
+        "Otsu by image": float(np.mean([pooled([one], [true]) for one, true in zip(thresholds, truths, strict=True)])),
+    }
+
+
+def known_truth(model: Model, recipe: Recipe, run: Run) -> dict[str, float]:
+    """PSNR in dB of held-out digits of domain a, translated to b, against what they would be there; and their reading.
+
+    They are read by a classifier that learned from real images of domain b. Beside it, what it reads of the true ones;
+    and the PSNR of the images as they were, and of the mean image of domain b.
+    """
+    assert isinstance(recipe.data, DigitDomainsConfig)
+    name = recipe.data.transform
+    train = open_dataset(recipe.data)
+    test = open_dataset(recipe.data.model_copy(update={"split": "test"}))
+    images, digits = test.arrays["a"], torch.from_numpy(test.arrays["a_digit"])
+    truth, drawn = transform(images, name), translated(model, images, "b")
+    reads = train_classifier(_floats(train.arrays["b"]), torch.from_numpy(train.arrays["b_digit"]))
+    mean = np.broadcast_to(train.arrays["b"].mean(0), truth.shape)
+    return {
+        "PSNR": psnr(drawn, truth),
+        "digits read": float((reads(_floats(drawn)) == digits).float().mean()),
+        "digits read of truth": float((reads(_floats(truth)) == digits).float().mean()),
+        "PSNR untranslated": psnr(images, truth),
+        "PSNR of the mean": psnr(mean, truth),
+    }
+
+
+def variety(model: Model, recipe: Recipe, run: Run) -> dict[str, float]:
+    """The mean distance between two translations in that between two images they were made of, both ways.
+
+    Distances are root mean squares over pixels and pairs: 0 where all inputs become one image.
+    """
+    packed = open_dataset(recipe.data)
+    figures = {}
+    for here, there in (("a", "b"), ("b", "a")):
+        images = packed.arrays[here]
+        drawn = np.stack(translated(model, images, there))
+        figures[f"variety of {there} in {here}"] = _spread(drawn) / _spread(images)
+        figures[f"variety of {there} in {there}"] = _spread(drawn) / _spread(packed.arrays[there])
+    return figures
+
+
+def translated(model: Model, images: Bytes, to: str) -> Bytes:
+    """What the model makes of images (N, C, H, W), each by itself, as `gan translate` does: (N, C', H, W)."""
+    way = find_translation(model, to)
+    drawn = [translate(model, _floats(image[None]), way).image for image in images]
+    return to_pixels(torch.cat(drawn)).transpose(0, 3, 1, 2)
+
+
+def pooled(masks: list[Mask] | Mask, truths: list[Mask] | Mask) -> float:
+    """Intersection over union of masks of one size with as many true ones, over all pixels together."""
+    ours, true = np.stack(masks), np.stack(truths)
+    union = (ours | true).sum()
+    return float((ours & true).sum() / union) if union else 1.0
+
+
+def otsu(photograph: Bytes) -> Mask:
+    """The smaller part of a photograph (3, H, W) when cut in two by Otsu 1979: the brightness at which the two parts
+    differ most from each other. Nuclei cover less than half, and are the brighter or the darker part.
+    """
+    grey = np.tensordot(LUMA, photograph, 1).round().astype(np.int64)
+    counts = np.bincount(grey.ravel(), minlength=256)
+    below, total = counts.cumsum(), (counts * np.arange(256)).cumsum()
+    above = below[-1] - below
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = (total[-1] * below / below[-1] - total) ** 2 / (below * above)
+    bright: Mask = grey > np.nanargmax(between)
+    return bright if bright.mean() <= 0.5 else ~bright
+
+
+def psnr(images: npt.NDArray[np.generic], truths: Bytes) -> float:
+    """Peak signal-to-noise ratio in dB over all pixels together, of a peak of 255."""
+    error = np.mean((images.astype(np.float64) - truths.astype(np.float64)) ** 2)
+    return float(10 * np.log10(255**2 / error))
+
+
+def _spread(images: Bytes) -> float:
+    return float(np.sqrt(2 * images.astype(np.float64).var(0, ddof=1).mean()))
+
+
+def _floats(images: Bytes) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(images)).float() / 127.5 - 1
