@@ -5,8 +5,8 @@
 
 Each round runs the plain script and the engine for the same number of images, each in a process of its own, one after
 the other, so that a machine whose speed drifts slows both; the median of the rounds' ratios is what to quote. The
-scripts are those of `plain_scripts.py`. The engine is measured in fp32 and in bf16, each against the script in fp32,
-which is what it would replace, and in bf16 also against the script in bf16.
+scripts are those of `plain_scripts.py`, `plain_pggan.py` and `plain_translation.py`. The engine is measured in fp32 and
+in bf16, each against the script in fp32, which is what it would replace, and in bf16 also against the script in bf16.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ PAIRS = (("fp32", "fp32"), ("bf16", "fp32"), ("bf16", "bf16"))
 
 @dataclass(frozen=True)
 class Workload:
-    """What is timed: the engine's recipe options, the data's shape (of MNIST where it is None), and how long."""
+    """What is timed: the engine's recipe options, the data's shape (of MNIST where it is None), and how long.
+
+    Of paired images and of domains, a pair counts as one image.
+    """
 
     family: str
     model: str
@@ -35,6 +38,12 @@ class Workload:
     batch_size: int
     warm_up: int
     timed: int
+    source: str = "mnist"
+    """One that yields what the family reads; with a shape, only its name is used."""
+    count: int = 2_048
+    """Random images to train on, with a shape."""
+    labels: int = 0
+    """That each of them may have."""
 
 
 WORKLOADS = {
@@ -44,6 +53,9 @@ WORKLOADS = {
     # At the 32x32 level of the published networks; the levels below take a step each, during the warm-up.
     "pggan32-4": Workload("pggan", "{stable_images: 1, fade_images: 0}", (3, 32, 32), 32, 4, 24, 40),
     "pggan32-16": Workload("pggan", "{stable_images: 1, fade_images: 0}", (3, 32, 32), 32, 16, 96, 96),
+    "pix2pix256": Workload("pix2pix", "{}", (3, 256, 256), 256, 1, 2, 16, "photo-pairs", 64),
+    "stargan128": Workload("stargan", "{}", (3, 128, 128), 128, 4, 20, 20, "coloured-digits", 256, 5),
+    "cyclegan128": Workload("cyclegan", "{}", (3, 128, 128), 128, 1, 2, 6, "digit-domains", 64),
 }
 
 
@@ -63,9 +75,10 @@ def ours(name: str, data: Path, precision: str) -> float:
     load = WORKLOADS[name]
     with tempfile.TemporaryDirectory() as folder:
         recipe_file = Path(folder) / "timed.yaml"
+        place = f"root: {json.dumps(str(data))}, " if load.source == "mnist" else ""
         recipe_file.write_text(
             f"family: {load.family}\n"
-            f"data: {{source: mnist, root: {json.dumps(str(data))}, resolution: {load.resolution}}}\n"
+            f"data: {{source: {load.source}, {place}resolution: {load.resolution}}}\n"
             f"model: {load.model}\n"
             f"train: {{images: {load.warm_up}, batch_size: {load.batch_size}, precision: {precision},"
             " preview_every: 1000000, checkpoint_every: 1000000}\n"
@@ -77,7 +90,9 @@ def ours(name: str, data: Path, precision: str) -> float:
             packed = open_dataset(recipe.data)
         else:
             channels, height, width = load.shape
-            packed = synthetic(DataSpec(channels=channels, height=height, width=width), count=2_048)
+            labels = tuple(map(str, range(load.labels)))
+            spec = DataSpec(channels=channels, height=height, width=width, labels=labels)
+            packed = synthetic(spec, keys=recipe.info.batch, count=load.count)
         Trainer(recipe, run, packed, device=torch.device("cpu")).train()
         recipe = load_recipe(str(recipe_file), [f"train.images={load.warm_up + load.timed}"])
         trainer = Trainer(recipe, run, packed, device=torch.device("cpu"))
@@ -93,11 +108,17 @@ def ours(name: str, data: Path, precision: str) -> float:
 def plain(name: str, data: Path, precision: str) -> float:
     """The script; images a second."""
     import plain_pggan
+    import plain_stargan
+    import plain_translation
     from plain_scripts import SCRIPTS
 
     load = WORKLOADS[name]
     if load.family == "pggan":
         return plain_pggan.run(precision, load.batch_size, warm_up=load.warm_up, timed=load.timed)
+    if load.family == "stargan":
+        return plain_stargan.run(precision, warm_up=load.warm_up, timed=load.timed)
+    if load.family in plain_translation.SCRIPTS:
+        return plain_translation.SCRIPTS[load.family](precision, warm_up=load.warm_up, timed=load.timed)
     return SCRIPTS[name](data, precision, warm_up=load.warm_up, timed=load.timed)
 
 
@@ -116,7 +137,7 @@ def compare(name: str, data: Path, rounds: int) -> None:
         speeds = {(side, precision): measure(side, name, data, precision) for side, precision in sides}
         for mine, theirs in PAIRS:
             ratios[mine, theirs].append(speeds["ours", mine] / speeds["plain", theirs])
-        shown = "   ".join(f"{side} {precision} {speed:8,.0f}" for (side, precision), speed in speeds.items())
+        shown = "   ".join(f"{side} {precision} {_rate(speed)}" for (side, precision), speed in speeds.items())
         print(f"  {shown}", flush=True)
     for (mine, theirs), found in ratios.items():
         print(
@@ -124,6 +145,10 @@ def compare(name: str, data: Path, rounds: int) -> None:
             f"median ratio {statistics.median(found):.2f} ({min(found):.2f} to {max(found):.2f}, {rounds} rounds)",
             flush=True,
         )
+
+
+def _rate(speed: float) -> str:
+    return f"{speed:8,.0f}" if speed >= 100 else f"{speed:8.2f}"
 
 
 def main() -> None:

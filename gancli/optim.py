@@ -103,6 +103,20 @@ class Exponential:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Steps:
+    """A factor of its own from each of some points of the run on, 1 before the first.
+
+    Args:
+        factors: (images, factor), in the order of the images; of those that begin at once, the last one counts.
+    """
+
+    factors: tuple[tuple[int, float], ...]
+
+    def __call__(self, clock: Clock) -> float:
+        return next((factor for start, factor in reversed(self.factors) if clock.images >= start), 1.0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Warmup:
     """Rises from 0 over the first `images`, on top of another schedule."""
 

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from gancli.errors import UsageError
+from gancli.nn.norm import InstanceNorm2d
 
 MATMUL_TOLERANCE = 1e-5
 """Largest relative error of a faster float32 matrix product that still counts as float32 (exact ones show 4e-7)."""
@@ -56,11 +57,15 @@ def choose_memory_format(wanted: str, network: nn.Module, device: torch.device) 
     """What `auto`, `contiguous` or `channels_last` stands for: how a network's weights and maps lie in memory.
 
     `auto` puts channels last where a network convolves, which its fastest algorithms want; not with instance
-    normalisation, which is slower so, and not on Apple's GPUs, which would convert back and forth.
+    normalisation, which is slower so unless it is our own on a CPU, and not on Apple's GPUs, which would convert back
+    and forth.
     """
     if wanted == "auto":
-        by_instance = any(isinstance(part, nn.InstanceNorm2d) for part in network.modules())
-        last = _convolves(network) and not by_instance and device.type != "mps"
+        unaware = any(
+            isinstance(part, nn.InstanceNorm2d) and not (device.type == "cpu" and isinstance(part, InstanceNorm2d))
+            for part in network.modules()
+        )
+        last = _convolves(network) and not unaware and device.type != "mps"
         wanted = "channels_last" if last else "contiguous"
     return torch.channels_last if wanted == "channels_last" else torch.contiguous_format
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gancli.nn.norm import NormKind, make_norm
@@ -18,6 +20,25 @@ Upsampling = Literal["transposed", "nearest"]
 
 MULTIPLE = 4
 """The sides of images are multiples of this, or they come out larger than they went in."""
+
+
+class ReflectedConv2d(nn.Conv2d):
+    """`torch.nn.Conv2d` with an odd kernel and a reflected border, which keeps (H, W).
+
+    Autocast on a CPU reflects in float32, so that every map would be converted there and back.
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, *, bias: bool) -> None:
+        super().__init__(inputs, outputs, kernel, padding=kernel // 2, padding_mode="reflect", bias=bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        kind = x.device.type
+        if not torch.is_autocast_enabled(kind):
+            return super().forward(x)
+        border = self.kernel_size[0] // 2
+        with torch.autocast(kind, enabled=False):
+            x = F.pad(x.to(torch.get_autocast_dtype(kind)), (border, border, border, border), mode="reflect")
+        return F.conv2d(x, self.weight, self.bias)
 
 
 class ResidualBlock(nn.Module):
@@ -84,7 +105,9 @@ def residual_generator(
 
 
 def _keep(inputs: int, outputs: int, kernel: int, *, padding: Padding, bias: bool) -> nn.Conv2d:
-    return nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, padding_mode=padding, bias=bias)
+    if padding == "reflect":
+        return ReflectedConv2d(inputs, outputs, kernel, bias=bias)
+    return nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=bias)
 
 
 def _double(

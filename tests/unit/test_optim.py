@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gancli.optim import Clock, Constant, Exponential, Linear, Warmup
+from gancli.optim import Clock, Constant, Exponential, Linear, Steps, Warmup
 
 
 def at(images: int, *, total: int = 1_000, updates: int = 0) -> Clock:
@@ -36,3 +36,9 @@ def test_exponential_counts_updates_and_keeps_its_floor() -> None:
 @pytest.mark.parametrize(("images", "factor"), [(0, 0), (50, 0.5), (100, 1), (750, 0.5)])
 def test_warmup_multiplies_another_schedule(images: int, factor: float) -> None:
     assert Warmup(images=100, then=Linear(start=500))(at(images)) == pytest.approx(factor)
+
+
+@pytest.mark.parametrize(("images", "factor"), [(0, 1), (99, 1), (100, 2), (299, 2), (300, 0.1), (900, 0.1)])
+def test_steps_hold_from_their_beginning_on(images: int, factor: float) -> None:
+    """Two that begin at once: the later one counts, as where a stage has no length."""
+    assert Steps(factors=((100, 5), (100, 2), (300, 0.1)))(at(images)) == factor

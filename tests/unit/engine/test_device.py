@@ -5,9 +5,11 @@ import torch
 from torch import nn
 
 from gancli.engine.device import choose_memory_format
+from gancli.nn.norm import make_norm
 
 CONVOLVING = nn.Sequential(nn.Linear(4, 4), nn.Unflatten(1, (1, 2, 2)), nn.ConvTranspose2d(1, 1, 3))
 BY_INSTANCE = nn.Sequential(nn.Conv2d(1, 1, 3), nn.InstanceNorm2d(1))
+BY_OUR_INSTANCE = nn.Sequential(nn.Conv2d(1, 1, 3), make_norm("instance", 1))
 
 
 @pytest.mark.parametrize(
@@ -17,6 +19,8 @@ BY_INSTANCE = nn.Sequential(nn.Conv2d(1, 1, 3), nn.InstanceNorm2d(1))
         (CONVOLVING, "cuda", True),
         (CONVOLVING, "mps", False),
         (BY_INSTANCE, "cpu", False),
+        (BY_OUR_INSTANCE, "cpu", True),
+        (BY_OUR_INSTANCE, "cuda", False),
         (nn.Linear(1, 1), "cpu", False),
     ],
 )

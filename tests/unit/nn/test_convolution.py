@@ -61,6 +61,49 @@ def test_transposed(
         torch.testing.assert_close(one, other)
 
 
+@pytest.mark.parametrize("trains", [True, False])
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize(
+    ("kernel", "stride", "padding", "extra"), [(4, 2, 1, 0), (3, 2, 1, 1), (5, 2, 2, 0), (4, 1, 0, 0)]
+)
+def test_few_pixels_and_channels_last_do_without_the_library(
+    monkeypatch: pytest.MonkeyPatch, kernel: int, stride: int, padding: int, extra: int, transposed: bool, trains: bool
+) -> None:
+    sizes = ((2, 3, 3, 5), (3, 4, kernel, kernel)) if transposed else ((2, 3, 5, 7), (4, 3, kernel, kernel))
+    x, weight, bias = tensors(*sizes, (4,))
+    weight = weight.detach().contiguous(memory_format=torch.channels_last).requires_grad_(trains)
+    options = {"stride": stride, "padding": padding, **({"output_padding": (extra, extra)} if transposed else {})}
+    ours_of, theirs_of = (conv_transpose2d, F.conv_transpose2d) if transposed else (conv2d, F.conv2d)
+    inputs = [x, weight, bias] if trains else [x]
+    theirs = theirs_of(x, weight, bias, **options)
+    expected = torch.autograd.grad(theirs.square().sum(), inputs)
+
+    def refuse(*_: object) -> Tensor:
+        raise AssertionError("the library was asked")
+
+    for name in ("conv2d", "conv_transpose2d"):
+        monkeypatch.setattr(F, name, refuse)
+    ours = ours_of(x, weight, bias, **options)
+    torch.testing.assert_close(ours, theirs)
+    with torch.no_grad():
+        torch.testing.assert_close(ours_of(x, weight, bias, **options), theirs)
+    for one, other in zip(torch.autograd.grad(ours.square().sum(), inputs), expected, strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_many_pixels_are_the_librarys_to_convolve(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = convolution.FEW_PIXELS // 16 + 1
+    x, weight = tensors((count, 2, 4, 4), (2, 2, 3, 3))
+    weight = weight.detach().contiguous(memory_format=torch.channels_last)
+    asked: list[int] = []
+    original = F.conv2d
+    monkeypatch.setattr(F, "conv2d", lambda *given: asked.append(1) or original(*given))
+    conv2d(x, weight, padding=1)
+    assert asked
+    conv2d(x[1:], weight, padding=1)
+    assert len(asked) == 1
+
+
 def kernel_gradients(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Counts, from now on, how often a kernel's gradient is computed in our way."""
     made: list[int] = []

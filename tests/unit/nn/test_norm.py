@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from gancli.nn.norm import OwnBatchNorm2d, make_norm
+from gancli.nn.norm import OwnBatchNorm2d, instance_norm, make_norm
 
 
 def scaled(channels: int) -> OwnBatchNorm2d:
@@ -44,6 +46,30 @@ def test_with_one_image_training_and_use_are_instance_normalisation() -> None:
     instance.load_state_dict(layer.state_dict())
     assert torch.allclose(layer(x), instance(x), rtol=1e-12)
     assert torch.allclose(layer.eval()(x), instance(x), rtol=1e-12)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("affine", [False, True])
+def test_instance_normalisation_is_the_librarys(
+    count: int, memory_format: torch.memory_format, *, affine: bool
+) -> None:
+    layer = scaled(3)
+    weight, bias = (layer.weight, layer.bias) if affine else (None, None)
+    x = images(count).to(memory_format=memory_format).requires_grad_()
+    inputs = [x, weight, bias] if affine else [x]
+    ours = instance_norm(x, weight, bias, eps=1e-5)
+    theirs = F.instance_norm(x, weight=weight, bias=bias)
+    torch.testing.assert_close(ours, theirs)
+    assert ours.is_contiguous(memory_format=memory_format)
+    for one, other in zip(*(torch.autograd.grad(y.pow(3).sum(), inputs) for y in (ours, theirs)), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_a_map_of_one_pixel_cannot_be_normalised() -> None:
+    for count in (1, 2):
+        with pytest.raises(ValueError, match="Expected more than 1"):
+            instance_norm(torch.ones(count, 3, 1, 1), None, None, eps=1e-5)
 
 
 def test_kinds() -> None:

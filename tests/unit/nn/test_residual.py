@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gancli.nn.residual import residual_generator
+from gancli.nn.residual import ReflectedConv2d, residual_generator
 
 STARGAN = {"blocks": 6, "norm": "instance_affine", "bias": False, "padding": "zeros", "kernel": 4}
 
@@ -72,3 +72,13 @@ def test_a_constant_map_is_lost_behind_a_reflected_border(padding: Any, matters:
     first, second = (network(torch.cat([image, each[None]], 1)) for each in maps)
     assert bool((first - second).abs().max() > 1e-2) is matters
     assert matters or (first - second).abs().max() < 1e-4
+
+
+def test_a_reflected_border_under_autocast_changes_no_bit() -> None:
+    torch.manual_seed(0)
+    layer = ReflectedConv2d(3, 4, 5, bias=True)
+    x = torch.randn(2, 3, 8, 10)
+    with torch.autocast("cpu", torch.bfloat16):
+        ours, theirs = layer(x), nn.Conv2d.forward(layer, x)
+    assert ours.dtype == torch.bfloat16
+    assert torch.equal(ours, theirs)
