@@ -95,6 +95,7 @@ def _subject(model: Model, data: ModelData, options: Options) -> Subject:
         train=lambda: data.train,
         test=lambda: data.test,
         held_out=lambda: data.held_out,
+        whole=lambda: data.whole,
         options=options,
     )
 

@@ -9,13 +9,15 @@ from pathlib import Path
 
 from gancli.commands.data_target import find_data
 from gancli.commands.display import reading
-from gancli.data.dataset import open_dataset
+from gancli.data.dataset import open_dataset, open_whole
 from gancli.data.pyramid import build_levels
+from gancli.data.ragged import Ragged
 from gancli.data.resizing import Size
 from gancli.data.source import Packed
 from gancli.engine.model import Model
 from gancli.errors import DataError, UsageError
 from gancli.family import DataSpec
+from gancli.metrics.subject import Whole
 from gancli.recipe import SourceConfig, load_recipe
 from gancli.run import run_of
 
@@ -28,6 +30,7 @@ class ModelData:
         spec: of what the model was trained on.
         resolution: (height, width) that a growing model has come to, of which the data's is a multiple; None: the
             data's.
+        split: of which images are taken as they are.
 
     Attributes:
         source: the name of the data source.
@@ -36,11 +39,17 @@ class ModelData:
     """
 
     def __init__(
-        self, config: SourceConfig, spec: DataSpec, *, resolution: Size | None = None, trained_on: str | None
+        self,
+        config: SourceConfig,
+        spec: DataSpec,
+        *,
+        resolution: Size | None = None,
+        trained_on: str | None,
+        split: str = "test",
     ) -> None:
         self.source = config.source
         self.trained_on = trained_on
-        self._limit = config.limit
+        self._limit, self._split = config.limit, split
         self._spec = spec
         self._resolution = resolution or (spec.height, spec.width)
         shape: dict[str, object] = {} if spec.kind == "points" else {"resolution": (spec.height, spec.width)}
@@ -51,7 +60,7 @@ class ModelData:
     @cached_property
     def train(self) -> Packed:
         """The training split, up to the limit of its options; of unpaired domains, of each."""
-        return _part(self._whole, slice(self._limit))
+        return _part(self._training, slice(self._limit))
 
     @cached_property
     def held_out(self) -> Packed:
@@ -60,12 +69,12 @@ class ModelData:
         Raises:
             DataError: there is nothing beyond it.
         """
-        if self._limit is None or self._limit >= self._whole.count:
+        if self._limit is None or self._limit >= self._training.count:
             raise DataError(
                 f"no training images of {self.source!r} were held out; train with --set data.limit=N, which leaves out "
                 "those after the first N, or name other data with --data"
             )
-        return _part(self._whole, slice(self._limit, None))
+        return _part(self._training, slice(self._limit, None))
 
     @cached_property
     def test(self) -> Packed:
@@ -77,7 +86,18 @@ class ModelData:
         return self._read("test")
 
     @cached_property
-    def _whole(self) -> Packed:
+    def whole(self) -> Whole:
+        """The images as they are, each at its own size: the test split, or what was named instead of it.
+
+        Raises:
+            DataError: there are none, or the source has them at one size only.
+        """
+        config = self._config.model_copy(update={"split": self._split})
+        with reading(self.source) as progress:
+            return Whole(split=self._split, parts=open_whole(config, progress=progress))
+
+    @cached_property
+    def _training(self) -> Packed:
         return self._read("train")
 
     def _read(self, split: str) -> Packed:
@@ -89,7 +109,8 @@ class ModelData:
                     "name other data with --data"
                 )
             # The very images that the stage was trained on, not those that the source would make at that size.
-            reduced = build_levels(packed, {self._resolution}, progress)[self._resolution]
+            level = build_levels(packed, {self._resolution}, progress)[self._resolution]
+        reduced = {key: images for key, images in level.items() if not isinstance(images, Ragged)}
         height, width = self._resolution
         return replace(
             packed, arrays={**packed.arrays, **reduced}, spec=replace(packed.spec, height=height, width=width)
@@ -122,6 +143,8 @@ def data_of(path: Path, model: Model, target: str | None, overrides: Sequence[st
         model.family.data,
         resolution=stage.resolution if stage else None,
         trained_on=f"{own.source} {own.split}" if own else None,
+        # A folder or a source that is named is meant as a whole, where no split of it is asked for.
+        split=config.split if target is not None and "split" in config.model_fields_set else "test",
     )
 
 

@@ -51,6 +51,14 @@ def gan_datasets() -> list[DatasetInfo]:
         _info("digits", "1,797 handwritten digits, 8x8 grey", "digits:DigitsSource", "DigitsConfig", needs=""),
         _info("photos", "patches of two photographs, 427x640 colour", "photos:PhotosSource", "PhotosConfig", needs=""),
         _info(
+            "photographs",
+            "two photographs, or those in data.root, of any sizes, as they are",
+            "photographs:PhotographsSource",
+            "PhotographsConfig",
+            needs="",
+            yields=("image",),
+        ),
+        _info(
             "points", "points of a known density, on a line or a plane", "points:PointsSource", "PointsConfig", needs=""
         ),
         *_bundled_for_translation(),
@@ -103,6 +111,14 @@ def _your_own() -> list[DatasetInfo]:
             "AttributesConfig",
             needs="files",
             yields=("image", "attributes"),
+        ),
+        DatasetInfo(
+            name="joined",
+            summary="several sources with labels or attributes as one data set",
+            yields=("image", "attributes", "dataset"),
+            needs="files",
+            source="gancli.data.joined:JoinedSource",
+            config="gancli.data.joined_config:JoinedConfig",
         ),
     ]
 

@@ -7,16 +7,18 @@ be seen is complete. An entry that is damaged all the same is not used, and is w
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 
+from gancli.data.ragged import Ragged
 from gancli.data.source import Bytes
 
 VARIABLE = "GANCLI_CACHE"
@@ -28,10 +30,17 @@ _DAY = 24 * 3600
 
 @dataclass(frozen=True)
 class Entry:
-    """A packed set: images (N, C, H, W), read-only and mapped, and the positions of those that could not be read."""
+    """A packed set.
+
+    Args:
+        images: (N, C, H, W), read-only and mapped; of many sizes, those of `ragged` one after the other.
+        unreadable: the positions of those that could not be read.
+        ragged: the images, where they are of many sizes.
+    """
 
     images: Bytes
     unreadable: tuple[int, ...]
+    ragged: Ragged | None = None
 
 
 def cache_folder() -> Path:
@@ -50,7 +59,11 @@ def load(fingerprint: str) -> Entry | None:
         meta = json.loads((place / "meta.json").read_text())
         images = np.load(place / "images.npy", mmap_mode="r", allow_pickle=False)
         sound = list(images.shape) == meta["shape"] and images.dtype == np.uint8
-        return Entry(images, tuple(int(row) for row in meta["unreadable"])) if sound else None
+        ragged = None
+        if sizes := meta.get("sizes"):
+            ragged = Ragged(images, np.array(sizes, dtype=np.int64), int(meta["channels"]))
+            sound = sound and len(images) == ragged.channels * ragged.sizes.prod(1).sum()
+        return Entry(images, tuple(int(row) for row in meta["unreadable"]), ragged) if sound else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -64,12 +77,16 @@ class Writer:
     """Writes an entry image by image; left without `commit`, it leaves nothing behind.
 
     Plain writes, not a map: a full disk raises OSError here, where it would kill the process through a map.
+
+    Args:
+        fingerprint: names the entry.
+        shape: (C, H, W) of every image; None: their sizes differ.
     """
 
-    def __init__(self, fingerprint: str, shape: tuple[int, int, int]) -> None:
+    def __init__(self, fingerprint: str, shape: tuple[int, int, int] | None) -> None:
         self._fingerprint = fingerprint
         self._shape = shape
-        self._count = 0
+        self._shapes: list[tuple[int, ...]] = []
         self._folder = _place(fingerprint).with_name(f".{fingerprint}.{os.getpid()}.part")
 
     def __enter__(self) -> Self:
@@ -90,7 +107,7 @@ class Writer:
     def append(self, image: Bytes) -> None:
         """Adds one image (C, H, W)."""
         self._file.write(image.tobytes())
-        self._count += 1
+        self._shapes.append(image.shape)
 
     def commit(self, unreadable: tuple[int, ...]) -> Entry:
         """Makes the entry visible and opens it.
@@ -98,14 +115,19 @@ class Writer:
         Raises:
             OSError: the disk refuses.
         """
-        shape = (self._count, *self._shape)
+        meta: dict[str, Any] = {"unreadable": unreadable}
+        if self._shape is None:
+            shape: tuple[int, ...] = (sum(math.prod(each) for each in self._shapes),)
+            meta |= {"channels": self._shapes[0][0], "sizes": [each[1:] for each in self._shapes]}
+        else:
+            shape = (len(self._shapes), *self._shape)
         self._file.seek(0)
         self._file.write(_npy_header(shape))
         _sync(self._file)
         self._file.close()
-        with open(self._folder / "meta.json", "wb") as meta:
-            meta.write(json.dumps({"shape": shape, "unreadable": unreadable}).encode())
-            _sync(meta)
+        with open(self._folder / "meta.json", "wb") as file:
+            file.write(json.dumps({"shape": shape, **meta}).encode())
+            _sync(file)
         place = _place(self._fingerprint)
         try:
             self._folder.rename(place)

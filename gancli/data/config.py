@@ -64,6 +64,9 @@ class ColouredDigitsConfig(SourceConfig):
     """`coloured-digits`: each digit in one colour, which is its label."""
 
     colours: int = Field(default=3, ge=2, le=6, description="how many of red, green, blue, yellow, magenta and cyan")
+    saturation: float = Field(
+        default=1.0, gt=0, le=1, description="1: pure colours, which have no light in common; less: mixed with white"
+    )
 
     @field_validator("channels", mode="after")
     @classmethod
@@ -137,6 +140,21 @@ class FolderConfig(SourceConfig):
     unreadable: Literal["error", "skip"] = Field(
         default="error", description="whether an image that cannot be read stops the run or is left out"
     )
+    max_megapixels: int = _MEGAPIXELS
+
+
+class PhotographsConfig(SourceConfig):
+    """`photographs`: full photographs of any sizes, kept as they are, of which data.random_crop cuts out parts.
+
+    Without a folder they are two that come along, of 427x640 pixels, whose right fifth is the test split. Folders train
+    and test (or val) in root are the splits.
+    """
+
+    root: Path | None = Field(default=None, description="folder of photographs; null takes the two that come along")
+    unreadable: Literal["error", "skip"] = Field(
+        default="error", description="whether an image that cannot be read stops the run or is left out"
+    )
+    test_share: float = _TEST_SHARE
     max_megapixels: int = _MEGAPIXELS
 
 

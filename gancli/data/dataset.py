@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
+from gancli.data.ragged import Ragged
 from gancli.data.resizing import as_size
-from gancli.data.source import Packed, Progress, Source, stream_of
+from gancli.data.source import Array, Packed, Progress, Source, stream_of
+from gancli.dataspec import LabelSet
 from gancli.errors import DataError
 from gancli.plugins import import_class, registry
 from gancli.recipe import SourceConfig
@@ -24,7 +27,20 @@ def open_dataset(config: SourceConfig, *, progress: Progress | None = None) -> P
     if any(not len(packed.arrays[key]) for key in packed.spec.image_keys if key in packed.arrays):
         raise DataError(f"the source {config.source!r} holds no images; `gan data check` says what it finds")
     _hold_to_the_contract(packed, config)
-    return _cropping(packed, config)
+    return _cropping(_naming_attributes(packed), config)
+
+
+def open_whole(config: SourceConfig, *, progress: Progress | None = None) -> Mapping[str, Packed]:
+    """The images that the section asks for as they are, each at its own size, by key: whatever it says of sizes.
+
+    Raises:
+        GanError: as `open_dataset` raises.
+    """
+    config = config.model_copy(update={"resolution": None, "random_crop": None})
+    parts = open_source(config).whole(progress)
+    for packed in parts.values():
+        _hold_to_the_contract(packed, config)
+    return parts
 
 
 def open_source(config: SourceConfig) -> Source[SourceConfig]:
@@ -35,6 +51,14 @@ def open_source(config: SourceConfig) -> Source[SourceConfig]:
         config = wanted(**config.model_dump(exclude_unset=True))
     source: Source[SourceConfig] = import_class(info.source)(config)
     return source
+
+
+def _naming_attributes(packed: Packed) -> Packed:
+    """The same data, whose spec says that its labels are attributes where the source has not said more about them."""
+    spec = packed.spec
+    if "attributes" not in packed.arrays or spec.label_sets:
+        return packed
+    return replace(packed, spec=replace(spec, label_sets=(LabelSet(labels=spec.labels, exclusive=False),)))
 
 
 def _cropping(packed: Packed, config: SourceConfig) -> Packed:
@@ -54,15 +78,20 @@ def _cropping(packed: Packed, config: SourceConfig) -> Packed:
 def _hold_to_the_contract(packed: Packed, config: SourceConfig) -> None:
     """What the loader relies on: sources come from plugins too."""
     keys = packed.spec.image_keys
-    sound = all(key in packed.arrays and _sound_images(packed, key) for key in keys) and _sound_beside(packed)
-    if not sound or (config.limit is not None and any(len(packed.arrays[key]) > config.limit for key in keys)):
+    sound = all(_sound_images(packed, key) for key in keys) and _sound_beside(packed)
+    if not sound or (config.limit is not None and any(len(packed.stored(key)) > config.limit for key in keys)):
         raise DataError(
             f"the plugin of the source {config.source!r} is broken: its images, labels and spec do not agree"
         )
 
 
 def _sound_images(packed: Packed, key: str) -> bool:
-    images, spec = packed.arrays[key], packed.spec
+    spec = packed.spec
+    if key in packed.ragged:
+        return _sound_ragged(packed.ragged[key], spec.shape_of(key))
+    if key not in packed.arrays:
+        return False
+    images = packed.arrays[key]
     sound = images.shape[1:] == spec.shape_of(key)
     if spec.kind == "points":
         sound = sound and images.dtype == np.float32 and images.shape[2:] == (1, 1) and bool(np.isfinite(images).all())
@@ -70,14 +99,25 @@ def _sound_images(packed: Packed, key: str) -> bool:
     return sound and images.dtype == np.uint8
 
 
+def _sound_ragged(images: Ragged, shape: tuple[int, int, int]) -> bool:
+    sound = images.flat.dtype == np.uint8 and images.channels == shape[0] and len(images) > 0
+    sound = sound and len(images.flat) == images.channels * images.sizes.prod(1).sum()
+    return bool(sound) and images.smallest[0] >= shape[1] and images.smallest[1] >= shape[2]
+
+
 def _sound_beside(packed: Packed) -> bool:
-    """Whether arrays of one order have as many rows, and labels and attributes the values that they may have."""
+    """Whether arrays of one order have as many rows, and labels, attributes and data sets the values they may have."""
     rows: dict[str, int] = {}
-    sound = all(rows.setdefault(stream_of(key), len(array)) == len(array) for key, array in packed.arrays.items())
+    arrays: dict[str, Array | Ragged] = {**packed.arrays, **packed.ragged}
+    sound = all(rows.setdefault(stream_of(key), len(array)) == len(array) for key, array in arrays.items())
     names = len(packed.spec.labels)
     if sound and (labels := packed.labels) is not None:
         sound = labels.dtype == np.int64 and labels.ndim == 1 and labels.min() >= 0 and labels.max() < names
     if sound and (attributes := packed.arrays.get("attributes")) is not None:
         sound = attributes.dtype == np.float32 and attributes.shape[1:] == (names,)
         sound = sound and bool(np.isin(attributes, (0, 1)).all())
-    return bool(sound)
+    if sound and (parts := packed.arrays.get("dataset")) is not None:
+        sound = parts.dtype == np.int64 and parts.ndim == 1 and parts.min() >= 0
+        sound = sound and parts.max() < len(packed.spec.label_sets)
+    told = tuple(name for each in packed.spec.label_sets for name in each.labels)
+    return bool(sound) and told in ((), packed.spec.labels)

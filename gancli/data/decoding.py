@@ -74,7 +74,7 @@ def open_half(file: Path, *, right: bool, max_megapixels: int = MAX_MEGAPIXELS) 
     with open_image(file, max_megapixels=max_megapixels) as image:
         with _large if _is_large(image) else nullcontext():
             image.load()
-        turn = _orientation(image)
+        turn = orientation(image)
         upright = image.transpose(_TURNS[turn]) if turn in _TURNS else image
         width, height = upright.size
         if width % 2:
@@ -90,21 +90,21 @@ def header(image: Image.Image) -> Header:
     # Pillow decodes the whole of a PNG to look for an EXIF chunk behind the pixels, which hardly any has.
     known = image.format != "PNG" or "exif" in image.info
     size = image.height, image.width
-    if known and image.format != "TIFF" and _orientation(image) >= 5:
+    if known and image.format != "TIFF" and orientation(image) >= 5:
         size = size[::-1]
     grey = image.mode in ("1", "L", "F") or image.mode.startswith("I")
     return Header(size, 4 if _has_alpha(image) else 1 if grey else 3, _bits(image))
 
 
-def decode(image: Image.Image, *, size: Size, channels: int, fit: Fit) -> Bytes:
-    """The image upright, at `size`, as (C, H, W) in 0..255.
+def decode(image: Image.Image, *, size: Size | None, channels: int, fit: Fit) -> Bytes:
+    """The image upright, at `size` or else its own, as (C, H, W) in 0..255.
 
     Deep greys keep their range: 0..65535 becomes 0..255 by rounding value / 257. An image with transparency lies on
     white where `channels` is 1 or 3. Grey from colour is the luma of ITU-R 601.
 
     Args:
         image: as opened; its pixels are read here.
-        size: (height, width).
+        size: (height, width); None: as it is.
         channels: 1, 3 or 4.
         fit: how another shape is brought to `size`.
     """
@@ -134,13 +134,14 @@ def _is_large(image: Image.Image) -> bool:
     return image.width * image.height > _LARGE_MEGAPIXELS * 1_000_000
 
 
-def _decode(image: Image.Image, size: Size, channels: int, fit: Fit) -> Bytes:
-    if image.format in ("JPEG", "MPO"):
+def _decode(image: Image.Image, size: Size | None, channels: int, fit: Fit) -> Bytes:
+    if size is not None and image.format in ("JPEG", "MPO"):
         side = 2 * max(size)
         image.draft(None, (side, side))  # libjpeg halves large photographs while it decodes; twice the size is kept
     plain = _plain(image)
-    turn = _orientation(image)
-    plain = resize_image(plain, size[::-1] if turn >= 5 else size, fit)
+    turn = orientation(image)
+    if size is not None:
+        plain = resize_image(plain, size[::-1] if turn >= 5 else size, fit)
     if turn in _TURNS:
         plain = plain.transpose(_TURNS[turn])
     pixels = np.asarray(_with_channels(plain, channels))
@@ -189,7 +190,8 @@ def _has_alpha(image: Image.Image) -> bool:
     return "transparency" in image.info and image.mode in ("1", "L", "P", "RGB")
 
 
-def _orientation(image: Image.Image) -> int:
+def orientation(image: Image.Image) -> int:
+    """How EXIF says that an image lies: 1 is upright; of a PNG that says so behind its pixels, only once decoded."""
     try:
         value: Any = image.getexif().get(ExifTags.Base.Orientation, 1)
     except Exception:  # broken metadata of a sound picture

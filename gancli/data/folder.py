@@ -7,6 +7,7 @@ label subfolders, and everything else in `root` is left alone. Hidden files and 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +37,9 @@ class FolderSource(Source[FolderConfig]):
 
     def read(self, progress: Progress | None = None) -> Packed:
         return packing.pack(self._pictures()[0], self.config, progress)
+
+    def whole(self, progress: Progress | None = None) -> Mapping[str, Packed]:
+        return {"image": packing.pack(self._pictures()[0], self.config, progress, whole=True)}
 
     def survey(self, progress: Progress | None = None) -> Survey:
         pictures, ignored = self._pictures()

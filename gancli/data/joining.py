@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
+from gancli.data.ragged import Ragged
 from gancli.data.source import Array, Packed, Survey
 from gancli.errors import DataError
 
@@ -28,8 +29,12 @@ def join(parts: Mapping[str, Packed], source: str) -> Packed:
         DataError: the parts differ in height or width.
     """
     arrays: dict[str, Array] = {}
+    ragged: dict[str, Ragged] = {}
     for key, part in parts.items():
-        arrays[key] = part.images
+        if "image" in part.ragged:
+            ragged[key] = part.ragged["image"]
+        else:
+            arrays[key] = part.images
         arrays |= {f"{key}_{name}": array for name, array in part.arrays.items() if name not in ("image", "label")}
     sizes = {key: f"{part.spec.height}x{part.spec.width}" for key, part in parts.items()}
     if len(set(sizes.values())) > 1:
@@ -40,6 +45,7 @@ def join(parts: Mapping[str, Packed], source: str) -> Packed:
     prints = json.dumps({key: part.fingerprint for key, part in parts.items()})
     return Packed(
         arrays=arrays,
+        ragged=ragged,
         spec=replace(last.spec, labels=(), channels_of=channels),
         fingerprint=hashlib.sha256(prints.encode()).hexdigest(),
     )

@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from gancli.data import cache, decoding
+from gancli.data.ragged import Ragged
 from gancli.data.resizing import Size, as_size
 from gancli.data.selection import Chosen, choose
 from gancli.data.source import Array, Bytes, Labels, Packed, Progress, Survey
@@ -65,29 +66,42 @@ class Pictures:
     beside: Mapping[str, Array] = field(default_factory=dict)
 
 
-def pack(pictures: Pictures, config: SourceConfig, progress: Progress | None = None) -> Packed:
+def pack(pictures: Pictures, config: SourceConfig, progress: Progress | None = None, *, whole: bool = False) -> Packed:
     """The chosen pictures at the recipe's resolution and channels.
 
-    Left out, the resolution is the one that all pictures have; and the channels are 1 where all are grey, 4 where all
-    have opacity, 3 otherwise.
+    Left out, the resolution is the one that all pictures have; where they differ, and parts are cut out of them at
+    random, each keeps its own. The channels are then 1 where all are grey, 4 where all have opacity, 3 otherwise.
+
+    Args:
+        pictures: to choose from.
+        config: the recipe's options.
+        progress: told how many are decoded.
+        whole: each may keep its own size although nothing is cut out of them; the spec is that of the smallest sides.
 
     Raises:
-        DataError: no picture is chosen, one is unreadable (unless `skip`), or sizes differ and no resolution is given.
+        DataError: no picture is chosen, one is unreadable (unless `skip`), sizes differ and nothing says what to do
+            about it, or a picture is smaller than what is to be cut out.
     """
     chosen = _chosen(pictures, config)
     fingerprint = _fingerprint(pictures, chosen, config)
     entry = cache.load(fingerprint)
     if entry is None:
-        entry = _fill(pictures, chosen, _shape(pictures, chosen, config), config, fingerprint, progress)
+        channels, size = _shape(pictures, chosen, config)
+        _check_sizes(size is None and not whole, config)
+        entry = _fill(pictures, chosen, channels, size, config, fingerprint, progress)
+    _check_sizes(entry.ragged is not None and not whole, config)
     if entry.unreadable:
         _log.warning("left out %d unreadable images of %d", len(entry.unreadable), len(chosen.rows))
     lost = list(entry.unreadable)
     labels = None if chosen.labels is None else np.delete(chosen.labels, lost)
     rows = np.delete(chosen.rows, lost)
     beside = {key: array[rows] for key, array in pictures.beside.items()}
-    channels, height, width = entry.images.shape[1:]
+    images: Bytes | Ragged = entry.images if entry.ragged is None else entry.ragged
+    channels, height, width = (
+        images.shape[1:] if not isinstance(images, Ragged) else _cut_shape(images, pictures, rows, config, whole=whole)
+    )
     spec = DataSpec(channels=channels, height=height, width=width, labels=chosen.names)
-    packed = Packed.of_images(images=entry.images, labels=labels, spec=spec, fingerprint=fingerprint)
+    packed = Packed.of_images(images=images, labels=labels, spec=spec, fingerprint=fingerprint)
     return replace(packed, arrays={**packed.arrays, **beside})
 
 
@@ -154,8 +168,36 @@ def _fingerprint(pictures: Pictures, chosen: Chosen, config: SourceConfig) -> st
     return digest.hexdigest()
 
 
-def _shape(pictures: Pictures, chosen: Chosen, config: SourceConfig) -> tuple[int, int, int]:
-    """(C, H, W) of every packed image. Files are asked only for what neither the recipe nor the source says."""
+def _check_sizes(differ: bool, config: SourceConfig) -> None:
+    if differ and config.random_crop is None:
+        raise DataError(
+            f"the images of the source {config.source!r} differ in size; set data.resolution in the recipe, or "
+            "data.random_crop, which cuts parts out of them as they are"
+        )
+
+
+def _cut_shape(
+    images: Ragged, pictures: Pictures, rows: Labels, config: SourceConfig, *, whole: bool
+) -> tuple[int, int, int]:
+    """(C, H, W) of what is cut out of images of many sizes."""
+    size = as_size(config.random_crop)
+    if whole or size is None:
+        return images.channels, *images.smallest
+    small = np.flatnonzero((images.sizes < size).any(1))
+    if len(small):
+        height, width = images.sizes[small[0]].tolist()
+        more = f" (and {len(small) - 1:,} more are too small)" if len(small) > 1 else ""
+        raise DataError(
+            f"{pictures.name(int(rows[small[0]]))} has {height}x{width} pixels{more}, in which data.random_crop of "
+            f"{size[0]}x{size[1]} does not lie; set a smaller one, or remove it"
+        )
+    return images.channels, *size
+
+
+def _shape(pictures: Pictures, chosen: Chosen, config: SourceConfig) -> tuple[int, Size | None]:
+    """C and (H, W) of every packed image; no size where they differ. Files are asked only for what neither the recipe
+    nor the source says.
+    """
     size: Size | str | None = as_size(config.resolution) or pictures.size
     channels: int | str = config.channels or pictures.channels
     if isinstance(size, str) or isinstance(channels, str):
@@ -164,9 +206,7 @@ def _shape(pictures: Pictures, chosen: Chosen, config: SourceConfig) -> tuple[in
         counts = {header.channels for header in headers}
         size = (sizes.pop() if len(sizes) == 1 else None) if isinstance(size, str) else size
         channels = (counts.pop() if len(counts) == 1 else 3) if isinstance(channels, str) else channels
-    if size is None:
-        raise DataError(f"the images of the source {config.source!r} differ in size; set data.resolution in the recipe")
-    return channels, *size
+    return channels, size
 
 
 def _headers(pictures: Pictures, chosen: Chosen) -> list[decoding.Header]:
@@ -190,14 +230,15 @@ def _headers(pictures: Pictures, chosen: Chosen) -> list[decoding.Header]:
 def _fill(
     pictures: Pictures,
     chosen: Chosen,
-    shape: tuple[int, int, int],
+    channels: int,
+    size: Size | None,
     config: SourceConfig,
     fingerprint: str,
     progress: Progress | None,
 ) -> cache.Entry:
     def decode(position: int) -> Bytes:
         with pictures.open(int(chosen.rows[position])) as image:
-            return decoding.decode(image, size=shape[1:], channels=shape[0], fit=config.fit)
+            return decoding.decode(image, size=size, channels=channels, fit=config.fit)
 
     def decode_all(append: Callable[[Bytes], None]) -> tuple[int, ...]:
         unreadable: list[tuple[int, Exception]] = []
@@ -211,11 +252,16 @@ def _fill(
         return tuple(position for position, _ in unreadable)
 
     try:
-        with cache.Writer(fingerprint, shape) as writer:
+        with cache.Writer(fingerprint, size and (channels, *size)) as writer:
             return writer.commit(decode_all(writer.append))
     except OSError as error:  # the writer's: those of reading images are caught one by one
         _log.warning("packed images are kept in memory: %s cannot be written (%s)", cache.cache_folder(), error)
-    images = np.empty((len(chosen.rows), *shape), dtype=np.uint8)
+    if size is None:
+        kept: list[Bytes] = []
+        unreadable = decode_all(kept.append)
+        ragged = Ragged.of(kept)
+        return cache.Entry(ragged.flat, unreadable, ragged)
+    images = np.empty((len(chosen.rows), channels, *size), dtype=np.uint8)
     places = iter(images)
 
     def keep(image: Bytes) -> None:

@@ -6,7 +6,7 @@ The second form is that of the data sets of Isola et al. (2017).
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from PIL import Image
@@ -35,6 +35,14 @@ class PairedSource(Source[PairedConfig]):
         if not known and (problems := self._of_other_size(pictures)):
             raise DataError(problems[0])
         return join({key: packing.pack(pictures[key], configs[key], progress) for key in _KEYS}, self.config.source)
+
+    def whole(self, progress: Progress | None = None) -> Mapping[str, Packed]:
+        """Both sides, which may differ in size."""
+        sides = self._sides()
+        if problems := self._without_partner(sides):
+            raise DataError(problems[0])
+        pictures = self._pictures(sides)
+        return {key: packing.pack(pictures[key], self._config_of(key), progress, whole=True) for key in _KEYS}
 
     def survey(self, progress: Progress | None = None) -> Survey:
         sides = self._sides()
@@ -68,7 +76,7 @@ class PairedSource(Source[PairedConfig]):
 
     def _of_other_size(self, pictures: dict[str, packing.Pictures]) -> list[str]:
         """Sizes may differ only where both are stretched to one: cropped, the two would not lie upon each other."""
-        if self.config.side_by_side or self.config.fit == "stretch":
+        if self.config.side_by_side or self._stretches:
             return []
         source, target = (packing.sizes(pictures[key]) for key in _KEYS)
         unlike = [
@@ -79,7 +87,15 @@ class PairedSource(Source[PairedConfig]):
         if not unlike:
             return []
         more = f", and {len(unlike) - 1:,} more pairs differ" if len(unlike) > 1 else ""
-        return [f"the images of a pair must have one size: {unlike[0]}{more}; resize them, or set data.fit=stretch"]
+        return [
+            f"the images of a pair must have one size: {unlike[0]}{more}; resize them, or set data.fit=stretch and "
+            "data.resolution"
+        ]
+
+    @property
+    def _stretches(self) -> bool:
+        config = self.config
+        return config.fit == "stretch" and (config.resolution is not None or config.random_crop is None)
 
     def _pictures(self, sides: dict[str, Side]) -> dict[str, packing.Pictures]:
         names = [name for name in sides["source"].files if name in sides["target"].files]

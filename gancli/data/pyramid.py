@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gancli.data import cache
+from gancli.data.ragged import Ragged
 from gancli.data.residency import fits_in_memory
 from gancli.data.resizing import Size
 from gancli.data.source import Bytes, Packed, Points, Progress
@@ -24,9 +25,10 @@ from gancli.errors import DataError, DiskError
 
 Images = npt.NDArray[Any]
 
-Levels = Mapping[Size, Mapping[str, Bytes | Points]]
+Levels = Mapping[Size, Mapping[str, Bytes | Points | Ragged]]
 """The same images, (N, C, height, width), by (height, width) and key. Where images are cropped as they are drawn, the
-size is that of the crop, and the arrays are larger by the same factor at every level.
+size is that of the crop, and the arrays are larger by the same factor at every level; or the images are of many sizes,
+and there is only their own level.
 """
 
 _BLOCK = 1 << 24  # bytes of the data that are averaged at a time; the sums take about three times as much
@@ -51,8 +53,11 @@ def build_levels(packed: Packed, resolutions: Collection[Size | None], progress:
     """
     own = packed.spec.height, packed.spec.width
     smaller = sorted({size for size in resolutions if size not in (None, own)}, reverse=True)
-    levels: dict[Size, dict[str, Bytes | Points]] = {size: {} for size in (own, *smaller)}
+    levels: dict[Size, dict[str, Bytes | Points | Ragged]] = {size: {} for size in (own, *smaller)}
     for key in packed.spec.image_keys:
+        if key in packed.ragged:
+            levels[own][key] = _check_wanted_whole(packed.ragged[key], smaller)
+            continue
         images = packed.arrays[key]
         whole: Size = images.shape[2], images.shape[3]
         sizes = {size: _check_divides(own, whole, size) for size in smaller}
@@ -71,6 +76,15 @@ def _reduce(images: Images, name: str, sizes: Sequence[Size], progress: Progress
     levels = {size: level for size in sizes if (level := _cached(images, name, size)) is not None}
     missing = [size for size in sizes if size not in levels]
     return levels | (_write(images, name, missing, progress) if missing else {})
+
+
+def _check_wanted_whole(images: Ragged, smaller: Sequence[Size]) -> Ragged:
+    if smaller:
+        raise DataError(
+            f"images of many sizes cannot be reduced to {smaller[0][0]}x{smaller[0][1]} by whole numbers; set "
+            "data.resolution"
+        )
+    return images
 
 
 def _check_divides(own: Size, whole: Size, size: Size) -> Size:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from gancli.data.ragged import Ragged
 from gancli.dataspec import DataSpec
 from gancli.errors import DataError
 from gancli.recipe import SourceConfig
@@ -45,41 +46,52 @@ class Packed:
     Args:
         arrays: by the key that a batch has them under. Those of `spec.image_keys` hold images, uint8 (N, C, H, W),
             possibly read-only memory maps; of points, float32 (N, D, 1, 1). `label` is int64 (N,), indices into
-            `spec.labels`; `attributes` is float32 (N, K), 0 or 1 for each of `spec.labels`. Row i of each belongs to
-            row i of all others, but for those of the unpaired domains `a` and `b`, which may differ in number. What is
-            known of the images of one key, for scores, is called after it: `a_digit`.
+            `spec.labels`; `attributes` is float32 (N, K), 0 or 1 for each of `spec.labels`; `dataset` is int64 (N,),
+            indices into `spec.known`. Row i of each belongs to row i of all others, but for those of the unpaired
+            domains `a` and `b`, which may differ in number. What is known of the images of one key, for scores, is
+            called after it: `a_digit`. What can be made of these, as `attributes` of labels, need not be here.
+        ragged: instead of those, by key, images of many sizes, none smaller than `spec`'s.
         spec: the shape of one image as it is trained on, and the names of the labels. Images larger than that are
             cropped as they are drawn.
         fingerprint: SHA-256, in hex, of the content (or of what stands for it) and of every option that changes it.
         mixture: the known distribution that points were drawn from; None of images.
+        epoch: the rows that an epoch of training shows, int64, some of them more than once; None: each once. Not of
+            unpaired domains.
     """
 
     arrays: Mapping[str, Array]
     spec: DataSpec
     fingerprint: str
     mixture: Mixture | None = None
+    epoch: Labels | None = None
+    ragged: Mapping[str, Ragged] = field(default_factory=dict)
 
     @classmethod
     def of_images(
         cls,
         *,
-        images: Bytes | Points,
+        images: Bytes | Points | Ragged,
         labels: Labels | None,
         spec: DataSpec,
         fingerprint: str,
         mixture: Mixture | None = None,
     ) -> Self:
         """Single images, or points, with a label each, or without any."""
-        arrays = {"image": images} if labels is None else {"image": images, "label": labels}
-        return cls(arrays=arrays, spec=spec, fingerprint=fingerprint, mixture=mixture)
+        arrays: dict[str, Array] = {} if labels is None else {"label": labels}
+        ragged = {"image": images} if isinstance(images, Ragged) else {}
+        if not isinstance(images, Ragged):
+            arrays = {"image": images, **arrays}
+        return cls(arrays=arrays, ragged=ragged, spec=spec, fingerprint=fingerprint, mixture=mixture)
 
     @property
     def images(self) -> Bytes | Points:
         """The array under `image`.
 
         Raises:
-            DataError: the data are pairs or domains.
+            DataError: the data are pairs or domains, or of many sizes.
         """
+        if "image" in self.ragged:
+            raise DataError("this works on images of one size, and these differ; set data.resolution")
         if "image" not in self.arrays:
             has = " and ".join(self.spec.image_keys)
             raise DataError(
@@ -87,6 +99,10 @@ class Packed:
                 "see `gan data ls`"
             )
         return self.arrays["image"]
+
+    def stored(self, key: str) -> Array | Ragged:
+        """The images under one of `spec.image_keys`, of one size or of many."""
+        return self.ragged[key] if key in self.ragged else self.arrays[key]
 
     @property
     def labels(self) -> Labels | None:
@@ -96,7 +112,7 @@ class Packed:
     @property
     def count(self) -> int:
         """How many images an epoch takes; of two domains, those of the larger one."""
-        return max(len(self.arrays[key]) for key in self.spec.image_keys)
+        return max(len(self.stored(key)) for key in self.spec.image_keys)
 
     @property
     def described(self) -> str:
@@ -104,7 +120,7 @@ class Packed:
         if not self.spec.channels_of:
             return f"{self.count:,} {self.spec.described}"
         shapes = {key: "x".join(map(str, self.spec.shape_of(key))) for key in self.spec.image_keys}
-        return ", ".join(f"{key}: {len(self.arrays[key]):,} images of {shape}" for key, shape in shapes.items())
+        return ", ".join(f"{key}: {len(self.stored(key)):,} images of {shape}" for key, shape in shapes.items())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +188,16 @@ class Source(ABC, Generic[C]):
         Raises:
             DataError: there are none, or they cannot be had; the text says what to do.
         """
+
+    def whole(self, progress: Progress | None = None) -> Mapping[str, Packed]:
+        """The images as they are, each at its own size, by key: what is upscaled, rather than trained on.
+
+        They are those of `read`, unless a source knows better.
+
+        Raises:
+            DataError: as `read` raises.
+        """
+        return {"image": self.read(progress)}
 
     @abstractmethod
     def survey(self, progress: Progress | None = None) -> Survey:

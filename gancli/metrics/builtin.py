@@ -39,6 +39,18 @@ def gan_metrics() -> list[MetricInfo]:
             metric="gancli.metrics.sampling:parzen",
         ),
         MetricInfo(
+            name="psnr",
+            summary="peak signal-to-noise ratio of upscaled images, in dB",
+            needs=("upscale", "image"),
+            metric="gancli.metrics.upscaling:psnr",
+        ),
+        MetricInfo(
+            name="ssim",
+            summary="structural similarity of upscaled images to the true ones",
+            needs=("upscale", "image"),
+            metric="gancli.metrics.upscaling:ssim",
+        ),
+        MetricInfo(
             name="swd",
             summary="sliced Wasserstein distance between patches of samples and of training images",
             needs=("sample", "image"),

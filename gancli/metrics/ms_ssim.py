@@ -46,8 +46,7 @@ def ms_ssim(first: Tensor, second: Tensor) -> Tensor:
     Raises:
         DataError: the shapes differ.
     """
-    if first.shape != second.shape or first.dim() != 4:
-        raise DataError("MS-SSIM takes pairs of images of one size, two tensors (N, C, H, W)")
+    _check(first, second)
     count = scales(first.shape[2], first.shape[3])
     raised = sum(WEIGHTS) / sum(WEIGHTS[:count])
     product = torch.ones(len(first), device=first.device)
@@ -59,6 +58,28 @@ def ms_ssim(first: Tensor, second: Tensor) -> Tensor:
         # A negative similarity has no such power; the published code cuts it off too.
         product = product * (whole if scale == count - 1 else contrast).clamp(min=0) ** (weight * raised)
     return product
+
+
+def ssim(first: Tensor, second: Tensor) -> Tensor:
+    """The structural similarity at the images' own scale of each pair, (N,), at most 1, which is that of equal images.
+
+    Of Wang, Bovik, Sheikh and Simoncelli 2004, with the window wherever it fits: the mean over its places and over
+    channels. Near 1 it takes float64.
+
+    Args:
+        first: images (N, C, H, W), floats in 0..255.
+        second: likewise.
+
+    Raises:
+        DataError: the shapes differ.
+    """
+    _check(first, second)
+    return _compared(first, second)[0]
+
+
+def _check(first: Tensor, second: Tensor) -> None:
+    if first.shape != second.shape or first.dim() != 4:
+        raise DataError("SSIM takes pairs of images of one size, two tensors (N, C, H, W)")
 
 
 def _compared(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:

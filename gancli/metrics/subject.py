@@ -53,6 +53,19 @@ class Measurement:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Whole:
+    """Images as they are, each at its own size, with the model's channels.
+
+    Args:
+        split: that they are of: train, test or all.
+        parts: by key: `image`, or `source` and `target` of pairs.
+    """
+
+    split: str
+    parts: Mapping[str, Packed]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Subject:
     """A model and its data.
 
@@ -65,6 +78,7 @@ class Subject:
         draw: images (N, C, H, W) on the CPU, in [-1, 1], from seeds (N) and label indices (N, or none at all).
         train: the training split of the data, at the model's resolution and channels.
         test: the test split, likewise; a DataError where there is none.
+        whole: the test split as it is, or what of other data the person named.
         held_out: the images of the training split beyond the recipe's `data.limit`, which training never showed; a
             DataError where there are none.
         options: what the person chose.
@@ -79,6 +93,7 @@ class Subject:
     train: Callable[[], Packed]
     test: Callable[[], Packed]
     held_out: Callable[[], Packed]
+    whole: Callable[[], Whole]
     options: Options = Options()
 
     def samples(self, default: int) -> Tensor:

@@ -230,3 +230,53 @@ def test_a_broken_metric_is_named_and_stops_no_other(gan, unconditional: Path, m
         "swd",
     }
     assert "left out: bad: " in ended.err
+
+
+@pytest.fixture
+def upscaling(gan, toyscale, tmp_path: Path) -> Path:
+    """`runs/large`: trained on parts of whole photographs."""
+    (tmp_path / "large.yaml").write_text(
+        "family: toyscale\ndata: {source: photographs, random_crop: 32, flip: true}\n"
+        "train: {images: 32, batch_size: 8}\n"
+    )
+    assert gan("train", "large.yaml", "--device", "cpu").code == 0
+    return tmp_path / "runs" / "large"
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """Two pairs of unequal sizes: small images in `small`, twice as large ones in `large`."""
+    random = np.random.default_rng(0)
+    for number, (height, width) in enumerate([(20, 30), (25, 16)]):
+        for folder, factor in (("small", 1), ("large", 2)):
+            path = tmp_path / "pairs" / folder / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            coarse = Image.fromarray(random.integers(0, 256, (4, 4, 3), dtype=np.uint8))
+            coarse.resize((width * factor, height * factor)).save(path)
+    return tmp_path / "pairs"
+
+
+def test_upscaled_images_beside_bicubic_ones(gan, upscaling: Path, pairs: Path) -> None:
+    names = ["psnr", "psnr/rgb", "psnr/bicubic", "psnr/rgb/bicubic", "ssim", "ssim/rgb", "ssim/bicubic"]
+    own = gan("eval", "--metrics", "psnr,ssim", "--json")
+    assert (own.code, own.err) == (0, "")
+    found = json.loads(own.out)["metrics"]
+    assert [entry["metric"] for entry in found] == [*names, "ssim/rgb/bicubic"]
+    protocol = found[0]["protocol"]
+    assert (protocol["data"], protocol["trained_on"], protocol["split"]) == ("photographs", "photographs train", "test")
+    assert (protocol["samples"], protocol["scale"], protocol["border"], protocol["channel"]) == (2, 2, 2, "y")
+
+    folders = ["--set", "data.source_folder=small", "--set", "data.target_folder=large"]
+    paired = ["--data", "paired", "--set", f"data.root={pairs}", *folders]
+    for data, low_res in ((paired, "as given"), (["--data", str(pairs / "large")], "bicubic, as MATLAB's imresize")):
+        ended = gan("eval", "--metrics", "psnr", *data, "--json")
+        assert (ended.code, ended.err) == (0, "")
+        protocol = json.loads(ended.out)["metrics"][0]["protocol"]
+        assert (protocol["samples"], protocol["low_res"], protocol["split"]) == (2, low_res, "all")
+    assert_refused(
+        gan("eval", "--metrics", "psnr", *paired[:-4], "--set", "data.source_folder=large", *folders[2:]), 65
+    )
+
+
+def test_only_a_model_that_upscales_is_measured_so(gan, unconditional: Path) -> None:
+    assert_refused(gan("eval", "runs/gan", "--metrics", "psnr"), 2, "upscales no images")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from gancli.commands.model_data import ModelData
-from gancli.data.config import DigitsConfig, PhotoPairsConfig
+from gancli.data.config import DigitsConfig, FolderConfig, PhotographsConfig, PhotoPairsConfig
 from gancli.dataspec import DataSpec
 from gancli.errors import DataError
 
@@ -41,7 +44,7 @@ def test_pairs_are_read_whole_with_the_channels_of_each_side() -> None:
         "source": (50, 1, 32, 32),
         "target": (50, 3, 32, 32),
     }
-    assert data.held_out.count + 50 == data._whole.count
+    assert data.held_out.count + 50 == data._training.count
 
 
 def test_data_of_other_keys_are_refused() -> None:
@@ -55,3 +58,16 @@ def test_data_of_other_keys_are_refused() -> None:
         DataError, match=r"'digits' holds images of 1x16x16, and the model was trained on source images"
     ):
         _ = ModelData(DigitsConfig(source="digits"), pairs, trained_on=None).train
+
+
+def test_images_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANCLI_CACHE", str(tmp_path / "cache"))
+    spec = DataSpec(channels=1, height=8, width=8)
+    own = ModelData(PhotographsConfig(source="photographs", random_crop=8, limit=1), spec, trained_on=None).whole
+    assert own.split == "test"
+    assert own.parts["image"].images.shape == (2, 1, 427, 128)  # the model's channels
+    for number, size in enumerate([(20, 10), (12, 9)]):
+        Image.new("RGB", size[::-1]).save(tmp_path / f"{number}.png")
+    named = ModelData(FolderConfig(source="folder", root=tmp_path), spec, trained_on=None, split="all").whole
+    assert named.split == "all"
+    assert named.parts["image"].ragged["image"].sizes.tolist() == [[20, 10], [12, 9]]

@@ -11,7 +11,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gancli.data.loader import Loader, _Level
+from gancli.data.level import Level
+from gancli.data.loader import Loader
 from gancli.data.pyramid import build_levels
 from gancli.data.source import Packed
 from gancli.dataspec import DataSpec
@@ -186,12 +187,12 @@ def test_the_levels_that_wait_are_not_held(monkeypatch: pytest.MonkeyPatch) -> N
     """On a GPU each would take its share of the memory."""
     opened: list[object] = []
 
-    class Counted(_Level):
+    class Counted(Level):
         def __init__(self, *arguments: object, **options: object) -> None:
             super().__init__(*arguments, **options)  # type: ignore[arg-type]
             opened.append(weakref.ref(self))
 
-    monkeypatch.setattr("gancli.data.loader._Level", Counted)
+    monkeypatch.setattr("gancli.data.loader.Level", Counted)
     source = levelled(numbered(6), (2, 3))
     assert not opened
     source.draw(1, (2, 3))

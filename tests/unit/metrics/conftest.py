@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from gancli.data.source import Packed
 from gancli.dataspec import DataSpec
 from gancli.family import Family, FamilyConfig, Nets
-from gancli.metrics.subject import Options, Subject
+from gancli.metrics.subject import Options, Subject, Whole
 
 SPEC = DataSpec(channels=1, height=8, width=8, labels=("left", "right"))
 
@@ -70,6 +70,7 @@ def subject() -> Callable[..., Subject]:
             train=lambda: held["train"],
             test=lambda: held["test"],
             held_out=others.get("held_out", lambda: held["train"]),
+            whole=lambda: Whole(split="test", parts={"image": held["test"]}),
             options=options or Options(labelled=100),
         )
 
