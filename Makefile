@@ -32,6 +32,7 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/memory.py
+	$(BIN)/python benchmarks/upscaling.py
 
 # Trains every bundled setting and measures what it reaches: the figures in the READMEs.
 results: $(INSTALLED)

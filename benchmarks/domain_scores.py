@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from digit_classifier import train_classifier
+from digit_classifier import train_classifier, train_reader
 from torch import Tensor
 
 from gancli.data.coloured_digits import tint
@@ -38,7 +38,7 @@ def colours_and_digits(model: Model, recipe: Recipe, run: Run) -> dict[str, floa
     assert isinstance(family, Translates)
     assert isinstance(config, ColouredDigitsConfig)
     images, colours, digits = _in_every_colour(open_dataset(config), config.saturation)
-    read_colour, read_digit = train_classifier(images, colours), train_classifier(images, digits)
+    read_colour, read_digit = train_classifier(images, colours), train_reader(images, digits)
     test = open_dataset(config.model_copy(update={"split": "test", "limit": None}))
     shown = images_at(test, np.arange(test.count), model.device)
     with torch.no_grad():

@@ -126,12 +126,14 @@ def _takes(command: Any, option: Any) -> str:
     kind = typing.get_type_hints(inspect.unwrap(command.callback))[option.name]
     plain = next(each for each in _members(kind) if each is not type(None))
     least = f", {option.min} or more" if getattr(option, "min", None) is not None else ""
+    if isinstance(plain, str):  # of a Literal
+        return ", ".join(f"`{each}`" for each in _members(kind) if isinstance(each, str))
     word = f"`{option.metavar}`" if option.metavar else _TYPES[plain] + least
     return f"{word}; may be repeated" if option.multiple else word
 
 
 def _members(kind: Any) -> Sequence[Any]:
-    """The classes in a union or a list, such as str and None."""
+    """The classes in a union or a list, such as str and None, or the values of a Literal."""
     parts = typing.get_args(kind)
     return [inner for part in parts for inner in _members(part)] if parts else [kind]
 

@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from gancli.dataspec import DataSpec as DataSpec
+    from gancli.dataspec import LabelSet as LabelSet
     from gancli.hookspecs import DatasetInfo as DatasetInfo
     from gancli.hookspecs import FamilyInfo as FamilyInfo
     from gancli.hookspecs import MetricInfo as MetricInfo
@@ -25,6 +26,7 @@ _HOME = {
     "DatasetInfo": "gancli.hookspecs",
     "FamilyConfig": "gancli.recipe",
     "FamilyInfo": "gancli.hookspecs",
+    "LabelSet": "gancli.dataspec",
     "MetricInfo": "gancli.hookspecs",
     "SourceConfig": "gancli.recipe",
     "hookimpl": "gancli.hookspecs",
@@ -35,6 +37,7 @@ __all__ = [
     "DatasetInfo",
     "FamilyConfig",
     "FamilyInfo",
+    "LabelSet",
     "MetricInfo",
     "SourceConfig",
     "__version__",

@@ -10,7 +10,7 @@ import typer
 
 import gancli
 from gancli.errors import GanError
-from gancli.signatures import drawing, judging, listings, training, transforming
+from gancli.signatures import converting, drawing, judging, listings, training, transforming
 
 EPILOG = (
     "Exit codes: 0 done, 2 wrong usage or recipe, 65 unreadable data or checkpoint, 70 training became non-finite, "
@@ -29,6 +29,8 @@ app.command()(drawing.sample)
 app.command()(drawing.interpolate)
 app.command()(drawing.arithmetic)
 app.command()(transforming.translate)
+app.command()(transforming.upscale)
+app.command()(converting.convert)
 app.command("eval")(judging.evaluate)
 app.command()(judging.inspect)
 app.command()(training.demo)

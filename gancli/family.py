@@ -20,10 +20,10 @@ from typing import ClassVar, Generic, TypeVar
 import torch
 from torch import Tensor, nn
 
-from gancli.dataspec import DataSpec
-from gancli.optim import SGD, Adam, Constant, Exponential, Linear, Optimizer, RMSprop, Schedule, Warmup
+from gancli.dataspec import DataSpec, LabelSet
+from gancli.optim import SGD, Adam, Constant, Exponential, Linear, Optimizer, RMSprop, Schedule, Steps, Warmup
 from gancli.recipe import FamilyConfig
-from gancli.tasks import Discriminates, KnowsOptimum, Samples, Translates, Translation
+from gancli.tasks import Discriminates, KnowsOptimum, Samples, Translates, Translation, Upscales
 
 __all__ = [
     "SGD",
@@ -37,6 +37,7 @@ __all__ = [
     "Family",
     "FamilyConfig",
     "KnowsOptimum",
+    "LabelSet",
     "Linear",
     "Loss",
     "Nets",
@@ -45,18 +46,21 @@ __all__ = [
     "RMSprop",
     "Samples",
     "Stage",
+    "Steps",
     "Terms",
     "Translates",
     "Translation",
     "Turn",
+    "Upscales",
     "Warmup",
 ]
 
 C = TypeVar("C", bound=FamilyConfig)
 
 Batch = Mapping[str, Tensor]
-"""One batch of training data by key: `image` (N, C, H, W) in [-1, 1] with `label` (N,) int64 or `attributes` (N, K);
-pairs have `source` and `target`, unpaired domains `a` and `b`.
+"""One batch of training data by key: `image` (N, C, H, W) in [-1, 1] with `label` (N,) int64 or `attributes` (N, K)
+of 0 and 1, and `dataset` (N,) int64, the one of `DataSpec.known` that each comes from; pairs have `source` and
+`target`, unpaired domains `a` and `b`.
 """
 
 Terms = Mapping[str, Tensor]

@@ -77,12 +77,16 @@ class Run:
             raise DataError(f"{path} is damaged: it should hold one JSON object")
         return manifest
 
-    def begin(self, manifest: Mapping[str, Any], recipe: str) -> None:
-        """Creates the directory. The manifest comes last: a directory without one is no run."""
+    def begin(self, manifest: Mapping[str, Any], recipe: str | None) -> None:
+        """Creates the directory; weights from elsewhere have no recipe.
+
+        The manifest comes last: a directory without one is no run.
+        """
         with disk_errors(self.path):
             self.samples.mkdir(parents=True, exist_ok=True)
             self.checkpoints.mkdir(exist_ok=True)
-            write_atomically(self.recipe, recipe.encode())
+            if recipe is not None:
+                write_atomically(self.recipe, recipe.encode())
             write_atomically(self.path / MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())
 
     @contextmanager

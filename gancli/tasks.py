@@ -93,3 +93,22 @@ class Translates(Protocol):
             to: the domain of one of `translations`.
         """
         ...
+
+
+@runtime_checkable
+class Upscales(Protocol):
+    """The task `upscale`: larger images out of small ones."""
+
+    @property
+    def scale(self) -> int:
+        """How many times as wide and as high images become."""
+        ...
+
+    def upscale(self, nets: Nets, image: Tensor) -> Tensor:
+        """Images (N, C, H, W) in [-1, 1] to (N, C, H * scale, W * scale), about in [-1, 1], each by itself.
+
+        Args:
+            nets: the family's networks.
+            image: of any size.
+        """
+        ...

@@ -35,7 +35,7 @@ from gancli.engine.model import open_model
 from gancli.engine.plan import make_plan
 from gancli.engine.randomness import aside
 from gancli.engine.trainer import Trainer
-from gancli.family import Context, DataSpec, Family, Samples, Translates, Turn
+from gancli.family import Context, DataSpec, Family, Samples, Translates, Turn, Upscales
 from gancli.hookspecs import FamilyInfo
 from gancli.plugins import import_class, registry
 from gancli.recipe import FamilyConfig, Recipe, SourceConfig, TrainConfig
@@ -223,6 +223,26 @@ class FamilyContract:
             assert torch.allclose(drawn[:1], translated(images[:1], way.to), atol=1e-4)
             larger = torch.zeros(1, images.shape[1], *(side + way.multiple for side in images.shape[2:]))
             assert translated(larger, way.to).shape[2:] == larger.shape[2:]
+
+    def test_upscales(self, tmp_path: Path) -> None:
+        """By its scale: small images of any size, also of odd sides, to ones in [-1, 1] that depend on the input, each
+        on its own alone; the same again each time.
+        """
+        if "upscale" not in self.info.tasks:
+            pytest.skip(f"{self.family} does not upscale")
+        self.trainer(tmp_path / "run", images=2 * BATCH_SIZE).train()
+        model = open_model(tmp_path / "run", device=torch.device("cpu"))
+        family = model.family
+        assert isinstance(family, Upscales)
+        for height, width in ((7, 9), (12, 5)):
+            small = torch.rand(3, self.data.channels, height, width, generator=context().generator) * 2 - 1
+            large = family.upscale(model.nets, small)
+            assert large.shape == (3, self.data.channels, height * family.scale, width * family.scale)
+            assert large.min() >= -1
+            assert large.max() <= 1
+            assert torch.equal(large, family.upscale(model.nets, small))
+            assert not torch.allclose(large, family.upscale(model.nets, small.flip(0)), atol=1e-2)
+            assert torch.allclose(large[:1], family.upscale(model.nets, small[:1]), atol=1e-4)
 
     def _play(self, family: Family[Any] | None = None) -> list[tuple[Turn, Mapping[str, Tensor]]]:
         """Every turn's loss once, in order, over one shared context, as in a step."""

@@ -15,6 +15,7 @@ from gancli.run import newest
 _LACKS = {
     "sample": "draws no samples",
     "translate": "translates no images",
+    "upscale": "upscales no images",
     "discriminate": "has no discriminator that can be asked about an image",
     "label": "was trained without labels",
     "image": "is a model of points, not of images",

@@ -75,8 +75,16 @@ def read_image(path: Path, channels: int) -> Tensor:
     return torch.from_numpy(pixels.copy())[None].float() / 127.5 - 1
 
 
-def name_results(files: Sequence[ImageFile], folder: Path) -> list[Path]:
-    """A PNG in `folder` for every file, under its name; one that another file has already gets a number.
+def name_results(
+    files: Sequence[ImageFile], folder: Path, *, endings: Sequence[str] | None = None, spare: bool = False
+) -> list[Path]:
+    """A path in `folder` for every file, under its name; one that another file has already gets a number.
+
+    Args:
+        files: that go in.
+        folder: where results go.
+        endings: of the result of each file; `.png`, if None.
+        spare: gives numbers to those that exist too, so that none is written over.
 
     Raises:
         DataError: `folder` is a file.
@@ -85,17 +93,20 @@ def name_results(files: Sequence[ImageFile], folder: Path) -> list[Path]:
     if folder.exists() and not folder.is_dir():
         raise DataError(f"{folder} is a file; --out must be a directory")
     taken: set[str] = set()
+    inputs = {file.path.resolve() for file in files}
     results = []
-    for file in files:
+    for file, ending in zip(files, endings or [".png"] * len(files), strict=True):
         stem, number = file.name.with_suffix(""), 1
-        while (name := str(stem) + (f"-{number}" if number > 1 else "") + ".png").casefold() in taken:
+        while True:
+            name = str(stem) + (f"-{number}" if number > 1 else "") + ending
+            result = folder / name
+            if result.resolve() in inputs:
+                raise UsageError(f"{result} is one of the images that go in, and would be lost; choose another --out")
+            if name.casefold() not in taken and not (spare and os.path.lexists(result)):
+                break
             number += 1
         taken.add(name.casefold())  # some file systems do not tell upper from lower case
-        results.append(folder / name)
-    inputs = {file.path.resolve() for file in files}
-    for result in results:
-        if result.resolve() in inputs:
-            raise UsageError(f"{result} is one of the images that go in, and would be lost; choose another --out")
+        results.append(result)
     return results
 
 

@@ -131,7 +131,8 @@ def _count(
 def _batch(family: Family[Any], recipe: Recipe, planned: PlannedStage, size: int) -> dict[str, Tensor]:
     height, width = _resolution(family, planned)
     data = family.data
-    beside = {"label": torch.zeros(size).long(), "attributes": torch.zeros(size, len(data.labels))}
+    index = torch.zeros(size).long()
+    beside = {"label": index, "attributes": torch.zeros(size, len(data.labels)), "dataset": index}
     return {
         key: beside[key] if key in beside else torch.empty(size, data.shape_of(key)[0], height, width)
         for key in recipe.info.batch

@@ -12,9 +12,11 @@ import torch
 
 import gancli
 from gancli.data.source import Packed
+from gancli.dataspec import DataSpec
 from gancli.errors import DataError
+from gancli.hookspecs import FamilyInfo
 from gancli.plugins import registry
-from gancli.recipe import Recipe
+from gancli.recipe import FamilyConfig, Recipe
 
 
 def checkpoint_manifest(
@@ -38,17 +40,51 @@ def checkpoint_manifest(
     }
 
 
+def converted_manifest(
+    info: FamilyInfo, config: FamilyConfig, spec: DataSpec, *, stage: str, source: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a model says that was not trained here, as a run and as a checkpoint.
+
+    Args:
+        info: of its family.
+        config: its options.
+        spec: of the images that its networks are built for.
+        stage: in which training would have left it.
+        source: where the weights come from.
+    """
+    return {
+        **_described(info, config, spec),
+        "mixture": None,
+        "fingerprint": None,
+        "images": 0,
+        "step": 0,
+        "reached": {"stage": stage, "fade": 1.0},
+        "name": info.name,
+        "source": "converted",
+        "converted": dict(source),
+        "command": command(sys.argv),
+        "created": _now(),
+    }
+
+
 def _origin(recipe: Recipe, packed: Packed) -> dict[str, Any]:
     """What was trained on what, and with which programs."""
-    plugin = registry().owner(recipe.info.name)
     return {
-        "family": recipe.info.name,
-        "tasks": list(recipe.info.tasks),
-        "labels": list(packed.spec.labels) if "label" in recipe.info.batch else [],
-        "model": recipe.model.model_dump(mode="json"),
-        "data": packed.spec.to_json(),
+        **_described(recipe.info, recipe.model, packed.spec),
         "mixture": packed.mixture.to_json() if packed.mixture else None,
         "fingerprint": packed.fingerprint,
+    }
+
+
+def _described(info: FamilyInfo, config: FamilyConfig, spec: DataSpec) -> dict[str, Any]:
+    """What it takes to build a model again."""
+    plugin = registry().owner(info.name)
+    return {
+        "family": info.name,
+        "tasks": list(info.tasks),
+        "labels": list(spec.labels) if "label" in info.batch else [],
+        "model": config.model_dump(mode="json"),
+        "data": spec.to_json(),
         "versions": {
             "gancli": gancli.__version__,
             plugin.package: plugin.version,
@@ -56,6 +92,10 @@ def _origin(recipe: Recipe, packed: Packed) -> dict[str, Any]:
             "python": platform.python_version(),
         },
     }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def check_family(manifest: Mapping[str, Any], recipe: Recipe) -> None:
@@ -82,7 +122,7 @@ def run_manifest(recipe: Recipe, packed: Packed, *, device: torch.device, total:
         "device": device_name(device),
         "threads": torch.get_num_threads(),
         "command": command(sys.argv),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "created": _now(),
     }
 
 

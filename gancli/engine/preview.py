@@ -1,8 +1,8 @@
-"""The same latents, or the same images to translate, through time."""
+"""The same latents, or the same images to translate or enlarge, through time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,8 @@ from gancli.data.source import Packed
 from gancli.engine import growth, history, points
 from gancli.engine.randomness import aside, make_generator
 from gancli.engine.translation_sheet import TranslationSheet
-from gancli.family import Context, Family, Nets, Samples, Translates
+from gancli.engine.upscaling_sheet import UpscalingSheet
+from gancli.family import Context, Family, Nets, Samples, Translates, Upscales
 from gancli.pictures import sheet, to_pixels, write_png
 from gancli.recipe import Recipe
 from gancli.run import Run
@@ -34,24 +35,21 @@ class Preview(NamedTuple):
 
 
 class Previews:
-    """Draws now and then what a family samples, a sheet of images or a figure of points, or else what it translates.
+    """Draws now and then what a family samples, a sheet of images or a figure of points, or else what it makes of the
+    data's images.
 
     Args:
         family: whose networks will be shown.
         recipe: says what the family is for.
         run: where to write.
         device: where the networks are.
-        packed: the training data, some of which will be translated.
+        packed: the training data, some of which will be translated or enlarged.
     """
 
     def __init__(self, family: Family[Any], recipe: Recipe, run: Run, device: torch.device, packed: Packed) -> None:
         tasks = recipe.info.tasks
         self._family = family if isinstance(family, Samples) and "sample" in tasks else None
-        self._translations = (
-            TranslationSheet(family, packed, rows=ROWS, device=device)
-            if isinstance(family, Translates) and "translate" in tasks
-            else None
-        )
+        self._images = _images_of_images(family, tasks, packed, device)
         self._labels = len(family.data.labels) if "label" in recipe.info.batch else 0
         self._run, self._device, self._mixture = run, device, packed.mixture
 
@@ -61,7 +59,7 @@ class Previews:
         what `growth.record` does.
         """
         if self._family is None:
-            return self._draw_translations(nets, images)
+            return self._draw_images_of_images(nets, images)
         context = Context(device=self._device, generator=make_generator(self._device, PREVIEW_SEED))
         metadata = {"run": self._run.name, "images": images, "seed": PREVIEW_SEED}
         with aside(self._device), _at_rest(nets.modules):
@@ -70,14 +68,14 @@ class Previews:
             view = points.observe(self._family, nets, self._mixture, context, labels=self._labels)
         return Preview(history.record(view, self._mixture, self._run, images, metadata=metadata), view.caption)
 
-    def _draw_translations(self, nets: Nets, images: int) -> Preview | None:
-        """Nothing in a family that does not translate either."""
-        if self._translations is None:
+    def _draw_images_of_images(self, nets: Nets, images: int) -> Preview | None:
+        """Nothing in a family that makes none either."""
+        if self._images is None:
             return None
         path = self._run.samples / f"{images:09d}.png"
         with aside(self._device), _at_rest(nets.modules):
             torch.manual_seed(PREVIEW_SEED)
-            picture = self._translations.draw(nets)
+            picture = self._images.draw(nets)
         write_png(path, picture, metadata={"run": self._run.name, "images": images, "seed": PREVIEW_SEED})
         return Preview(path, "")
 
@@ -92,6 +90,16 @@ class Previews:
         if nets.stage is not None and nets.stage.resolution is not None:
             growth.record(self._run, metadata["images"], columns=columns, metadata=about)
         return path
+
+
+def _images_of_images(
+    family: Family[Any], tasks: Sequence[str], packed: Packed, device: torch.device
+) -> TranslationSheet | UpscalingSheet | None:
+    if isinstance(family, Translates) and "translate" in tasks:
+        return TranslationSheet(family, packed, rows=ROWS, device=device)
+    if isinstance(family, Upscales) and "upscale" in tasks:
+        return UpscalingSheet(family, packed, rows=ROWS, device=device)
+    return None
 
 
 @contextmanager

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from itertools import product
+from dataclasses import dataclass
+from itertools import pairwise, product
 
 import torch
 from torch import Tensor
@@ -43,7 +44,8 @@ def tiled(apply: Apply, image: Tensor, multiple: int, tile: int) -> Tensor:
     if max(height, width) <= tile:
         return padded(apply, image, multiple)
     total, weights = None, image.new_zeros(1, 1, height, width)
-    for (top, bottom), (left, right) in product(_spans(height, tile), _spans(width, tile)):
+    shared = tile // OVERLAP
+    for (top, bottom), (left, right) in product(_spans(height, tile, shared), _spans(width, tile, shared)):
         part = padded(apply, image[:, :, top:bottom, left:right], multiple)
         weight = _ramp(bottom - top).view(-1, 1) * _ramp(right - left)
         weight = weight.to(part)
@@ -55,12 +57,65 @@ def tiled(apply: Apply, image: Tensor, multiple: int, tile: int) -> Tensor:
     return total / weights
 
 
-def _spans(side: int, tile: int) -> Iterator[tuple[int, int]]:
-    """Where tiles begin and end along a side: evenly spread, the first at its beginning and the last at its end."""
+@dataclass(frozen=True)
+class Cut:
+    """One tile of an image: what a network is shown, and the part in its middle whose result is kept.
+
+    Args:
+        rows: shown, as slices of the image.
+        columns: shown.
+        kept_rows: of them, by their place in the image; the kept parts of all tiles cover it once.
+        kept_columns: of them.
+    """
+
+    rows: slice
+    columns: slice
+    kept_rows: slice
+    kept_columns: slice
+
+    def within(self, scale: int) -> tuple[slice, slice]:
+        """The rows and columns to keep, counted within the result, which is `scale` times as large as the tile."""
+        return _scaled(self.kept_rows, self.rows.start, scale), _scaled(self.kept_columns, self.columns.start, scale)
+
+    def placed(self, scale: int) -> tuple[slice, slice]:
+        """The rows and columns that they become of the whole image's result."""
+        return _scaled(self.kept_rows, 0, scale), _scaled(self.kept_columns, 0, scale)
+
+
+def cuts(height: int, width: int, *, tile: int, margin: int) -> Iterator[Cut]:
+    """Tiles whose margins are thrown away, row by row: no seam, where a network sees no farther than the margin.
+
+    Args:
+        height: of the image.
+        width: of the image.
+        tile: side of what is shown, margins included; all are equal, but for those of an image that is smaller.
+        margin: pixels to throw away at least on every side but the image's own border; twice that is less than `tile`.
+    """
+    down, across = (list(_kept(list(_spans(side, tile, 2 * margin)))) for side in (height, width))
+    for (rows, kept_rows), (columns, kept_columns) in product(down, across):
+        yield Cut(rows, columns, kept_rows, kept_columns)
+
+
+def _kept(spans: list[tuple[int, int]]) -> Iterator[tuple[slice, slice]]:
+    """Every span with its kept part, which ends in the middle of what it shares with the next."""
+    borders = [0, *((end + start) // 2 for (_, end), (start, _) in pairwise(spans)), spans[-1][1]]
+    for (start, end), (first, last) in zip(spans, pairwise(borders), strict=True):
+        yield slice(start, end), slice(first, last)
+
+
+def _scaled(part: slice, origin: int, scale: int) -> slice:
+    return slice((part.start - origin) * scale, (part.stop - origin) * scale)
+
+
+def _spans(side: int, tile: int, shared: int) -> Iterator[tuple[int, int]]:
+    """Where tiles begin and end along a side: evenly spread, the first at its beginning and the last at its end.
+
+    Neighbours share at least so many pixels.
+    """
     if side <= tile:
         yield 0, side
         return
-    step = tile - tile // OVERLAP
+    step = tile - shared
     count = math.ceil((side - tile) / step) + 1
     for index in range(count):
         start = round(index * (side - tile) / (count - 1))

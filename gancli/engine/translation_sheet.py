@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gancli.data.source import Packed
+from gancli.engine.held import held
 from gancli.family import Nets, Translates
 from gancli.pictures import Pixels, sheet, to_pixels
 
@@ -45,12 +46,7 @@ class TranslationSheet:
         return sheet(rows.reshape(-1, *rows.shape[2:]), columns=len(columns))
 
     def _held(self, key: str) -> Tensor:
-        """Images (N, C, H, W) in [-1, 1] on the device, cut from the middle where training cuts at random."""
-        images, (_, height, width) = self._packed.arrays[key], self._packed.spec.shape_of(key)
-        places = np.linspace(0, len(images) - 1, min(self._rows, len(images))).round().astype(int)
-        top, left = (images.shape[2] - height) // 2, (images.shape[3] - width) // 2
-        chosen = np.stack([images[place, :, top : top + height, left : left + width] for place in places])
-        return torch.from_numpy(chosen).to(self._device, torch.float32) / 127.5 - 1
+        return held(self._packed, key, rows=self._rows, device=self._device)
 
 
 def _alike(columns: Sequence[Pixels]) -> list[Pixels]:

@@ -1,10 +1,17 @@
-"""Small trained runs, as commands that draw need them."""
+"""Small trained runs, as commands that draw need them, and a family that upscales."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
+
+from gancli import plugins
+from gancli.family import DataSpec
 
 FEW = ["--set", "train.images=64", "--device", "cpu"]
 
@@ -27,3 +34,88 @@ def conditional(gan, tmp_path: Path) -> Path:
     ended = gan("train", "digits.yaml", *FEW)
     assert ended.code == 0, ended.err
     return tmp_path / "runs" / "digits"
+
+
+TOY = """
+import torch
+from pydantic import Field
+from torch import nn
+
+from gancli import FamilyConfig, FamilyInfo, hookimpl
+from gancli.family import Adam, Family, Player, Stage, Turn
+
+
+class Config(FamilyConfig):
+    channels: int = Field(8, ge=1, description="of the inner layers")
+    blocks: int = Field(2, ge=0, description="residual blocks")
+
+
+class Block(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.first, self.norm = nn.Conv2d(channels, channels, 3, padding=1), nn.BatchNorm2d(channels)
+
+    def forward(self, x):
+        return x + self.norm(self.first(x)).relu()
+
+
+class Toyscale(Family[Config]):
+    scale = 2
+
+    def build(self):
+        inner, outer = self.config.channels, self.data.channels
+        blocks = [Block(inner) for _ in range(self.config.blocks)]
+        head, tail = nn.Conv2d(outer, inner, 3, padding=1), nn.Conv2d(inner, 4 * outer, 3, padding=1)
+        parts = {"head": head, "body": nn.Sequential(*blocks), "tail": tail, "shuffle": nn.PixelShuffle(2)}
+        generator = nn.Sequential()
+        for name, part in parts.items():
+            generator.add_module(name, part)
+        return {"generator": generator, "discriminator": nn.Conv2d(outer, 1, 3)}
+
+    def players(self):
+        return [Player(name=name, modules=(name,), optimizer=Adam(lr=1e-4)) for name in ("generator", "discriminator")]
+
+    def stages(self):
+        return [Stage(name="all", turns=(Turn(player="generator", loss=self.loss),))]
+
+    def loss(self, nets, batch, ctx):
+        return {"mse": nets.generator(batch["image"][:, :, ::2, ::2]).sub(batch["image"]).square().mean()}
+
+    def upscale(self, nets, image):
+        larger = image.repeat_interleave(2, 2).repeat_interleave(2, 3)
+        return (larger + 0.1 * nets.generator(image)).clamp(-1, 1)
+
+
+@hookimpl
+def gan_families():
+    return FamilyInfo(
+        name="toyscale", summary="twice as large", paper="none", tasks=("upscale",), batch=("image",),
+        family="toyscale_plugin:Toyscale", config="toyscale_plugin:Config",
+    )
+"""
+"""A family that upscales, in one module: small enough for tests, and there whatever families are installed."""
+
+
+@pytest.fixture
+def toyscale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The family `toyscale`, as good as installed."""
+    about = tmp_path / "site" / "toyscale-1.0.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: toyscale\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[gancli]\ntoyscale = toyscale_plugin\n")
+    (about.parent / "toyscale_plugin.py").write_text(TOY)
+    monkeypatch.syspath_prepend(about.parent)
+    monkeypatch.setattr(plugins, "_registry", None)
+    yield
+    sys.modules.pop("toyscale_plugin", None)
+
+
+@pytest.fixture
+def toy_weights(toyscale: None, tmp_path: Path) -> Path:
+    """`weights.safetensors`: a generator of `toyscale`."""
+    from toyscale_plugin import Config, Toyscale
+
+    torch.manual_seed(1)
+    generator = Toyscale(Config(), DataSpec(channels=3, height=64, width=64)).build()["generator"]
+    save_file(generator.state_dict(), tmp_path / "weights.safetensors")
+    return tmp_path / "weights.safetensors"

@@ -24,4 +24,5 @@ def test_every_command_works(gan, page, tmp_path: Path) -> None:
     assert len(Image.open(tmp_path / "strip.png").text["gancli"]) > 0
     measured = (tmp_path / "runs" / "measured" / "eval.jsonl").read_text()
     assert all(name in measured for name in ("feature_svm/untrained", "feature_svm/pixels", "parzen"))
+    assert Image.open(tmp_path / "green" / "b.png").size == (40, 30)
     assert not (tmp_path / "runs" / "gan").exists()  # the last command removes it

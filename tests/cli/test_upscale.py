@@ -1,0 +1,146 @@
+"""`gan upscale`: files and folders of every kind, in tiles or whole, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gancli.commands.picture_reading import Kept
+from gancli.commands.picture_writing import write_picture
+
+
+def refused(ended, *words: str, code: int = 2) -> bool:
+    return ended.code == code and ended.err.startswith("error: ") and all(word in ended.err for word in words)
+
+
+def photo(path: Path, height: int, width: int, mode: str = "RGB", **options: Any) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    image = Image.fromarray(pixels).convert(mode)
+    if mode == "RGBA":
+        image.putalpha(100)  # an encoder may leave out an opacity that is full
+    image.save(path, **options)
+    return path
+
+
+def read(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+@pytest.fixture
+def run(gan, toy_weights: Path) -> str:
+    """`runs/weights`: a model of the family `toyscale`, which makes images twice as large."""
+    ended = gan("convert", str(toy_weights), "--family", "toyscale")
+    assert ended.code == 0, ended.err
+    return "runs/weights"
+
+
+def test_files_of_every_kind_keep_name_and_format(gan, run: str, tmp_path: Path) -> None:
+    photo(tmp_path / "in" / "wide.png", 5, 37)
+    photo(tmp_path / "in" / "sub" / "grey.JPG", 16, 9, "L")
+    photo(tmp_path / "in" / "clear.webp", 8, 8, "RGBA", lossless=True)
+    photo(tmp_path / "in" / "old.bmp", 8, 8)
+    photo(tmp_path / "in" / "scan.tif", 8, 8, "L")
+    ended = gan("upscale", "in")
+    assert ended.code == 0, ended.err
+    out = tmp_path / run / "out" / "upscaled-x2"
+    assert f"wrote {run}/out/upscaled-x2/ (5 files)" in ended.out
+    assert "next: gan eval runs/weights" in ended.out
+    found = {str(path.relative_to(out)): read(path).shape for path in out.rglob("*") if path.is_file()}
+    assert found == {
+        "wide.png": (10, 74, 3),
+        "sub/grey.JPG": (32, 18),
+        "clear.webp": (16, 16, 4),
+        "old.png": (16, 16, 3),
+        "scan.tif": (16, 16),
+    }
+    with Image.open(out / "wide.png") as image:
+        made = json.loads(image.text["gancli"])
+    assert (made["run"], made["scale"], made["from"]) == ("weights", 2, "wide.png")
+
+
+def test_sixteen_bits_stay(gan, run: str, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 65536, (12, 10, 3), dtype=np.uint16)
+    write_picture(tmp_path / "deep.png", pixels, Kept(), format="PNG", made={})
+    ended = gan("upscale", "deep.png", "--json")
+    assert ended.code == 0, ended.err
+    (shown,) = json.loads(ended.out)["images"]
+    assert (shown["from"], shown["height"], shown["width"], shown["scale"]) == ("deep.png", 24, 20, 2)
+    with Image.open(shown["image"]) as image:
+        assert "16B" in str(image.tile)
+    Image.fromarray(pixels[..., 0]).save(tmp_path / "grey.png")
+    assert gan("upscale", "grey.png", "--out", "out").code == 0
+    assert read(tmp_path / "out" / "grey.png").dtype == np.uint16
+
+
+def test_tiles_leave_no_seams(gan, run: str, tmp_path: Path) -> None:
+    photo(tmp_path / "large.png", 150, 203)
+    for tile in ("1000", "48"):
+        ended = gan("upscale", "large.png", "--tile", tile, "--precision", "fp32", "--out", f"out{tile}")
+        assert ended.code == 0, ended.err
+        assert ended.err == ""
+    whole, tiled = (read(tmp_path / f"out{tile}" / "large.png").astype(int) for tile in ("1000", "48"))
+    assert np.abs(whole - tiled).max() <= 1
+
+
+def test_another_format_and_its_name(gan, run: str, tmp_path: Path) -> None:
+    photo(tmp_path / "in" / "a.png", 8, 8)
+    photo(tmp_path / "in" / "a.jpg", 8, 8)
+    for format, names in (("jpeg", ["a-2.jpg", "a.jpg"]), ("webp", ["a-2.webp", "a.webp"])):
+        assert gan("upscale", "in", "--format", format, "--out", format).code == 0
+        assert sorted(path.name for path in (tmp_path / format).iterdir()) == names
+        for name in names:
+            with Image.open(tmp_path / format / name) as image:
+                assert image.format == format.upper()
+
+
+def test_nothing_is_written_over(gan, run: str, tmp_path: Path) -> None:
+    file = photo(tmp_path / "in" / "a.png", 8, 8)
+    before = file.read_bytes()
+    assert refused(gan("upscale", "in", "--out", "in"), "would be lost")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.png").write_text("mine")
+    assert gan("upscale", "in/a.png", "--out", "out").code == 0
+    assert gan("upscale", "in/a.png", "--out", "out").code == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a-2.png", "a-3.png", "a.png"]
+    assert (tmp_path / "out" / "a.png").read_text() == "mine"
+    assert file.read_bytes() == before
+
+
+def test_what_cannot_be_done_is_said_before_anything_is(gan, run: str, tmp_path: Path) -> None:
+    photo(tmp_path / "in" / "a.png", 8, 8)
+    photo(tmp_path / "in" / "clear.png", 8, 8, "RGBA")
+    assert refused(gan("upscale", "in", "--format", "jpeg", "--out", "out"), "clear.png is transparent", "--format png")
+    photo(tmp_path / "long.png", 1, 9000)
+    assert refused(gan("upscale", "long.png", "--format", "webp", "--out", "out"), "2x18000", "16,383")
+    assert refused(gan("upscale", "runs/weights"), "which images", "gan upscale runs/weights photo.jpg")
+    assert refused(gan("upscale", "long.png", "--tile", "16", "--out", "out"), "--tile 16", "at least")
+    (tmp_path / "in" / "broken.png").write_bytes(b"no image")
+    assert refused(gan("upscale", "in", "--out", "out"), "broken.png cannot be read", code=65)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_result_that_no_memory_holds(gan, run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photo(tmp_path / "a.png", 100, 100)
+    monkeypatch.setattr("gancli.commands.upscale.free", lambda _: 400_000)
+    assert refused(gan("upscale", "a.png"), "would become 200x200", "GB are free", code=65)
+
+
+def test_what_is_lost_of_a_file_is_said(gan, run: str, tmp_path: Path) -> None:
+    frames = [Image.new("L", (8, 8), level) for level in (0, 255)]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    ended = gan("upscale", "moving.gif")
+    assert ended.code == 0
+    assert "moving.gif: only the first of its frames is read" in ended.err
+
+
+def test_a_run_that_samples_does_not_upscale(gan, unconditional: Path, tmp_path: Path) -> None:
+    photo(tmp_path / "photo.png", 8, 8)
+    assert refused(gan("upscale", str(unconditional), "photo.png"), "upscales no images")
+    assert refused(gan("upscale", "photo.png"), "none of the 1 runs", "upscales images")

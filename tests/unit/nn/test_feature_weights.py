@@ -1,0 +1,124 @@
+"""Files of weights: found, fetched, checked and refused."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from gancli.errors import DataError
+from gancli.nn import feature_weights
+from gancli.nn.feature_weights import VGG19, find_weights, read_weights
+
+TENSORS = {"features.0.weight": torch.arange(6.0).view(2, 3)}
+
+
+def named(path: Path) -> Path:
+    """The file under the name that its content asks for."""
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return path.rename(path.with_name(f"{path.stem}-{digest[:8]}{path.suffix}"))
+
+
+def written(folder: Path, content: Any = TENSORS, suffix: str = ".pth") -> Path:
+    path = folder / f"weights{suffix}"
+    if suffix == ".pth":
+        torch.save(content, path)
+    else:
+        save_file(content, path)
+    return named(path)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_a_file_of_ones_own(tmp_path: Path, suffix: str) -> None:
+    found = read_weights(written(tmp_path, suffix=suffix))
+    assert list(found) == list(TENSORS)
+    assert torch.equal(found["features.0.weight"], TENSORS["features.0.weight"])
+
+
+def test_a_file_that_is_not_what_its_name_says(tmp_path: Path) -> None:
+    path = written(tmp_path)
+    assert find_weights(path) == path
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(DataError, match=r"damaged, or another file"):
+        find_weights(path)
+
+
+def test_a_name_that_says_nothing(tmp_path: Path) -> None:
+    path = written(tmp_path).rename(tmp_path / "vgg19.pth")
+    with pytest.raises(DataError, match=r"vgg19\.pth does not say what is in it: rename it"):
+        find_weights(path)
+
+
+def test_no_file(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"is no file; .*features_file"):
+        find_weights(tmp_path / VGG19)
+
+
+class Canary:
+    """Leaves a folder behind where a pickle is executed."""
+
+    def __init__(self, trace: Path) -> None:
+        self._trace = trace
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self._trace),)
+
+
+def test_nothing_is_executed(tmp_path: Path) -> None:
+    path = written(tmp_path, {"features.0.weight": Canary(tmp_path / "trace")})
+    with pytest.raises(DataError, match="holds no weights"):
+        read_weights(path)
+    assert not (tmp_path / "trace").exists()
+
+
+@pytest.mark.parametrize("content", [{"a": 1}, [torch.zeros(1)]])
+def test_something_else_than_tensors(tmp_path: Path, content: Any) -> None:
+    with pytest.raises(DataError, match="state dict"):
+        read_weights(written(tmp_path, content))
+
+
+def test_a_truncated_file(tmp_path: Path) -> None:
+    whole = written(tmp_path)
+    (tmp_path / "half.pth").write_bytes(whole.read_bytes()[:100])
+    with pytest.raises(DataError, match="holds no weights"):
+        read_weights(named(tmp_path / "half.pth"))
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where weights are kept, in a home of its own."""
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    return tmp_path / "checkpoints"
+
+
+def test_downloaded_once(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def fetch(url: str, path: str, **_: Any) -> None:
+        asked.append(url)
+        Path(path).write_bytes(b"")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", fetch)
+    # Of nothing, the SHA-256 is known.
+    monkeypatch.setattr(feature_weights, "VGG19", f"vgg19-{hashlib.sha256().hexdigest()[:8]}.pth")
+    assert find_weights(None) == find_weights(None) == hub / feature_weights.VGG19
+    assert len(asked) == 1
+    assert asked[0].endswith(VGG19)
+
+
+def test_without_a_network_one_sentence_says_what_to_do(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fetch(*_: Any, **__: Any) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", fetch)
+    with pytest.raises(
+        DataError, match=r"no route to host.*vgg19-dcbb9e9d\.pth.*put it into .*features_file"
+    ) as caught:
+        find_weights(None)
+    assert str(hub) in str(caught.value)
+    assert "\n" not in str(caught.value)
