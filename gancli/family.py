@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from gancli.dataspec import DataSpec, LabelSet
 from gancli.optim import SGD, Adam, Constant, Exponential, Linear, Optimizer, RMSprop, Schedule, Steps, Warmup
 from gancli.recipe import FamilyConfig
-from gancli.tasks import Discriminates, KnowsOptimum, Samples, Translates, Translation, Upscales
+from gancli.tasks import Detects, Discriminates, Found, KnowsOptimum, Samples, Translates, Translation, Upscales
 
 __all__ = [
     "SGD",
@@ -32,6 +32,7 @@ __all__ = [
     "Constant",
     "Context",
     "DataSpec",
+    "Detects",
     "Discriminates",
     "Exponential",
     "Family",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -91,6 +91,37 @@ class Translates(Protocol):
             nets: the family's networks.
             image: with sides that are multiples of what the translation says; they need not be those of training.
             to: the domain of one of `translations`.
+        """
+        ...
+
+
+class Found(NamedTuple):
+    """What a family says of images that it has tried to make itself.
+
+    Args:
+        score: (N,), higher for more anomalous.
+        heat: (N, 1, H, W), at least 0: how far each pixel departs from what could be made.
+        nearest: (N, C, H, W) in [-1, 1], the nearest that could be made.
+    """
+
+    score: Tensor
+    heat: Tensor
+    nearest: Tensor
+
+
+@runtime_checkable
+class Detects(Protocol):
+    """The task `detect`: how far images are from those of training."""
+
+    def detect(self, nets: Nets, image: Tensor, ctx: Context) -> Found:
+        """Scores images (N, C, H, W) in [-1, 1], each by itself: others in the batch make no difference.
+
+        Called with gradients on, since a search may need them; it leaves every tensor of `nets` as it was.
+
+        Args:
+            nets: the family's networks.
+            image: of the size of training.
+            ctx: all randomness; every image gets the same.
         """
         ...
 
