@@ -37,6 +37,7 @@ __all__ = [
     "Exponential",
     "Family",
     "FamilyConfig",
+    "Found",
     "KnowsOptimum",
     "LabelSet",
     "Linear",
