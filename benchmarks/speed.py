@@ -5,7 +5,7 @@
 
 Each round runs the plain script and the engine for the same number of images, each in a process of its own, one after
 the other, so that a machine whose speed drifts slows both; the median of the rounds' ratios is what to quote. The
-scripts are those of `plain_scripts.py`, `plain_pggan.py` and `plain_translation.py`. The engine is measured in fp32 and
+scripts are those of `plain_scripts.py` and of the files beside it that begin alike. The engine is measured in fp32 and
 in bf16, each against the script in fp32, which is what it would replace, and in bf16 also against the script in bf16.
 """
 
@@ -46,6 +46,9 @@ class Workload:
     """That each of them may have."""
 
 
+SRGAN = "{content: vgg54, features_file: FEATURES, mse_images: 0, adversarial_images: 1000000, fine_images: 0}"
+"""The adversarial stage; the file is made for the occasion."""
+
 WORKLOADS = {
     "mlp": Workload("gan", "{}", None, 28, 64, 6_400, 64_000),
     "dcgan32": Workload("dcgan", "{channels: 64, latent_dim: 100}", None, 32, 64, 640, 6_400),
@@ -55,6 +58,8 @@ WORKLOADS = {
     "pggan32-16": Workload("pggan", "{stable_images: 1, fade_images: 0}", (3, 32, 32), 32, 16, 96, 96),
     "pix2pix256": Workload("pix2pix", "{}", (3, 256, 256), 256, 1, 2, 16, "photo-pairs", 64),
     "stargan128": Workload("stargan", "{}", (3, 128, 128), 128, 4, 20, 20, "coloured-digits", 256, 5),
+    "srgan96-4": Workload("srgan", SRGAN, (3, 96, 96), 96, 4, 8, 16, "photos", 256),
+    "srgan96-16": Workload("srgan", SRGAN, (3, 96, 96), 96, 16, 16, 32, "photos", 256),
     "cyclegan128": Workload("cyclegan", "{}", (3, 128, 128), 128, 1, 2, 6, "digit-domains", 64),
 }
 
@@ -64,6 +69,7 @@ def ours(name: str, data: Path, precision: str) -> float:
     import json
 
     import torch
+    from plain_srgan import random_vgg
 
     from gancli.data.dataset import open_dataset
     from gancli.engine.trainer import Trainer
@@ -75,11 +81,14 @@ def ours(name: str, data: Path, precision: str) -> float:
     load = WORKLOADS[name]
     with tempfile.TemporaryDirectory() as folder:
         recipe_file = Path(folder) / "timed.yaml"
+        model = load.model
+        if "FEATURES" in model:
+            model = model.replace("FEATURES", json.dumps(str(random_vgg(Path(folder)))))
         place = f"root: {json.dumps(str(data))}, " if load.source == "mnist" else ""
         recipe_file.write_text(
             f"family: {load.family}\n"
             f"data: {{source: {load.source}, {place}resolution: {load.resolution}}}\n"
-            f"model: {load.model}\n"
+            f"model: {model}\n"
             f"train: {{images: {load.warm_up}, batch_size: {load.batch_size}, precision: {precision},"
             " preview_every: 1000000, checkpoint_every: 1000000}\n"
         )
@@ -108,6 +117,7 @@ def ours(name: str, data: Path, precision: str) -> float:
 def plain(name: str, data: Path, precision: str) -> float:
     """The script; images a second."""
     import plain_pggan
+    import plain_srgan
     import plain_stargan
     import plain_translation
     from plain_scripts import SCRIPTS
@@ -115,6 +125,8 @@ def plain(name: str, data: Path, precision: str) -> float:
     load = WORKLOADS[name]
     if load.family == "pggan":
         return plain_pggan.run(precision, load.batch_size, warm_up=load.warm_up, timed=load.timed)
+    if load.family == "srgan":
+        return plain_srgan.run(precision, load.batch_size, warm_up=load.warm_up, timed=load.timed)
     if load.family == "stargan":
         return plain_stargan.run(precision, warm_up=load.warm_up, timed=load.timed)
     if load.family in plain_translation.SCRIPTS:
