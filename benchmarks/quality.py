@@ -161,6 +161,7 @@ SETTINGS = {
         Setting("cyclegan-nuclei", VARIETY, data=shared_data.nuclei_domains),
         Setting("srgan", upscaling_scores.set5),
         Setting("srgan", upscaling_scores.set5, ("model.adversarial_images=0",), variant="mse"),
+        Setting("srgan", upscaling_scores.set5, ("model.residual=none", "model.norm=batch"), variant="published"),
         Setting("enhancenet", upscaling_scores.set5),
     )
 }

@@ -16,6 +16,7 @@ _LACKS = {
     "sample": "draws no samples",
     "translate": "translates no images",
     "upscale": "upscales no images",
+    "detect": "detects no anomalies",
     "discriminate": "has no discriminator that can be asked about an image",
     "label": "was trained without labels",
     "image": "is a model of points, not of images",
