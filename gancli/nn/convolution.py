@@ -112,7 +112,8 @@ class _ByMap(torch.autograd.Function):
         ctx.geometry = geometry
         stride, padding, extra, transposed = geometry
         if _few(x, weight, geometry):
-            return _painted(x, weight, geometry) if transposed else _gathered(x, weight, geometry)
+            made = _painted(x, weight, geometry) if transposed else _gathered(x, weight, geometry)
+            return made.clone()  # since autograd lets nobody change a view in place, as an activation may want to
         if transposed:
             return F.conv_transpose2d(x, weight, None, stride, padding, extra)
         return F.conv2d(x, weight, None, stride, padding)

@@ -151,3 +151,12 @@ def test_under_autocast_it_computes_in_bf16_and_weights_stay_fp32(kind: type[Con
     assert layer.weight.grad.dtype == torch.float32
     expected = torch.autograd.grad(theirs.float().square().sum(), layer.weight)[0]
     torch.testing.assert_close(layer.weight.grad, expected, rtol=0.02, atol=0.05)
+
+
+@pytest.mark.parametrize("kind", [Conv2d, ConvTranspose2d])
+def test_an_activation_behind_frozen_weights_may_work_in_place(kind: type[Conv2d | ConvTranspose2d]) -> None:
+    layer = kind(4, 6, 3, padding=1, bias=False).to(memory_format=torch.channels_last).requires_grad_(False)
+    x = torch.randn(2, 4, 4, 4, requires_grad=True)
+    F.leaky_relu(layer(x), 0.2, inplace=True).sum().backward()
+    (expected,) = torch.autograd.grad(F.leaky_relu(layer(x).clone(), 0.2).sum(), x)
+    torch.testing.assert_close(x.grad, expected)
