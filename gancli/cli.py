@@ -10,7 +10,7 @@ import typer
 
 import gancli
 from gancli.errors import GanError
-from gancli.signatures import converting, drawing, judging, listings, training, transforming
+from gancli.signatures import converting, drawing, judging, listings, searching, training, transforming
 
 EPILOG = (
     "Exit codes: 0 done, 2 wrong usage or recipe, 65 unreadable data or checkpoint, 70 training became non-finite, "
@@ -30,6 +30,8 @@ app.command()(drawing.interpolate)
 app.command()(drawing.arithmetic)
 app.command()(transforming.translate)
 app.command()(transforming.upscale)
+app.command()(searching.detect)
+app.command()(searching.project)
 app.command()(converting.convert)
 app.command("eval")(judging.evaluate)
 app.command()(judging.inspect)

@@ -54,7 +54,7 @@ def evaluate(
     for info in named or []:
         check_able(model, info.needs, f"the metric {info.name!r}")
     source = data_of(path, model, data, overrides)
-    subject = _subject(model, source, options)
+    subject = subject_of(model, source, options)
     records: list[Record] = []
     for found in _measured(named, model, subject):
         new = [_record(measurement, model, source, options) for measurement in found]
@@ -84,7 +84,8 @@ def _wanted(metrics: str | None) -> str:
     return "can be measured" + (f" by {metrics}" if metrics else "")
 
 
-def _subject(model: Model, data: ModelData, options: Options) -> Subject:
+def subject_of(model: Model, data: ModelData, options: Options) -> Subject:
+    """What a metric is handed: the model, its data and what the person chose."""
     return Subject(
         family=model.family,
         nets=model.nets,
@@ -94,6 +95,7 @@ def _subject(model: Model, data: ModelData, options: Options) -> Subject:
         draw=lambda seeds, labels: draw(model, seeds, labels),
         train=lambda: data.train,
         test=lambda: data.test,
+        every_class=lambda: data.every_class,
         held_out=lambda: data.held_out,
         whole=lambda: data.whole,
         options=options,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +12,13 @@ from torch import Tensor
 from gancli import latent
 from gancli.animation import write_gif, write_mp4
 from gancli.captions import MARGIN, captioned
-from gancli.commands.sampler import about, check_truncation, file_name, label_indices, limit, open_sampler, path_for
-from gancli.engine.drawing import latents, render
+from gancli.commands.keys import Keys, find_keys
+from gancli.commands.sampler import about, check_truncation, file_name, limit, open_sampler, path_for
+from gancli.engine.drawing import render
 from gancli.engine.model import Model
 from gancli.errors import UsageError
-from gancli.expression import parse_seeds
 from gancli.pictures import Pixels, magnified, sheet, to_pixels, write_png
 from gancli.plugins import unknown
-
-SEEDS = (0, 1, 2, 3, 4)
-"""What is walked through where nothing is said."""
 
 STEPS = {".gif": 24, ".mp4": 24, ".png": 8}
 """Frames from one key to the next where their number is not given; the endings are the forms that there are."""
@@ -35,37 +30,10 @@ ANIMATED = 192
 """Pixels of the shorter side that a moving picture has at least."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Keys:
-    """What a walk passes, one seed and, in a model that takes labels, one label a key.
-
-    Args:
-        seeds: as many as keys.
-        labels: indices, as many as keys; empty for a model without labels.
-        names: of all labels of the model.
-    """
-
-    seeds: Sequence[int]
-    labels: Sequence[int]
-    names: Sequence[str]
-
-    @property
-    def captions(self) -> list[str]:
-        """What tells each key from the others: its seed, its label, or both."""
-        seeds = [str(seed) for seed in self.seeds] if len(set(self.seeds)) > 1 else []
-        labels = [self.names[label] for label in self.labels] if len(set(self.labels)) > 1 else []
-        columns = [column for column in (labels, seeds) if column]
-        return [" ".join(words) for words in zip(*columns, strict=True)] or [""] * len(self.seeds)
-
-    def listed(self) -> dict[str, list[Any]]:
-        """The keys for metadata and JSON, labels by name."""
-        labels = [self.names[label] for label in self.labels]
-        return {"seeds": list(self.seeds), **({"labels": labels} if labels else {})}
-
-
 def interpolate(
     run: Path | None,
     *,
+    stored: str | None,
     seeds: str | None,
     labels: str | None,
     frames: int | None,
@@ -77,10 +45,10 @@ def interpolate(
     device: str,
     json: bool,
 ) -> Path:
-    """Draws a walk through the latents of seeds, which are those of `gan sample`, and through labels.
+    """Draws a walk through latents of files, those of seeds, which are those of `gan sample`, and through labels.
 
     Raises:
-        GanError: the run cannot, a label is unknown, or the walk is none.
+        GanError: the run cannot, a label is unknown, a file belongs to another model, or the walk is none.
     """
     form = ".gif" if out is None else out.suffix.lower()
     if form not in STEPS:
@@ -89,14 +57,16 @@ def interpolate(
         raise UsageError(unknown("path", way, latent.PATHS))
     check_truncation(truncation)
     path, model = open_sampler(run, labels=labels is not None, ema=ema, device=device, images=True)
-    keys = _keys(seeds, labels, model)
-    stretches = len(keys.seeds) if loop else len(keys.seeds) - 1
+    keys = find_keys(stored, seeds, labels, model)
+    if truncation is not None and not keys.seeds:
+        raise UsageError("--truncation is about latents that are drawn from seeds, and there are none; leave it out")
+    stretches = len(keys) if loop else len(keys) - 1
     frames = frames or STEPS[form] * stretches + (not loop)
-    if frames < len(keys.seeds):
-        raise UsageError(f"--frames {frames} is too few to pass {len(keys.seeds)} keys; give {len(keys.seeds)} or more")
+    if frames < len(keys):
+        raise UsageError(f"--frames {frames} is too few to pass {len(keys)} keys; give {len(keys)} or more")
     z, label, hits = _walk(keys, model, frames=frames, loop=loop, way=way, truncation=truncation)
     walked = {**keys.listed(), "frames": frames, "keys": hits, "loop": loop, "path": way, **limit(truncation)}
-    parts = ["interpolation", _name(keys), "" if way == "slerp" else way, "loop" if loop else ""]
+    parts = ["interpolation", keys.file_name, "" if way == "slerp" else way, "loop" if loop else ""]
     target = out or path_for(path, file_name(parts, truncation=truncation) + form)
     _write(target, to_pixels(render(model, z, label)), keys, {**about(model, truncation), **walked})
     if json:
@@ -108,37 +78,12 @@ def interpolate(
     return target
 
 
-def _keys(seeds: str | None, labels: str | None, model: Model) -> Keys:
-    chosen = [0] if model.labels else []
-    if labels is not None:
-        chosen = label_indices(_split(labels, model), model)
-    default = SEEDS[:1] if len(chosen) > 1 else SEEDS
-    wanted = list(default) if seeds is None else parse_seeds(seeds)
-    count = max(len(wanted), len(chosen))
-    if len(wanted) not in (1, count) or (chosen and len(chosen) not in (1, count)):
-        raise UsageError(
-            f"--seeds names {len(wanted)} and --labels {len(chosen)}: give as many of both, or only one of either"
-        )
-    if count < 2:
-        raise UsageError("there is nowhere to walk to: name two seeds or more, as in --seeds 1,7,9")
-    return Keys(
-        seeds=wanted * count if len(wanted) == 1 else wanted,
-        labels=chosen * count if len(chosen) == 1 else chosen,
-        names=model.labels,
-    )
-
-
-def _split(labels: str, model: Model) -> list[str]:
-    """Names of labels with commas between them, or one name that has a comma itself."""
-    return [labels] if labels in model.labels else [label.strip() for label in labels.split(",")]
-
-
 def _walk(
     keys: Keys, model: Model, *, frames: int, loop: bool, way: str, truncation: float | None
 ) -> tuple[Tensor, Tensor | None, list[int]]:
     """Latents and labels of every frame, and the numbers of the frames that are keys."""
     between, distance = latent.PATHS[way]
-    z = latents(model, keys.seeds, truncation=truncation)
+    z = keys.latents(model, truncation=truncation)
     lengths = distance(*latent.stretches(z, loop=loop))
     # From label to label is as far as from latent to latent, so that a change of the label alone takes time too.
     lengths = lengths / lengths[lengths > 0].mean() if lengths.any() else lengths
@@ -166,8 +111,3 @@ def _write(target: Path, pixels: Pixels, keys: Keys, metadata: dict[str, Any]) -
         return
     write = write_gif if target.suffix.lower() == ".gif" else write_mp4
     write(target, magnified(pixels, smallest=ANIMATED), metadata=metadata)
-
-
-def _name(keys: Keys) -> str:
-    labels = "-".join(map(str, dict.fromkeys(keys.labels)))
-    return "seeds" + "-".join(map(str, dict.fromkeys(keys.seeds))) + (f"-labels{labels}" if labels else "")

@@ -86,6 +86,15 @@ class ModelData:
         return self._read("test")
 
     @cached_property
+    def every_class(self) -> Packed:
+        """The whole test split with all its labels, also of classes that the options leave out.
+
+        Raises:
+            DataError: there is none.
+        """
+        return self._read("test", classes=None)
+
+    @cached_property
     def whole(self) -> Whole:
         """The images as they are, each at its own size: the test split, or what was named instead of it.
 
@@ -100,9 +109,9 @@ class ModelData:
     def _training(self) -> Packed:
         return self._read("train")
 
-    def _read(self, split: str) -> Packed:
+    def _read(self, split: str, **changed: object) -> Packed:
         with reading(self.source) as progress:
-            packed = open_dataset(self._config.model_copy(update={"split": split}), progress=progress)
+            packed = open_dataset(self._config.model_copy(update={"split": split, **changed}), progress=progress)
             if _shapes(packed.spec) != _shapes(self._spec):
                 raise DataError(
                     f"{self.source!r} holds {_told(packed.spec)}, and the model was trained on {_told(self._spec)}; "

@@ -56,9 +56,13 @@ def sample(
 
 def interpolate(
     run: RunDirectory = None,
+    latents: Annotated[
+        str | None,
+        typer.Option(metavar="FILE,FILE,...", help="Latents of `gan project` to pass, before any seeds."),
+    ] = None,
     seeds: Annotated[
         str | None,
-        typer.Option(metavar="S,S,...", help="Seeds of `gan sample` to pass: 1,7,9. 0 to 4 if left out."),
+        typer.Option(metavar="S,S,...", help="Seeds of `gan sample` to pass: 1,7,9. 0 to 4 if nothing is named."),
     ] = None,
     labels: Annotated[
         str | None,
@@ -78,11 +82,12 @@ def interpolate(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Walk through the latent space from seed to seed, or from label to label."""
+    """Walk through the latent space from seed to seed, from label to label, or between images that were projected."""
     from gancli.commands import interpolate as body
 
     body.interpolate(
         run,
+        stored=latents,
         seeds=seeds,
         labels=labels,
         frames=frames,

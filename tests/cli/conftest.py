@@ -1,4 +1,4 @@
-"""Small trained runs, as commands that draw need them, and a family that upscales."""
+"""Small trained runs, as commands that draw need them, a family that upscales, and one that detects."""
 
 from __future__ import annotations
 
@@ -99,15 +99,20 @@ def gan_families():
 @pytest.fixture
 def toyscale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The family `toyscale`, as good as installed."""
-    about = tmp_path / "site" / "toyscale-1.0.dist-info"
+    yield from installed("toyscale", TOY, tmp_path / "site", monkeypatch)
+
+
+def installed(name: str, code: str, site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A plugin of one module, which is there until the test ends."""
+    about = site / f"{name}-1.0.dist-info"
     about.mkdir(parents=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: toyscale\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text("[gancli]\ntoyscale = toyscale_plugin\n")
-    (about.parent / "toyscale_plugin.py").write_text(TOY)
-    monkeypatch.syspath_prepend(about.parent)
+    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(f"[gancli]\n{name} = {name}_plugin\n")
+    (site / f"{name}_plugin.py").write_text(code)
+    monkeypatch.syspath_prepend(site)
     monkeypatch.setattr(plugins, "_registry", None)
     yield
-    sys.modules.pop("toyscale_plugin", None)
+    sys.modules.pop(f"{name}_plugin", None)
 
 
 @pytest.fixture
@@ -119,3 +124,56 @@ def toy_weights(toyscale: None, tmp_path: Path) -> Path:
     generator = Toyscale(Config(), DataSpec(channels=3, height=64, width=64)).build()["generator"]
     save_file(generator.state_dict(), tmp_path / "weights.safetensors")
     return tmp_path / "weights.safetensors"
+
+
+DETECTOR = """
+import torch
+
+from gancli import FamilyConfig, FamilyInfo, hookimpl
+from gancli.family import Adam, Family, Found, Player, Stage, Turn
+from torch import nn
+
+
+class Config(FamilyConfig):
+    pass
+
+
+class Toydetect(Family[Config]):
+    def build(self):
+        return {"level": nn.Linear(1, 1, bias=False)}
+
+    def players(self):
+        return [Player(name="level", modules=("level",), optimizer=Adam(lr=0.1))]
+
+    def stages(self):
+        return [Stage(name="all", turns=(Turn(player="level", loss=self.loss),))]
+
+    def loss(self, nets, batch, ctx):
+        return {"mse": nets.level(torch.ones(1, 1)).sub(batch["image"].mean((1, 2, 3))[:, None]).square().mean()}
+
+    def detect(self, nets, image, ctx):
+        made = (image.detach() * 0).requires_grad_()
+        (gradient,) = torch.autograd.grad((made - image).abs().sum(), made)
+        nearest = torch.zeros_like(image) + gradient * 0
+        heat = (image - nearest).abs().mean(1, keepdim=True)
+        return Found(heat.mean((1, 2, 3)) + 1e-6 * ctx.rand(1), heat, nearest)
+
+
+@hookimpl
+def gan_families():
+    return FamilyInfo(
+        name="toydetect", summary="grey is normal", paper="none", tasks=("detect",), batch=("image",),
+        family="toydetect_plugin:Toydetect", config="toydetect_plugin:Config",
+    )
+"""
+"""A family to which middle grey is normal: the score of an image is how far its pixels are from that, in [0, 1]."""
+
+
+@pytest.fixture
+def detector(gan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """`runs/grey`: a run of `toydetect` on digits of 8x8 pixels."""
+    for _ in installed("toydetect", DETECTOR, tmp_path / "site", monkeypatch):
+        (tmp_path / "grey.yaml").write_text("family: toydetect\ndata: {source: digits}\ntrain: {images: 64}\n")
+        ended = gan("train", "grey.yaml", "--device", "cpu")
+        assert ended.code == 0, ended.err
+        yield "runs/grey"

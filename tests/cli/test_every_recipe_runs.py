@@ -56,6 +56,7 @@ NARROWER = {
     "stargan": ["model.channels=2", "model.n_critic=2"],
     **{f"paper/stargan-{name}": ["model.channels=2", "data.resolution=16"] for name in ("celeba", "celeba-rafd")},
     "simgan": REFINING,
+    **{name: ["model.channels=8", "model.critic_steps=2"] for name in ("paper/adgan-mnist", "paper/adgan-cifar10")},
     "srgan": [*UPSCALING, *THREE_STAGES],
     "enhancenet": [*UPSCALING, "model.pixel_images=4"],
     "paper/srgan": [*UPSCALING, *THREE_STAGES, *BUNDLED_PHOTOGRAPHS, "model.content=mse"],

@@ -1,0 +1,207 @@
+"""`gan detect`, with a family whose scores are known: how far an image's pixels are from middle grey, in [0, 1]."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+
+def refused(ended, *words: str, code: int = 2) -> bool:
+    return ended.code == code and ended.err.startswith("error: ") and all(word in ended.err for word in words)
+
+
+def grey(path: Path, level: int, side: int = 8) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", (side, side), level).save(path)
+    return path
+
+
+def score(level: int) -> float:
+    return abs(level / 127.5 - 1)
+
+
+def scored(ended) -> dict[str, float]:
+    assert ended.code == 0, ended.err
+    return {each["image"]: each["score"] for each in json.loads(ended.out)["images"]}
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> dict[str, int]:
+    """Grey levels by the path of their image."""
+    levels = {"in/normal/a.png": 130, "in/normal/b.png": 140, "in/anomalous/c.png": 250, "in/anomalous/d.png": 135}
+    for name, level in levels.items():
+        grey(tmp_path / name, level)
+    return levels
+
+
+def test_scores_from_the_highest_down(gan, detector: str, images: dict[str, int]) -> None:
+    found = scored(gan("detect", "in", "--json", "--no-maps"))
+    assert list(found) == sorted(images, key=lambda name: -score(images[name]))
+    assert found == pytest.approx({name: score(level) for name, level in images.items()}, abs=1e-5)
+    assert not (Path(detector) / "out").exists()
+
+
+def test_a_table_that_the_next_program_can_read(gan, detector: str, images: dict[str, int], monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "20")
+    ended = gan("detect", detector, "in", "--threshold", "0.5", "--no-maps")
+    assert ended.code == 0, ended.err
+    lines = ended.out.splitlines()
+    assert lines[0].split() == ["score", "anomalous", "image"]
+    assert lines[1].split()[1:] == ["yes", "in/anomalous/c.png"]
+    assert [line.split()[-1] for line in lines[2:5]] == ["in/normal/b.png", "in/anomalous/d.png", "in/normal/a.png"]
+    assert lines[5] == "1 of 4 images are anomalous: their score is above 0.5"
+    assert lines[6] == "next: gan eval runs/grey"
+    assert "\x1b" not in ended.out
+
+
+def test_an_image_depends_on_no_other(gan, detector: str, tmp_path: Path) -> None:
+    """More images than are scored at once, and one of them alone."""
+    for place in range(11):
+        grey(tmp_path / "many" / f"{place:02}.png", 20 * place)
+    together = scored(gan("detect", "many", "--json", "--no-maps"))
+    assert len(together) == 11
+    alone = scored(gan("detect", "many/04.png", "--json", "--no-maps"))
+    assert alone == {"many/04.png": together["many/04.png"]}
+    assert scored(gan("detect", "many/04.png", "--json", "--no-maps", "--seed", "1")) != alone
+
+
+def test_images_come_to_the_shape_of_training(gan, detector: str, tmp_path: Path) -> None:
+    """A wide one is cropped in the middle, as `data.fit` says; a coloured one becomes grey."""
+    pixels = np.zeros((40, 80, 3), dtype=np.uint8)
+    pixels[:, 8:72] = 200
+    Image.fromarray(pixels).save(tmp_path / "wide.png")
+    assert scored(gan("detect", "wide.png", "--json"))["wide.png"] == pytest.approx(score(200), abs=1e-5)
+    recipe = tmp_path / detector / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("fit: crop", "fit: stretch"))
+    stretched = 0.8 * score(200) + 0.2 * score(0)
+    assert scored(gan("detect", "wide.png", "--json"))["wide.png"] == pytest.approx(stretched, abs=0.1)
+
+
+def test_heat_maps_share_a_scale(gan, detector: str, tmp_path: Path) -> None:
+    half = np.full((8, 8), 128, dtype=np.uint8)
+    half[:, 4:] = 255
+    Image.fromarray(half).save(tmp_path / "half.png")
+    grey(tmp_path / "mild.png", 160)
+    ended = gan("detect", "half.png", "mild.png", "--out", "maps")
+    assert "heat maps: maps/ (image, nearest, heat)" in ended.out
+    with Image.open("maps/half.png") as picture:
+        pixels, made = np.asarray(picture), json.loads(picture.text["gancli"])
+    assert pixels.shape == (48 + 4, 3 * 48 + 8, 3)
+    assert made["from"] == "half.png"
+    assert made["hottest"] == pytest.approx(1)
+    image, nearest, heat = (pixels[2:50, 2 + 50 * place :][:, :48] for place in range(3))
+    assert np.array_equal(image[::6, ::6, 0], half)
+    assert (nearest == 128).all()
+    assert (heat[:, 24:] == 255).all()
+    assert heat[:, :24].max() < 10
+    with Image.open("maps/mild.png") as picture:
+        mild = np.asarray(picture)[2:50, 102:150]
+    assert (mild[..., 0] == round(3 * score(160) * 255)).all()
+    assert not mild[..., 1:].any(), "a quarter of the largest heat is dark red"
+
+
+def test_a_threshold_from_normal_images(gan, detector: str, images: dict[str, int], tmp_path: Path) -> None:
+    for level in range(128, 147):
+        grey(tmp_path / "fine" / f"{level}.png", level)
+    common = ["detect", "in", "--normal", "fine", "--no-maps"]
+    found = json.loads(gan(*common, "--json").out)
+    assert found["threshold"] == pytest.approx(score(146), abs=1e-5), "of 19, none may score above it: 1 of 20 is 0.05"
+    assert found["threshold"] >= scored(gan("detect", "fine/146.png", "--json", "--no-maps"))["fine/146.png"]
+    assert found["calibration"] == {
+        "threshold": found["threshold"],
+        "normal": "fine",
+        "images": 19,
+        "false_alarms": 0.05,
+    }
+    assert [each["anomalous"] for each in found["images"]] == [True, False, False, False]
+    ended = gan(*common, "--false-alarms", "0.5")
+    assert "of 19 normal images in fine, so that at most 0.5 of all" in ended.out
+    assert "2 of 4 images are anomalous" in ended.out
+    following = ended.out.splitlines()[-1].removeprefix("next: ").split()
+    assert following[:4] == ["gan", "detect", "runs/grey", "in"]
+    assert "2 of 4 images are anomalous" in gan(*following[1:]).out, "the threshold can be copied"
+    few = gan(*common, "--false-alarms", "0.01")
+    assert refused(few, "19 normal images are too few", "0.01", "99", code=65)
+
+
+def test_what_is_true_from_folders_or_a_table(gan, detector: str, images: dict[str, int], tmp_path: Path) -> None:
+    common = ["detect", "in", "--no-maps", "--json"]
+    by_folder = json.loads(gan(*common, "--labels", "folders").out)
+    measures = {each["metric"]: each["value"] for each in by_folder["metrics"]}
+    assert measures["auroc"] == 0.75, "d lies between the normal ones"
+    assert measures["average_precision"] == pytest.approx((1 + 2 / 3) / 2)
+    assert measures["best_f1"] == pytest.approx(0.8)
+    assert {each["image"]: each["label"] for each in by_folder["images"]} == {
+        name: name.split("/")[1] for name in images
+    }
+    tables = {
+        "words.csv": "name,label\nnormal/a.png,normal\nnormal/b.png,Normal\nc.png,anomalous\nd.png,1\nother.png,0\n",
+        "paths.csv": "in/normal/a.png,0\nin/normal/b.png,0\n\nin/anomalous/c.png, 1\nin/anomalous/d.png,1\n",
+    }
+    for name, text in tables.items():
+        (tmp_path / name).write_text(text)
+        assert json.loads(gan(*common, "--labels", name).out)["metrics"] == by_folder["metrics"]
+    ended = gan("detect", "in", "--no-maps", "--labels", "folders", "--threshold", "0.5")
+    assert "found 1 of 2 anomalous images, with 0 false alarms among 2 normal ones" in ended.out
+    assert "AUROC 0.7500, average precision 0.8333, best F1 0.8000 at threshold" in ended.out
+    following = gan("detect", "in", "--no-maps", "--labels", "folders").out.splitlines()[-1]
+    assert "3 of 4 images are anomalous" in gan(*following.removeprefix("next: gan ").split()).out
+
+
+def test_a_table_in_a_file(gan, detector: str, images: dict[str, int]) -> None:
+    ended = gan("detect", "in", "--threshold", "0.5", "--labels", "folders", "--csv", "sub/found.csv")
+    assert "wrote sub/found.csv" in ended.out
+    with open("sub/found.csv", newline="") as handle:
+        rows = list(csv.DictReader(handle))
+    assert [row["image"] for row in rows] == sorted(images, key=lambda name: -score(images[name]))
+    assert [row["anomalous"] for row in rows] == ["1", "0", "0", "0"]
+    assert [row["label"] for row in rows] == ["anomalous", "normal", "anomalous", "normal"]
+    assert float(rows[0]["score"]) == pytest.approx(score(250), abs=1e-5)
+    assert all(Path(row["map"]).is_file() for row in rows)
+
+
+def test_wrong_labels(gan, detector: str, images: dict[str, int], tmp_path: Path) -> None:
+    cases = {
+        "a.png,0\na.png,1\n": ("labels.csv:2", "two labels"),
+        "a.png,0\nb.png,maybe\n": ("labels.csv:2", "normal"),
+        "a.png,0\nb.png,0\nc.png,1\n": ("d.png has no label in labels.csv",),
+        "a.png,0\nb.png,0\nc.png,0\nd.png,0\n": ("calls all 4 images normal",),
+    }
+    for text, words in cases.items():
+        (tmp_path / "labels.csv").write_text(text)
+        assert refused(gan("detect", "in", "--labels", "labels.csv"), *words, code=65), text
+    assert refused(gan("detect", "in", "--labels", "none.csv"), "none.csv cannot be read", code=65)
+    grey(tmp_path / "e.png", 0)
+    assert refused(gan("detect", "e.png", "--labels", "folders"), "e.png lies in no folder named normal", code=65)
+    grey(tmp_path / "in" / "normal" / "d.png", 0)
+    (tmp_path / "labels.csv").write_text("a.png,0\nb.png,0\nc.png,1\nd.png,1\n")
+    assert refused(gan("detect", "in", "--labels", "labels.csv"), "d.png has no label", "and 1 more", code=65)
+
+
+def test_what_cannot_be_done(gan, detector: str, images: dict[str, int], tmp_path: Path) -> None:
+    assert refused(gan("detect", detector), "which images", "gan detect runs/grey photo.png")
+    assert refused(gan("detect", "in", "--false-alarms", "0.1"), "--normal")
+    assert refused(gan("detect", "in", "--normal", "in", "--false-alarms", "1"), "between 0 and 1")
+    assert refused(gan("detect", "in", "--normal", "in", "--threshold", "1"), "exclude each other")
+    assert refused(gan("detect", "in", "--threshold", "nan"), "--threshold must be a number")
+    assert refused(gan("detect", "none.png"), "does not exist", code=65)
+    (tmp_path / "in" / "broken.png").write_bytes(b"no image")
+    assert refused(gan("detect", "in", "--out", "maps"), "broken.png cannot be read", code=65)
+    assert not Path("maps").exists()
+
+
+def test_heat_maps_that_no_memory_holds(gan, detector: str, images: dict[str, int], monkeypatch) -> None:
+    monkeypatch.setattr("gancli.commands.detect.free", lambda _: 100)
+    assert refused(gan("detect", "in"), "GB are free", "--no-maps", code=65)
+    assert gan("detect", "in", "--no-maps").code == 0
+
+
+def test_a_run_that_samples_does_not_detect(gan, unconditional: Path, tmp_path: Path) -> None:
+    grey(tmp_path / "a.png", 0)
+    assert refused(gan("detect", str(unconditional), "a.png"), "detects no anomalies")
+    assert refused(gan("detect", "a.png"), "none of the 1 runs", "detects anomalies in images")
