@@ -146,6 +146,7 @@ SETTINGS = {
         Setting("cgan", metrics("distinct")),
         Setting("wgan-gp", metrics("distinct")),
         Setting("pggan", metrics("distinct", "swd")),
+        Setting("adgan", metrics("auroc")),
         Setting("cyclegan", TRUTH),
         Setting("simgan", WORTH),
         Setting("stargan", without_shared(domain_scores.colours_and_digits)),

@@ -31,21 +31,21 @@ from gancli.data.synthetic import synthetic as synthetic
 from gancli.engine import history
 from gancli.engine.cast import Cast
 from gancli.engine.checkpoint import load
-from gancli.engine.model import open_model
 from gancli.engine.plan import make_plan
-from gancli.engine.randomness import aside
 from gancli.engine.trainer import Trainer
-from gancli.family import Context, DataSpec, Family, Samples, Translates, Turn, Upscales
+from gancli.family import DataSpec, Family, Turn
 from gancli.hookspecs import FamilyInfo
 from gancli.plugins import import_class, registry
 from gancli.recipe import FamilyConfig, Recipe, SourceConfig, TrainConfig
 from gancli.run import Run
+from gancli.task_contract import TaskContract
+from gancli.task_contract import context as context
 
 FORBIDDEN_CALLS = frozenset({"backward", "step", "item", "tolist", "cpu", "numpy", "print", "zero_grad"})
 """What only the engine does. Each would wait for the device, or repeat the mechanism of every other family."""
 
 
-class FamilyContract:
+class FamilyContract(TaskContract):
     """The promises of a family, as tests.
 
     Attributes:
@@ -167,83 +167,6 @@ class FamilyContract:
         trainer.train()
         assert all(torch.isfinite(parameter).all() for _, parameter in _parameters(trainer.cast.modules))
 
-    def test_samples(self, tmp_path: Path) -> None:
-        """Images have the data's shape, or that of the stage that was reached, lie in [-1, 1], as points need not, and
-        depend on latent and label.
-        """
-        if "sample" not in self.info.tasks:
-            pytest.skip(f"{self.family} does not sample")
-        trainer = self.trainer(tmp_path / "run", images=2 * BATCH_SIZE)
-        trainer.train()
-        model = open_model(tmp_path / "run", device=torch.device("cpu"))
-        family = model.family
-        assert isinstance(family, Samples)
-        z = family.latent(4, context())
-        labels = torch.zeros(4, dtype=torch.long) if "label" in self.info.batch else None
-        images = family.sample(model.nets, z, labels)
-        reached = model.nets.stage.resolution if model.nets.stage else None
-        assert images.shape == (4, self.data.channels, *(reached or self.data.shape[1:]))
-        if self.data.kind == "image":
-            assert images.min() >= -1
-            assert images.max() <= 1
-        assert torch.equal(images, family.sample(model.nets, z, labels))
-        assert not torch.equal(images[0], images[1])
-        if labels is not None:
-            assert not torch.equal(images, family.sample(model.nets, z, labels + 1))
-
-    def test_translates(self, tmp_path: Path) -> None:
-        """To every domain: images of the input's size, also of another one than in training, that lie in [-1, 1] and
-        depend on the input, each on its own alone; the same again from the same noise.
-        """
-        if "translate" not in self.info.tasks:
-            pytest.skip(f"{self.family} does not translate")
-        self.trainer(tmp_path / "run", images=2 * BATCH_SIZE).train()
-        model = open_model(tmp_path / "run", device=torch.device("cpu"))
-        family = model.family
-        assert isinstance(family, Translates)
-        ways = family.translations()
-        assert ways
-        assert len({way.to for way in ways}) == len(ways)
-
-        def translated(image: Tensor, to: str) -> Tensor:
-            with aside(torch.device("cpu")):
-                torch.manual_seed(0)
-                return family.translate(model.nets, image, to)
-
-        for way in ways:
-            assert way.reads in self.info.batch
-            assert way.truth is None or way.truth in self.info.batch
-            images = torch.rand(2, *model.family.data.shape_of(way.reads), generator=context().generator) * 2 - 1
-            drawn = translated(images, way.to)
-            assert drawn.shape[2:] == images.shape[2:]
-            assert drawn.min() >= -1
-            assert drawn.max() <= 1
-            assert torch.equal(drawn, translated(images, way.to))
-            assert not torch.allclose(drawn, translated(images.flip(0), way.to))
-            assert torch.allclose(drawn[:1], translated(images[:1], way.to), atol=1e-4)
-            larger = torch.zeros(1, images.shape[1], *(side + way.multiple for side in images.shape[2:]))
-            assert translated(larger, way.to).shape[2:] == larger.shape[2:]
-
-    def test_upscales(self, tmp_path: Path) -> None:
-        """By its scale: small images of any size, also of odd sides, to ones in [-1, 1] that depend on the input, each
-        on its own alone; the same again each time.
-        """
-        if "upscale" not in self.info.tasks:
-            pytest.skip(f"{self.family} does not upscale")
-        self.trainer(tmp_path / "run", images=2 * BATCH_SIZE).train()
-        model = open_model(tmp_path / "run", device=torch.device("cpu"))
-        family = model.family
-        assert isinstance(family, Upscales)
-        for height, width in ((7, 9), (12, 5)):
-            small = torch.rand(3, self.data.channels, height, width, generator=context().generator) * 2 - 1
-            large = family.upscale(model.nets, small)
-            assert large.shape == (3, self.data.channels, height * family.scale, width * family.scale)
-            assert large.min() >= -1
-            assert large.max() <= 1
-            assert torch.equal(large, family.upscale(model.nets, small))
-            assert not torch.allclose(large, family.upscale(model.nets, small.flip(0)), atol=1e-2)
-            assert torch.allclose(large[:1], family.upscale(model.nets, small[:1]), atol=1e-4)
-
     def _play(self, family: Family[Any] | None = None) -> list[tuple[Turn, Mapping[str, Tensor]]]:
         """Every turn's loss once, in order, over one shared context, as in a step."""
         family = family or self.make()
@@ -254,11 +177,6 @@ class FamilyContract:
             cast.turn(turn.player)
             played.append((turn, turn.loss(cast.nets, images, shared)))
         return played
-
-
-def context(seed: int = 0) -> Context:
-    """A context on the CPU with a random stream of its own."""
-    return Context(device=torch.device("cpu"), generator=torch.Generator().manual_seed(seed))
 
 
 def _turns(family: Family[Any], recipe: Recipe) -> list[Turn]:

@@ -9,6 +9,12 @@ from gancli.hookspecs import MetricInfo, hookimpl
 def gan_metrics() -> list[MetricInfo]:
     return [
         MetricInfo(
+            name="auroc",
+            summary="how well scores tell images of other classes from those of training",
+            needs=("detect", "image"),
+            metric="gancli.metrics.auroc:measure",
+        ),
+        MetricInfo(
             name="distinct",
             summary="share of samples that no other sample repeats",
             needs=("sample", "image"),

@@ -79,6 +79,7 @@ class Subject:
         train: the training split of the data, at the model's resolution and channels.
         test: the test split, likewise; a DataError where there is none.
         whole: the test split as it is, or what of other data the person named.
+        every_class: the test split with all its labels, whatever `data.classes` says; a DataError where there is none.
         held_out: the images of the training split beyond the recipe's `data.limit`, which training never showed; a
             DataError where there are none.
         options: what the person chose.
@@ -92,6 +93,7 @@ class Subject:
     draw: Callable[[Sequence[int], Sequence[int]], Tensor]
     train: Callable[[], Packed]
     test: Callable[[], Packed]
+    every_class: Callable[[], Packed]
     held_out: Callable[[], Packed]
     whole: Callable[[], Whole]
     options: Options = Options()

@@ -69,6 +69,7 @@ def subject() -> Callable[..., Subject]:
             draw=draw or (lambda seeds, labels: torch.zeros(len(seeds), 1, 8, 8)),
             train=lambda: held["train"],
             test=lambda: held["test"],
+            every_class=lambda: held["test"],
             held_out=others.get("held_out", lambda: held["train"]),
             whole=lambda: Whole(split="test", parts={"image": held["test"]}),
             options=options or Options(labelled=100),

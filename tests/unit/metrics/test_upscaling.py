@@ -60,6 +60,7 @@ def subject(how: Callable[[Tensor], Tensor], parts: dict[str, Packed], *, scale:
         draw=unused,
         train=unused,
         test=unused,
+        every_class=unused,
         held_out=unused,
         whole=lambda: Whole(split="test", parts=parts),
         options=Options(**options),

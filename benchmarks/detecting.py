@@ -1,0 +1,166 @@
+"""Anomaly detection: how well each class of MNIST is told from the others, and what a score takes.
+
+    python benchmarks/detecting.py --shared ../shared/data                 every class normal in turn, both scores
+    python benchmarks/detecting.py --classes 1,4,8 --limit 500
+    python benchmarks/detecting.py --speed                                 against a loop over images and starts
+
+Beside the AUROC of both scores stands that of 20 principal components and of the nearest training image, on the same
+test images. Speed is of ADGAN's search with the networks as they were before training, by processor time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import hashlib
+import statistics
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import shared_data
+import torch
+from torch import Tensor, nn
+
+from gancli.commands.evaluate import subject_of
+from gancli.commands.model_data import data_of
+from gancli.data.dataset import open_dataset
+from gancli.engine.identity import run_manifest
+from gancli.engine.model import open_model
+from gancli.engine.trainer import Trainer
+from gancli.family import Context, DataSpec, Detects, Family, Nets
+from gancli.metrics.auroc import measure
+from gancli.metrics.subject import Options
+from gancli.plugins import import_class, registry
+from gancli.recipe import load_recipe
+from gancli.run import Run
+
+CPU = torch.device("cpu")
+SCORES = ("adgan", "anogan")
+REPEATS, COUNT = 3, 8
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", type=Path, default=Path("../shared/data"), help="folder that holds mnist/")
+    parser.add_argument("--recipe", default="adgan-mnist")
+    parser.add_argument("--classes", default="0,1,2,3,4,5,6,7,8,9")
+    parser.add_argument("--limit", type=int, help="test images at most; all, if left out")
+    parser.add_argument("--seed", type=int, default=0, help="of training")
+    parser.add_argument("--runs", type=Path, help="where runs of this benchmark are, and go; a temporary folder")
+    parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="OPTION=VALUE")
+    parser.add_argument("--speed", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.speed:
+        speed(arguments.recipe)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        runs = arguments.runs or Path(folder)
+        columns = defaultdict(list)
+        for label in arguments.classes.split(","):
+            options = [*shared_data.mnist(arguments.shared.resolve(), Path(folder) / "data"), *arguments.overrides]
+            run = Run(runs / f"normal-{label}")
+            train(run, arguments.recipe, [*options, f"data.classes=[{label}]", f"train.seed={arguments.seed}"])
+            for name, value in told(run, arguments.limit).items():
+                columns[name].append(value)
+    means = "  ".join(f"{name} {statistics.mean(values):.3f}" for name, values in columns.items())
+    print(f"{'mean':8} {means}", flush=True)
+
+
+def train(run: Run, name: str, options: list[str]) -> None:
+    """Trains, unless that was done before."""
+    if run.checkpoints.is_dir():
+        return
+    recipe = load_recipe(name, options)
+    packed = open_dataset(recipe.data)
+    trainer = Trainer(recipe, run, packed, device=CPU)
+    run.begin(run_manifest(recipe, packed, device=CPU, total=trainer.total), recipe.to_yaml())
+    begun, cpu = time.perf_counter(), time.process_time()
+    trainer.train()
+    seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
+    print(f"{run.path.name}: {trainer.position.images:,} images, {seconds:.0f} s ({cpu:.0f} s CPU)", flush=True)
+
+
+def told(run: Run, limit: int | None) -> dict[str, float]:
+    """The areas of a run by both scores and by plain means; prints a row."""
+    model = open_model(run.path, device=CPU)
+    data = data_of(run.path, model, None, [])
+    found, before, begun = {}, content(model.nets), time.process_time()
+    for score in SCORES:
+        scored = replace(model, family=scoring(model.family, score))
+        values = {each.metric: each.value for each in measure(subject_of(scored, data, Options(limit=limit)))}
+        found |= {score: values["auroc"], "PCA": values["auroc/pca"], "nearest": values["auroc/nearest"]}
+    shown = "  ".join(f"{name} {value:.3f}" for name, value in found.items())
+    same = "unchanged" if content(model.nets) == before else "CHANGED"
+    print(f"{run.path.name:8} {shown}  ({time.process_time() - begun:.0f} s CPU; networks {same})", flush=True)
+    return found
+
+
+def scoring(family: Family, score: str) -> Family:
+    """The same family with another score, and that score's own defaults."""
+    changed = {"score": score, "steps": None, "latent_rate": None}
+    return type(family)(family.config.model_copy(update=changed), family.data)
+
+
+def content(nets: Nets) -> str:
+    """SHA-256 of every parameter and buffer."""
+    digest = hashlib.sha256()
+    for module in nets.modules.values():
+        for tensor in module.state_dict().values():
+            digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def speed(name: str) -> None:
+    info, recipe = registry().family("adgan"), load_recipe(name)
+    config = recipe.model.model_copy(update={"score": "adgan", "steps": None, "latent_rate": None})
+    torch.manual_seed(0)
+    family = import_class(info.family)(config, DataSpec(channels=1, height=32, width=32))
+    nets = Nets({key: module.eval().requires_grad_(False) for key, module in family.build().items()})
+    images = torch.rand(COUNT, 1, 32, 32) * 2 - 1
+    at_once, one_by_one = [], []
+    for _ in range(REPEATS):
+        at_once.append(timed(lambda: detect(family, nets, images)))
+        one_by_one.append(timed(lambda: loop(nets.generator, images[:1], family.latent(config.seeds, context()))))
+    ratios = [COUNT * alone / together for together, alone in zip(at_once, one_by_one, strict=True)]
+    print(
+        f"{config.seeds} starts, 5 steps, {torch.get_num_threads()} threads: "
+        f"{COUNT / statistics.median(at_once):.1f} images/s of processor time, "
+        f"a loop {1 / statistics.median(one_by_one):.2f}; {statistics.median(ratios):.1f} times as fast"
+    )
+
+
+def detect(family: Detects, nets: Nets, images: Tensor) -> None:
+    family.detect(nets, images, context())
+
+
+def loop(generator: nn.Module, images: Tensor, starts: Tensor) -> None:
+    """The same search as it is usually written: for each image and each start, a copy and an optimizer."""
+    for image in images:
+        for start in starts:
+            twin, z = copy.deepcopy(generator).requires_grad_(), start[None].clone().requires_grad_()
+            groups = [{"params": [z], "lr": 0.25}, {"params": twin.parameters(), "lr": 5e-5}]
+            optimizer = torch.optim.Adam(groups)
+            for _ in range(5):
+                optimizer.zero_grad()
+                (twin(z) - image).square().mean().backward()
+                optimizer.step()
+            with torch.no_grad():
+                (twin(z) - image).square().mean().item()
+
+
+def timed(work: Callable[[], None]) -> float:
+    begun = time.process_time()
+    work()
+    return time.process_time() - begun
+
+
+def context() -> Context:
+    return Context(device=CPU, generator=torch.Generator().manual_seed(0))
+
+
+if __name__ == "__main__":
+    main()
