@@ -47,9 +47,11 @@ class _Adam(torch.optim.Adam):
         has_complex: bool = super()._init_group(group, params, grads, *rest)  # type: ignore[no-untyped-call]
         averages, squares, *_ = rest
         for index, parameter in enumerate(params):
-            if parameter.device.type == "cpu" and not parameter.is_contiguous():
+            if parameter.device.type != "cpu":
+                continue
+            if not parameter.is_contiguous():
                 order = sorted(range(parameter.dim()), key=parameter.stride, reverse=True)
                 for tensors in (params, grads, averages, squares):
                     tensors[index] = tensors[index].permute(order)
-                grads[index] = grads[index].contiguous()
+            grads[index] = grads[index].contiguous()
         return has_complex

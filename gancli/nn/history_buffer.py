@@ -7,36 +7,21 @@ CycleGAN's form of it, which decides for each image by itself, is `gancli.nn.ima
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gancli.family import Context
+from gancli.nn.image_memory import ImageMemory
 
 
-class HistoryBuffer(nn.Module):
+class HistoryBuffer(ImageMemory):
     """Replaces half of a batch by earlier images, then keeps the other half.
 
     Of N images, the first N - N // 2 are handed on, and after them N // 2 different ones that it kept in earlier calls.
     Then the first N // 2 of the new images are kept: in free places while there are any, else in place of as many
     others, drawn evenly. While it has too few, as in its first call, new images are handed on instead.
 
-    It changes with every call, so it is called once for every batch that a discriminator is to be trained on: in that
-    player's loss, which runs once for every part of a batch, and nowhere else. It has no parameters, so it is state of
-    the run: moved, checkpointed and restored with the networks, and never compiled.
-
-    Args:
-        capacity: images that it keeps; 0: none, and every image passes by. Less than half a batch limits the earlier
-            images to that number.
-        shape: (C, H, W) of an image.
+    A capacity of less than half a batch limits the earlier images to that number.
     """
-
-    images: Tensor
-    count: Tensor
-
-    def __init__(self, capacity: int, shape: tuple[int, int, int]) -> None:
-        super().__init__()
-        self.capacity = capacity
-        self.register_buffer("images", torch.zeros(capacity, *shape))
-        self.register_buffer("count", torch.zeros(1, dtype=torch.long))
 
     @torch.no_grad()
     def forward(self, images: Tensor, ctx: Context) -> Tensor:
@@ -59,6 +44,3 @@ class HistoryBuffer(nn.Module):
         self.images.index_copy_(0, slots, images[:half].to(self.images.dtype))
         self.count.add_(half).clamp_(max=self.capacity)
         return handed
-
-    def extra_repr(self) -> str:
-        return f"capacity={self.capacity}"

@@ -5,35 +5,19 @@ Simulated and Unsupervised Images through Adversarial Training", section 2.3; as
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gancli.family import Context
+from gancli.nn.image_memory import ImageMemory
 
 
-class ImagePool(nn.Module):
+class ImagePool(ImageMemory):
     """Keeps the last images, more or less, and hands out some of them instead of new ones.
 
     While it is not full, it keeps every new image and hands it on. After that, with probability 1/2, it hands out one
     that it keeps, drawn evenly, and keeps the new one in its place; else the new one passes by. The images of a batch
     come one after another.
-
-    It changes with every call, so it is called once for every image that a discriminator is to be trained on: in that
-    player's loss, which runs once for every part of a batch, and nowhere else. It has no parameters, so it is state of
-    the run: moved, checkpointed and restored with the networks, and never compiled.
-
-    Args:
-        capacity: images that it keeps; 0: none, and every image passes by.
-        shape: (C, H, W) of an image.
     """
-
-    images: Tensor
-    count: Tensor
-
-    def __init__(self, capacity: int, shape: tuple[int, int, int]) -> None:
-        super().__init__()
-        self.capacity = capacity
-        self.register_buffer("images", torch.zeros(capacity, *shape))
-        self.register_buffer("count", torch.zeros(1, dtype=torch.long))
 
     @torch.no_grad()
     def forward(self, images: Tensor, ctx: Context) -> Tensor:
@@ -56,6 +40,3 @@ class ImagePool(nn.Module):
         self.images.index_copy_(0, slot, torch.where(takes, new, kept))
         self.count += filling
         return torch.where(filling | ~takes, new, kept).to(image.dtype)
-
-    def extra_repr(self) -> str:
-        return f"capacity={self.capacity}"
