@@ -29,10 +29,11 @@ def trained(lies: torch.memory_format, gradients_lie: torch.memory_format) -> Te
     return torch.cat((parameter.detach().flatten(), bias.detach()))
 
 
+@pytest.mark.parametrize("lies", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("gradients_lie", [torch.contiguous_format, torch.channels_last])
-def test_channels_last_change_no_bit(gradients_lie: torch.memory_format) -> None:
+def test_the_order_in_memory_changes_no_bit(lies: torch.memory_format, gradients_lie: torch.memory_format) -> None:
     expected = trained(torch.contiguous_format, torch.contiguous_format)
-    assert torch.equal(trained(torch.channels_last, gradients_lie), expected)
+    assert torch.equal(trained(lies, gradients_lie), expected)
 
 
 def test_it_is_adam() -> None:
