@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,12 +14,11 @@ from gancli.engine.drawing import draw
 from gancli.engine.model import Model, untrained
 from gancli.errors import GanError, UsageError
 from gancli.hookspecs import MetricInfo
-from gancli.metrics.subject import Measurement, Metric, Options, Subject
-from gancli.plugins import import_class, registry
-from gancli.run import disk_errors, run_of, write_atomically
-
-Record = dict[str, Any]
-"""A measurement as JSON: `metric`, `value` and `protocol`."""
+from gancli.metrics.ledger import Record, append
+from gancli.metrics.subject import Measurement, Options, Subject
+from gancli.metrics.taking import take
+from gancli.plugins import registry
+from gancli.run import run_of
 
 
 def evaluate(
@@ -58,7 +56,7 @@ def evaluate(
     records: list[Record] = []
     for found in _measured(named, model, subject):
         new = [_record(measurement, model, source, options) for measurement in found]
-        _append(path, new)
+        append(run_of(path), new)
         records += new
     if json:
         print(jsonlib.dumps({"metrics": records}))
@@ -105,7 +103,7 @@ def subject_of(model: Model, data: ModelData, options: Options) -> Subject:
 def _measured(named: Sequence[MetricInfo] | None, model: Model, subject: Subject) -> Iterator[list[Measurement]]:
     """One metric after the other. Those that nobody asked for by name may fail, as long as one does not."""
     if named is not None:
-        yield from (_take(info, subject) for info in named)
+        yield from (take(info, subject) for info in named)
         return
     fitting = [info for info in registry().metrics().values() if model.abilities.issuperset(info.needs)]
     if not fitting:
@@ -113,26 +111,13 @@ def _measured(named: Sequence[MetricInfo] | None, model: Model, subject: Subject
     faults: list[tuple[str, GanError]] = []
     for info in fitting:
         try:
-            yield _take(info, subject)
+            yield take(info, subject)
         except GanError as error:
             faults.append((info.name, error))
     if len(faults) == len(fitting):
         raise type(faults[0][1])("; ".join(f"{name}: {fault}" for name, fault in faults))
     for name, fault in faults:
         print(f"left out: {name}: {fault}", file=sys.stderr)
-
-
-def _take(info: MetricInfo, subject: Subject) -> list[Measurement]:
-    try:
-        metric: Metric = import_class(info.metric)
-    except Exception as error:  # a stranger's module may raise anything at import
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise UsageError(f"the plugin of the metric {info.name!r} is broken: {reason}") from None
-    found = list(metric(subject))
-    for measurement in found:
-        if not isinstance(measurement, Measurement) or not math.isfinite(measurement.value):
-            raise UsageError(f"the plugin of the metric {info.name!r} is broken: it measured {measurement!r}")
-    return found
 
 
 def _record(measurement: Measurement, model: Model, data: ModelData, options: Options) -> Record:
@@ -146,14 +131,6 @@ def _record(measurement: Measurement, model: Model, data: ModelData, options: Op
         "ema": model.ema,
     }
     return {**measurement.to_json(), "protocol": {**measurement.protocol, **of_all}}
-
-
-def _append(path: Path, records: Sequence[Record]) -> None:
-    """One line for each, at the end of the run's `eval.jsonl`."""
-    file = run_of(path).evaluations
-    with disk_errors(file):
-        before = file.read_bytes() if file.exists() else b""
-        write_atomically(file, before + "".join(jsonlib.dumps(record) + "\n" for record in records).encode())
 
 
 def _report(path: Path, model: Model, records: Sequence[Record]) -> None:
