@@ -15,8 +15,7 @@ from torch import nn
 
 from gancli.engine import checkpoint as checkpoints
 from gancli.engine.cast import load_state
-from gancli.engine.checkpoint import Checkpoint, Tensors
-from gancli.engine.foreign import read_foreign
+from gancli.engine.checkpoint import Checkpoint
 from gancli.engine.identity import converted_manifest
 from gancli.engine.name_map import Matched, Rules, listed, match, shapes_apart
 from gancli.engine.randomness import aside
@@ -29,6 +28,8 @@ from gancli.recipe_draft import Draft
 from gancli.recipe_errors import complaints, unknown_option
 from gancli.run import Run, new_run
 from gancli.strict_yaml import MAX_BYTES, Document, decode, parse
+from gancli.weights.foreign import read_foreign
+from gancli.weights.tensor_file import Tensors
 
 _COUNTERS = "num_batches_tracked"
 """Of batch normalisation, which older files lack and nobody reads once training is over."""

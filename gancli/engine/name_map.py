@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from gancli.engine.checkpoint import Tensors
 from gancli.errors import UsageError
+from gancli.weights.tensor_file import Tensors
 
 _PLACEHOLDER = re.compile(r"\{(\w+)([+-]\d+)?\}")
 _SHOWN = 5  # names that an error lists

@@ -6,13 +6,8 @@ A file ends its name, before `.pth` or `.safetensors`, in a hyphen and the first
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import re
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -21,12 +16,12 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from gancli.errors import DataError
+from gancli.weights.fetching import download, sha256_of, told, weights_folder
 
 VGG19 = "vgg19-dcbb9e9d.pth"
 """What torchvision calls VGG-19's weights."""
 
 _DIGITS = re.compile(r"-([0-9a-f]{8,64})\.(pth|safetensors)$")
-_TIMEOUT = 30.0  # seconds without an answer
 
 
 def find_weights(file: Path | None) -> Path:
@@ -50,8 +45,7 @@ def find_weights(file: Path | None) -> Path:
             f"{path.name} does not say what is in it: rename it to end in the first eight digits of its SHA-256, as "
             f"{VGG19} does"
         )
-    status = path.stat()
-    found = _digest(path, status.st_size, status.st_mtime_ns)
+    found = sha256_of(path)
     if not found.startswith(digits[1]):
         raise DataError(
             f"{path} is damaged, or another file: its SHA-256 begins with {found[:8]}, its name says {digits[1][:8]}; "
@@ -79,37 +73,17 @@ def read_weights(file: Path | None) -> dict[str, Tensor]:
 
 
 def _downloaded() -> Path:
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    folder = weights_folder()
     path = folder / VGG19
     if path.is_file():
         return path
     try:
         from torchvision.models import VGG19_Weights
 
-        folder.mkdir(parents=True, exist_ok=True)
-        with _patience():
-            torch.hub.download_url_to_file(VGG19_Weights.IMAGENET1K_V1.url, str(path), progress=False)
+        download(VGG19_Weights.IMAGENET1K_V1.url, path)
     except Exception as error:  # of the network, whose kinds are many
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         raise DataError(
-            f"the weights of VGG-19 could not be downloaded ({reason[:200]}): fetch torchvision's {VGG19}, 548 MB, and "
+            f"the weights of VGG-19 could not be downloaded ({told(error)}): fetch torchvision's {VGG19}, 548 MB, and "
             f"put it into {folder}, or name it in model.features_file"
         ) from None
     return path
-
-
-@contextmanager
-def _patience() -> Iterator[None]:
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(_TIMEOUT)
-    try:
-        yield
-    finally:
-        socket.setdefaulttimeout(before)
-
-
-@lru_cache(maxsize=8)
-def _digest(path: Path, size: int, changed: int) -> str:
-    """SHA-256 of a file, once for each of its states."""
-    with path.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()

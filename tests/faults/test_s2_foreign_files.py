@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import torch
 
-from gancli.engine import foreign, foreign_child
 from gancli.errors import DataError
+from gancli.weights import foreign, foreign_child
 
 CONVERT = """
 import importlib.util, json, sys

@@ -11,8 +11,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from gancli.engine.checkpoint import Tensors, read_tensors
 from gancli.errors import DataError
+from gancli.weights.tensor_file import Tensors, read_tensors
 
 MAX_BYTES = 4 * 2**30
 """Largest file that is opened; published generators have a hundredth of it."""

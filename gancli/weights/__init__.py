@@ -1,0 +1,1 @@
+"""Files of weights: read without executing anything, fetched once, and known by their SHA-256."""
