@@ -7,6 +7,7 @@ plugin's module, imports torch: classes are named as `"package.module:Class"` an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import pluggy
 
@@ -82,13 +83,16 @@ class MetricInfo:
             discriminator that can be asked about an image; `label`, to take labels; `image` or `points`, to have been
             trained on that kind of data.
         metric: `"package.module:function"` that takes a `gancli.metrics.subject.Subject` and returns a list of
-            `gancli.metrics.subject.Measurement`.
+            `gancli.metrics.subject.Measurement`, the one to go by first.
+        better: which values of it are better, `"lower"` or `"higher"`: a recipe may keep the best checkpoint by it, or
+            stop by it. None: neither.
     """
 
     name: str
     summary: str
     needs: tuple[str, ...]
     metric: str
+    better: Literal["lower", "higher"] | None = None
 
 
 @hookspec

@@ -31,9 +31,10 @@ def measure(subject: Subject) -> list[Measurement]:
         "train": len(rows),
         "distance": "root mean square of pixels in [-1, 1]",
         "threshold": between,
-        "nearest": float(found.min()),
     }
-    return [Measurement(metric="distinct", value=float((found >= between).float().mean()), protocol=protocol)]
+    share = float((found >= between).float().mean())
+    observed = {"nearest": float(found.min())}
+    return [Measurement(metric="distinct", value=share, protocol=protocol, observed=observed)]
 
 
 def nearest(images: Tensor) -> Tensor:

@@ -92,8 +92,14 @@ def measure(subject: Subject) -> list[Measurement]:
         classifier = learn(table, _labels(train)[labelled])
         parts = zip(_tables(extract, test, rows, subject.device), batches(rows, BATCH), strict=True)
         correct = sum(classifier.correct(part, _labels(test)[at]) for part, at in parts)
-        own = {"features": kind, "dimensions": table.shape[1], "C": classifier.penalty}
-        measurements.append(Measurement(metric=name, value=correct / len(rows), protocol={**own, **protocol}))
+        measurements.append(
+            Measurement(
+                metric=name,
+                value=correct / len(rows),
+                protocol={"features": kind, **protocol},
+                observed={"dimensions": table.shape[1], "C": classifier.penalty},
+            )
+        )
     return measurements
 
 

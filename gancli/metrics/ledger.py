@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+from gancli.errors import DataError
 from gancli.run import Run, disk_errors, write_atomically
 
 Record = dict[str, Any]
-"""A measurement as JSON: `metric`, `value` and `protocol`."""
+"""A measurement as JSON: `metric`, `value`, `protocol`, and `observed` where there is any."""
+
+LAST = "last"
+"""What the protocol says under `chosen` where the run's last checkpoint was measured."""
 
 
 def append(run: Run, records: Sequence[Record]) -> None:
@@ -22,3 +26,46 @@ def append(run: Run, records: Sequence[Record]) -> None:
     with disk_errors(file):
         before = file.read_bytes() if file.exists() else b""
         write_atomically(file, before + "".join(json.dumps(record) + "\n" for record in records).encode())
+
+
+def read(run: Run) -> list[Record]:
+    """Every measurement of the run, the oldest first; none where nothing was measured.
+
+    Raises:
+        DataError: a line is no measurement.
+    """
+    file = run.evaluations
+    if not file.exists():
+        return []
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise DataError(f"{file} cannot be read ({error}); remove it and measure again") from None
+    return [_record(line, f"{file}:{number}") for number, line in enumerate(lines, 1)]
+
+
+def newest(records: Iterable[Record]) -> dict[str, Record]:
+    """By column the last of its measurements, in the order in which the columns were first measured."""
+    return {column(record): record for record in records}
+
+
+def column(record: Record) -> str:
+    """The metric, and of another checkpoint than the last of its run also which, such as `swd (best by swd)`.
+
+    A number of the best of many checkpoints is another statistic than one of the last.
+    """
+    chosen = record["protocol"].get("chosen", LAST)
+    return str(record["metric"]) if chosen == LAST else f"{record['metric']} ({chosen})"
+
+
+def _record(line: str, place: str) -> Record:
+    try:
+        record = json.loads(line)
+        sound = isinstance(record["metric"], str) and isinstance(record["value"], float | int)
+        sound = sound and isinstance(record["protocol"], dict)
+    except (ValueError, KeyError, TypeError):
+        sound = False
+    if not sound:
+        raise DataError(f"{place}: this line is no measurement; remove it, or measure again with `gan eval`")
+    found: Record = record
+    return found

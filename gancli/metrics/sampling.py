@@ -44,7 +44,6 @@ def modes(subject: Subject) -> list[Measurement]:
         "std": mixture.std,
         "radius": mode_coverage.RADIUS,
         "share": mode_coverage.SHARE,
-        "touched": found.touched,
     }
     values = {
         "modes": float(found.covered),
@@ -52,7 +51,9 @@ def modes(subject: Subject) -> list[Measurement]:
         "modes/imbalance": found.imbalance,
     }
     return [
-        Measurement(metric=name, value=value, protocol=protocol) for name, value in values.items() if value is not None
+        Measurement(metric=name, value=value, protocol=protocol, observed={"touched": found.touched})
+        for name, value in values.items()
+        if value is not None
     ]
 
 
@@ -76,11 +77,10 @@ def parzen(subject: Subject) -> list[Measurement]:
         "samples": found.samples,
         "test": found.test,
         "validation": found.validation,
-        "sigma": found.sigma,
-        "standard_error": found.standard_error,
         "range": [0, 1],
     }
-    return [Measurement(metric="parzen", value=found.mean, protocol=protocol)]
+    observed = {"sigma": found.sigma, "standard_error": found.standard_error}
+    return [Measurement(metric="parzen", value=found.mean, protocol=protocol, observed=observed)]
 
 
 def swd(subject: Subject) -> list[Measurement]:

@@ -6,15 +6,18 @@ taken by, for a number alone compares with nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from gancli.data.source import Packed
+from gancli.errors import UsageError
 from gancli.family import Family, Nets
+from gancli.pictures import Pixels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,12 +29,17 @@ class Options:
         samples: images to draw; None leaves it to the metric.
         limit: test images at most; None takes all.
         seed: of everything that is drawn at random.
+        backbone: the network whose features are compared, as `gancli.metrics.backbones.chosen` takes it; None: the
+            classifier of the data's labels.
+        truncation: largest absolute value of a normal number in a latent; None: no limit.
     """
 
     labelled: int = 1_000
     samples: int | None = None
     limit: int | None = None
     seed: int = 0
+    backbone: str | None = None
+    truncation: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,14 +50,21 @@ class Measurement:
         metric: the metric's name; of several values, `<name>/<which>`.
         value: finite.
         protocol: whatever changes the value, as JSON has it; `gan eval` adds the checkpoint, the data and the seed.
+            Only numbers of one protocol are put side by side.
+        observed: what else came out, as JSON has it, such as a standard error or a width that was chosen by the data.
+        picture: what a person should see beside the number, (H, W, C) as `gancli.pictures` has it; `gan eval` writes it
+            into the run.
     """
 
     metric: str
     value: float
     protocol: Mapping[str, Any] = field(default_factory=dict)
+    observed: Mapping[str, Any] = field(default_factory=dict)
+    picture: Pixels | None = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
-        return {"metric": self.metric, "value": self.value, "protocol": dict(self.protocol)}
+        observed = {"observed": dict(self.observed)} if self.observed else {}
+        return {"metric": self.metric, "value": self.value, **observed, "protocol": dict(self.protocol)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +81,31 @@ class Whole:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Judge:
+    """Another trained model, whose discriminator has features to lend.
+
+    Args:
+        name: of its run.
+        digest: SHA-256 of its checkpoint.
+        family: of it.
+        nets: its networks, on the subject's device, in eval mode and without gradients.
+        labels: the names of the labels that it takes; empty if it takes none.
+    """
+
+    name: str
+    digest: str
+    family: Family[Any]
+    nets: Nets
+    labels: tuple[str, ...]
+
+
+def _no_judge(path: Path) -> Judge:
+    raise UsageError(f"no model can be opened here, so {path} cannot lend its features; name another backbone")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Subject:
-    """A model and its data.
+    """A model and its data, at one moment: when the weights change, it takes another subject.
 
     Args:
         family: of the model.
@@ -83,6 +121,8 @@ class Subject:
         held_out: the images of the training split beyond the recipe's `data.limit`, which training never showed; a
             DataError where there are none.
         options: what the person chose.
+        judge: opens the model of a run or checkpoint directory as a judge of this one; a GanError where it cannot.
+        memory: what one metric found that another would find again. Not for anything that outlives the subject.
     """
 
     family: Family[Any]
@@ -97,6 +137,8 @@ class Subject:
     held_out: Callable[[], Packed]
     whole: Callable[[], Whole]
     options: Options = Options()
+    judge: Callable[[Path], Judge] = _no_judge
+    memory: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def samples(self, default: int) -> Tensor:
         """Images (N, C, H, W) of consecutive seeds, `options.samples` or `default` many; labels take turns."""

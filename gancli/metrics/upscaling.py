@@ -83,7 +83,8 @@ def _mean(name: str, key: tuple[str, str], values: list[float], protocol: Mappin
         raise DataError(f"every image came out as it should to the byte, so that {name} has no value; name other data")
     metric = "/".join(filter(None, (name, "rgb" if channel == "rgb" else "", way)))
     exact = {"exact": len(values) - len(finite)} if len(finite) < len(values) else {}
-    return Measurement(metric=metric, value=float(np.mean(finite)), protocol={**protocol, "channel": channel, **exact})
+    protocol = {**protocol, "channel": channel}
+    return Measurement(metric=metric, value=float(np.mean(finite)), protocol=protocol, observed=exact)
 
 
 def _rows(parts: Mapping[str, Packed], subject: Subject) -> list[int]:

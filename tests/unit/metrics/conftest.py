@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from torch import Tensor, nn
 from gancli.data.source import Packed
 from gancli.dataspec import DataSpec
 from gancli.family import Family, FamilyConfig, Nets
+from gancli.metrics.backbones import classifier
 from gancli.metrics.subject import Options, Subject, Whole
 
 SPEC = DataSpec(channels=1, height=8, width=8, labels=("left", "right"))
@@ -43,7 +46,8 @@ def halves(count: int, *, seed: int, noise: bool = False) -> Packed:
     if not noise:
         for row, label in enumerate(labels):
             images[row, 0, :, 4 * label : 4 * label + 4] += 100
-    return Packed.of_images(images=images, labels=labels, spec=SPEC, fingerprint="")
+    digest = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
+    return Packed.of_images(images=images, labels=labels, spec=SPEC, fingerprint=digest)
 
 
 @pytest.fixture
@@ -64,7 +68,7 @@ def subject() -> Callable[..., Subject]:
             family=Small(FamilyConfig(), SPEC),
             nets=Nets(modules or built(0)),
             untrained=lambda: Nets(built(1)),
-            labels=(),
+            labels=others.get("labels", ()),
             device=torch.device("cpu"),
             draw=draw or (lambda seeds, labels: torch.zeros(len(seeds), 1, 8, 8)),
             train=lambda: held["train"],
@@ -76,6 +80,20 @@ def subject() -> Callable[..., Subject]:
         )
 
     return make
+
+
+@pytest.fixture
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of its own, which is returned, and classifiers that are trained on fewer images."""
+    monkeypatch.setenv("GANCLI_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(classifier, "SEEN", 5_000)
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def labelled_halves() -> Callable[..., Packed]:
+    """Images of which the half that the label says is bright."""
+    return lambda count, seed: halves(count, seed=seed)
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_three_kinds_of_features_are_measured_alike(subject) -> None:
         "feature_svm/untrained",
         "feature_svm/pixels",
     ]
-    assert [measurement.protocol["dimensions"] for measurement in found] == [64, 64, 64]
+    assert [measurement.observed["dimensions"] for measurement in found] == [64, 64, 64]
     assert all(measurement.protocol["samples"] == 200 for measurement in found)
     assert all(measurement.protocol["labelled"] == 100 for measurement in found)
     assert all(measurement.protocol["held_out"] == 20 for measurement in found)

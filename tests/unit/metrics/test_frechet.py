@@ -7,6 +7,7 @@ import pytest
 import torch
 from scipy.linalg import sqrtm
 from torch import Tensor
+from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
 from gancli.errors import DataError
 from gancli.metrics.frechet import frechet, frechet_of_features
@@ -72,6 +73,25 @@ def test_few_rows_and_full_covariances_agree(n: int, other: int) -> None:
     first, second = draw(n, 20, seed=0), draw(other, 20, seed=1)
     whole = frechet(first.mean(0), torch.cov(first.T), second.mean(0), torch.cov(second.T))
     assert frechet_of_features(first, second) == pytest.approx(whole, rel=1e-6)
+
+
+def test_samples_of_two_gaussians_come_within_a_hundredth_of_the_closed_form() -> None:
+    """Between N(0, I) and N(m, S) it is |m|^2 + tr(I + S - 2 S^(1/2))."""
+    generator = torch.Generator().manual_seed(0)
+    n, dim = 50_000, 64
+    axes = torch.linalg.qr(torch.randn(dim, dim, generator=generator, dtype=torch.float64)).Q
+    spread = torch.linspace(0.3, 3, dim, dtype=torch.float64)  # standard deviations along the axes
+    mean = torch.full((dim,), 0.5, dtype=torch.float64)
+    first, second = (torch.randn(n, dim, generator=generator, dtype=torch.float64) for _ in range(2))
+    expected = mean.square().sum() + (spread - 1).square().sum()
+    assert frechet_of_features(first, second * spread @ axes.T + mean) == pytest.approx(float(expected), rel=0.01)
+
+
+def test_it_agrees_with_torch_fidelity() -> None:
+    first, second = draw(300, 30, seed=0), draw(250, 30, seed=1)
+    statistics = (fid_features_to_statistics(part) for part in (first, second))
+    found = fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
+    assert frechet_of_features(first, second) == pytest.approx(found, rel=1e-6)
 
 
 def test_it_does_not_depend_on_the_order() -> None:

@@ -74,7 +74,7 @@ def test_parzen_is_that_of_samples_and_images_in_the_unit_range(subject) -> None
     expected = parzen_of((draw(range(50), []).double() + 1) / 2, held_out, test)
     # Pixels go through float32.
     assert found.value == pytest.approx(expected.mean, rel=1e-5)
-    assert found.protocol["sigma"] == expected.sigma
+    assert found.observed["sigma"] == expected.sigma
     assert (found.protocol["validation"], found.protocol["test"], found.protocol["samples"]) == (300, 200, 50)
 
 

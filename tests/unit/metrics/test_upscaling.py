@@ -144,7 +144,7 @@ def test_images_that_come_out_to_the_byte_are_counted() -> None:
     }
     (found, _) = psnr(subject(nearest(4), both))
     assert found.value == pytest.approx(20 * math.log10(25.5))
-    assert found.protocol["exact"] == 1
+    assert found.observed["exact"] == 1
     assert found.protocol["samples"] == 2
 
 
