@@ -26,10 +26,10 @@ import shared_data
 import torch
 from torch import Tensor, nn
 
-from gancli.commands.evaluate import subject_of
 from gancli.commands.model_data import data_of
 from gancli.data.dataset import open_dataset
 from gancli.engine.identity import run_manifest
+from gancli.engine.judging import subject_of
 from gancli.engine.model import open_model
 from gancli.engine.trainer import Trainer
 from gancli.family import Context, DataSpec, Detects, Family, Nets

@@ -12,18 +12,16 @@ two halves of the real images, as many as were compared.
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 import tempfile
 import time
-from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
 
-from gancli.commands.evaluate import evaluate
+from gancli.commands.measuring import Request, measure
 from gancli.data.dataset import open_dataset
 from gancli.engine.identity import run_manifest
 from gancli.engine.signals import StopRequest
@@ -50,18 +48,8 @@ def cut(shared: Path, folder: Path) -> None:
 
 def distances(run: Run, samples: int) -> tuple[float, float]:
     """SWD of generated images, and of two halves of the real ones."""
-    with redirect_stdout(io.StringIO()):
-        found = evaluate(
-            run.path,
-            metrics="swd",
-            data=None,
-            overrides=[],
-            options=Options(samples=samples),
-            ema=None,
-            device="cpu",
-            json=True,
-        )
-    values = {each["metric"]: each["value"] for each in found}
+    measured, *_ = measure(run.path, Request(metrics="swd", options=Options(samples=samples), device="cpu"))
+    values = {each["metric"]: each["value"] for each in measured.records}
     return values["swd"], values["swd/real"]
 
 

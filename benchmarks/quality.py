@@ -1,209 +1,108 @@
-"""What every bundled setting reaches: the figures in the families' READMEs.
+"""What every bundled recipe reaches: trains the settings, measures them, and keeps the figures.
 
-    python benchmarks/quality.py --shared ../shared/data          one seed of every setting
-    python benchmarks/quality.py --only cgan-mnist --seeds 0,1,2 --out pictures
+    python benchmarks/quality.py --shared ../shared/data              three seeds of every setting that is not done yet
+    python benchmarks/quality.py --only cgan-mnist --seeds 0 --out pictures
+    python benchmarks/results.py                                      docs/results.md, of the figures at hand
 
-A setting is a bundled recipe, where it is long with a cap on its images. What is measured needs data that is not part
-of this project, in the folder that `--shared` names: MNIST's four idx files in `mnist/`, in `features/` the weights of
-the LeNet that judges digits (see `mnist_judge.py`), and in `nuclei/` photographs and masks (see `shared_data.py`).
-Settings that need none of them run without.
+A setting is a bundled recipe, where it is long with a cap on its images (see `settings.py`). What was trained and
+measured is a line in the file that `--figures` names, and not done again, unless the recipe has changed. Some settings
+need data that are no part of this project, in the folder that `--shared` names: MNIST's four idx files in `mnist/`, in
+`features/` the weights of the LeNet that judges digits (see `mnist_judge.py`), photographs and masks in `nuclei/`, and
+`set5/` (see `shared_data.py`). Where these are not, they are left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
-import json
 import shutil
 import statistics
 import sys
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable, Mapping
-from contextlib import redirect_stdout
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
-import domain_scores
-import refinement_scores
-import shared_data
+import figures
 import torch
-import translation_scores
-import upscaling_scores
-from digit_classifier import classification_accuracy
-from mnist_judge import LeNet, distance
+from figures import Figures
+from settings import SETTINGS, Setting
 
-from gancli.commands.evaluate import evaluate
 from gancli.data.dataset import open_dataset
-from gancli.data.tensors import images_at
+from gancli.engine import best as best_checkpoint
 from gancli.engine.drawing import draw
 from gancli.engine.identity import run_manifest
+from gancli.engine.listener import Listener
 from gancli.engine.model import Model, open_model
 from gancli.engine.trainer import Trainer
+from gancli.errors import GanError
+from gancli.expression import parse_seeds
 from gancli.family import Samples
-from gancli.metrics.subject import Options
 from gancli.pictures import sheet, to_pixels, write_png
-from gancli.recipe import Recipe, load_recipe
+from gancli.recipe import load_recipe
 from gancli.run import Run
 
 CPU = torch.device("cpu")
-SAMPLES = 10_000
-
-Figures = dict[str, float]
-Measure = Callable[[Model, Recipe, Run, Path], Figures]
 
 
-def metrics(*names: str) -> Measure:
-    """Those of `gan eval`."""
+class Warnings(Listener):
+    """Passes on what training warns of, such as a collapse."""
 
-    def measure(model: Model, recipe: Recipe, run: Run, shared: Path) -> Figures:
-        with redirect_stdout(io.StringIO()):
-            found = evaluate(
-                run.path,
-                metrics=",".join(names),
-                data=None,
-                overrides=[],
-                options=Options(),
-                ema=None,
-                device="cpu",
-                json=True,
-            )
-        return {measurement["metric"]: measurement["value"] for measurement in found}
+    def warned(self, sentence: str) -> None:
+        print(f"warned: {sentence}", flush=True)
 
-    return measure
-
-
-def judged(model: Model, recipe: Recipe, run: Run, shared: Path) -> Figures:
-    """FD(LeNet) of 10,000 samples against the training images as the model saw them; for scale, real test images'."""
-    judge = LeNet(shared / "features" / "mnist_lenet.pth")
-    train, test, _ = real(recipe)
-    labels = [index % len(model.labels) for index in range(SAMPLES)] if model.labels else []
-    samples = draw(model, range(SAMPLES), labels)
-    figures = {"FD(LeNet)": distance(judge, samples, train), "FD(LeNet) of real test": distance(judge, test, train)}
-    if labels:
-        figures["label accuracy"] = float((judge.read(samples) == torch.tensor(labels)).float().mean())
-    return figures
-
-
-def conditional(model: Model, recipe: Recipe, run: Run, shared: Path) -> Figures:
-    """The same, and the classification accuracy score, beside that of as many real training images."""
-    train, test, answers = real(recipe)
-    labels = torch.arange(SAMPLES) % len(model.labels)
-    samples = draw(model, range(SAMPLES), labels.tolist())
-    packed = open_dataset(recipe.data)
-    assert packed.labels is not None
-    known = torch.from_numpy(packed.labels[:SAMPLES])
-    return {
-        **judged(model, recipe, run, shared),
-        "CAS": classification_accuracy(samples, labels, test, answers),
-        "CAS of real": classification_accuracy(train[:SAMPLES], known, test, answers),
-    }
-
-
-def line(model: Model, recipe: Recipe, run: Run, shared: Path) -> Figures:
-    """What the last figure of a run on the line says."""
-    last = json.loads(sorted(run.samples.glob("*.json"))[-1].read_text())
-    return {"max |D - D*|": last["gap"], "V(D,G)": last["value"]}
-
-
-def without_shared(measure: Callable[[Model, Recipe, Run], Figures]) -> Measure:
-    """A measure that needs nothing of the shared folder but the training data."""
-
-    def measured(model: Model, recipe: Recipe, run: Run, shared: Path) -> Figures:
-        return measure(model, recipe, run)
-
-    return measured
-
-
-@dataclass(frozen=True)
-class Setting:
-    """A recipe, what is changed of it, where its data are, and how it is measured."""
-
-    recipe: str
-    measure: Measure
-    options: tuple[str, ...] = ()
-    data: shared_data.Finder = shared_data.nothing
-    variant: str = ""
-
-    @property
-    def name(self) -> str:
-        return f"{self.recipe}{self.variant and '-'}{self.variant}"
-
-
-MASKS = without_shared(translation_scores.masks)
-TRUTH = without_shared(translation_scores.known_truth)
-VARIETY = without_shared(translation_scores.variety)
-WORTH = without_shared(refinement_scores.worth)
-
-SETTINGS = {
-    setting.name: setting
-    for setting in (
-        Setting("gan-1d", line),
-        Setting("lsgan-ring", metrics("modes")),
-        Setting("dcgan", metrics("distinct")),
-        Setting("lsgan", metrics("distinct")),
-        Setting("cgan", metrics("distinct")),
-        Setting("wgan-gp", metrics("distinct")),
-        Setting("pggan", metrics("distinct", "swd")),
-        Setting("adgan", metrics("auroc")),
-        Setting("cyclegan", TRUTH),
-        Setting("simgan", WORTH),
-        Setting("stargan", without_shared(domain_scores.colours_and_digits)),
-        Setting("dcgan-mnist", lambda *of: {**judged(*of), **metrics("feature_svm")(*of)}, data=shared_data.mnist),
-        Setting("lsgan-mnist", judged, data=shared_data.mnist),
-        Setting("cgan-mnist", conditional, data=shared_data.mnist),
-        Setting("pggan-mnist", judged, data=shared_data.mnist),
-        Setting("gan-mnist", metrics("parzen"), data=shared_data.mnist),
-        Setting("paper/gan-mnist-mlp", metrics("parzen"), ("data.limit=50000",), data=shared_data.mnist),
-        Setting("paper/gan-mnist", metrics("parzen"), ("train.images=400_000",), data=shared_data.mnist),
-        Setting("pix2pix-nuclei", MASKS, data=shared_data.nuclei_pairs),
-        Setting("pix2pix-nuclei", MASKS, ("model.adversarial=false",), data=shared_data.nuclei_pairs, variant="l1"),
-        Setting("cyclegan-nuclei", VARIETY, data=shared_data.nuclei_domains),
-        Setting("srgan", upscaling_scores.set5),
-        Setting("srgan", upscaling_scores.set5, ("model.adversarial_images=0",), variant="mse"),
-        Setting("srgan", upscaling_scores.set5, ("model.residual=none", "model.norm=batch"), variant="published"),
-        Setting("enhancenet", upscaling_scores.set5),
-    )
-}
-
-
-def real(recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Training images, test images and the test images' labels, as the model sees them."""
-    train = open_dataset(recipe.data)
-    test = open_dataset(recipe.data.model_copy(update={"split": "test", "limit": None}))
-    assert test.labels is not None
-    whole = [images_at(packed, torch.arange(len(packed.images)).numpy(), CPU) for packed in (train, test)]
-    return whole[0], whole[1], torch.from_numpy(test.labels)
+    def rolled_back(self, reason: str, images: int) -> None:
+        print(f"rolled back to {images:,} images: {reason}", flush=True)
 
 
 def run_setting(setting: Setting, shared: Path, seed: int, out: Path | None) -> Figures:
-    """Trains one setting with one seed, prints a row, and returns the figures."""
+    """Trains one setting with one seed, measures its last checkpoint and its best, and prints a row."""
     with tempfile.TemporaryDirectory() as folder:
         data, run = Path(folder) / "data", Run(Path(folder) / "run")
         options = [*setting.options, *setting.data(shared.resolve(), data), f"train.seed={seed}"]
         recipe = load_recipe(setting.recipe, options)
         packed = open_dataset(recipe.data)
-        trainer = Trainer(recipe, run, packed, device=CPU)
+        trainer = Trainer(recipe, run, packed, device=CPU, listener=Warnings())
         run.begin(run_manifest(recipe, packed, device=CPU, total=trainer.total), recipe.to_yaml())
         begun, cpu = time.perf_counter(), time.process_time()
         trainer.train()
         seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
         model = open_model(run.path, device=CPU)
-        figures = setting.measure(model, recipe, run, shared)
+        found = setting.measure(model, recipe, run, shared)
+        best = best_checkpoint.find(run.checkpoints)
+        kept = None
+        if best is not None and best.images != model.images:
+            kept = setting.measure(open_model(run.checkpoints / str(best.images), device=CPU), recipe, run, shared)
         if out is not None:
             picture(setting.name, run, model, seed, out)
-    shown = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
+    row = Figures(
+        setting=setting.name,
+        digest=figures.digest(setting.recipe, setting.options),
+        seed=seed,
+        images=trainer.position.images,
+        seconds=seconds,
+        cpu_seconds=cpu,
+        last=found.figures,
+        best=kept.figures if kept else None,
+        best_by=best.metric if best else None,
+        protocols=found.protocols,
+    )
+    show(row)
+    return row
+
+
+def show(row: Figures) -> None:
+    """On one line."""
+    shown = "  ".join(f"{name} {value:.4g}" for name, value in row.last.items())
     print(
-        f"{setting.name:20} seed {seed}  {trainer.position.images:>9,} images  {seconds:4.0f} s "
-        f"({cpu:4.0f} s CPU)  {shown}",
+        f"{row.setting:20} seed {row.seed}  {row.images:>9,} images  {row.seconds:4.0f} s "
+        f"({row.cpu_seconds:4.0f} s CPU)  {shown}",
         flush=True,
     )
-    return figures
 
 
 def picture(name: str, run: Run, model: Model, seed: int, out: Path) -> None:
     """64 samples, or ten of each label in a row of its own; of what does not sample, the run's last figure."""
+    out.mkdir(parents=True, exist_ok=True)
     file = out / f"{name.replace('/', '-')}-seed{seed}.png"
     if not isinstance(model.family, Samples) or model.mixture is not None:
         shutil.copy(sorted(run.samples.glob("*.png"))[-1], file)
@@ -214,32 +113,55 @@ def picture(name: str, run: Run, model: Model, seed: int, out: Path) -> None:
     write_png(file, sheet(to_pixels(drawn), columns=columns), metadata={"recipe": name, "seed": seed})
 
 
-def summarise(name: str, rows: list[Mapping[str, float]]) -> None:
-    """Mean and spread over seeds."""
-    columns = defaultdict(list)
-    for row in rows:
-        for figure, value in row.items():
-            columns[figure].append(value)
-    parts = (
-        f"{figure} {statistics.mean(found):.4g} +- {statistics.stdev(found):.2g}" for figure, found in columns.items()
-    )
-    print(f"{name:20} mean +- spread of {len(rows)} seeds:  {'  '.join(parts)}", flush=True)
+def summarise(rows: list[Figures]) -> None:
+    """Mean and spread over seeds of what all of them have."""
+    names = [name for name in rows[0].last if all(name in row.last for row in rows)]
+    columns = {name: [row.last[name] for row in rows] for name in names}
+    parts = (f"{name} {statistics.mean(found):.4g} +- {statistics.stdev(found):.2g}" for name, found in columns.items())
+    print(f"{rows[0].setting:20} mean +- spread of {len(rows)} seeds:  {'  '.join(parts)}", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shared", type=Path, default=Path("../shared/data"), help="folder of MNIST and of the judge")
+    parser.add_argument("--shared", type=Path, default=Path("../shared/data"), help="folder of data and of the judge")
     parser.add_argument("--only", choices=list(SETTINGS))
-    parser.add_argument("--seeds", default="0")
+    parser.add_argument("--seeds", type=parse_seeds, default=[0, 1, 2])
+    parser.add_argument("--figures", type=Path, default=figures.WHERE, help="where they are kept")
+    parser.add_argument("--anew", action="store_true", help="train again what is done")
     parser.add_argument("--out", type=Path, help="a directory for pictures")
     arguments = parser.parse_args()
-    if not arguments.shared.is_dir():
-        sys.exit(f"no data at {arguments.shared}: name its folder with --shared")
-    seeds = [int(seed) for seed in arguments.seeds.split(",")]
+    failed = 0
     for name in [arguments.only] if arguments.only else SETTINGS:
-        rows = [run_setting(SETTINGS[name], arguments.shared, seed, arguments.out) for seed in seeds]
+        setting = SETTINGS[name]
+        missing = [need for need in setting.needs if not (arguments.shared / need).is_dir()]
+        if missing:
+            print(f"{name:20} left out: no {' and no '.join(missing)} in {arguments.shared}", flush=True)
+            continue
+        rows = list(_rows(setting, arguments))
+        failed += len(arguments.seeds) - len(rows)
         if len(rows) > 1:
-            summarise(name, rows)
+            summarise(rows)
+    if failed:
+        sys.exit(f"{failed} trainings failed; the same command tries them again")
+
+
+def _rows(setting: Setting, arguments: argparse.Namespace) -> Iterator[Figures]:
+    """What is at hand, and what is not, trained and kept at once. What fails is said, and does not stop the others."""
+    current = figures.digest(setting.recipe, setting.options)
+    at_hand = [] if arguments.anew else figures.of_setting(figures.read(arguments.figures), setting.name, current)
+    done = {row.seed: row for row in at_hand}
+    for seed in arguments.seeds:
+        if seed in done:
+            show(done[seed])
+            yield done[seed]
+            continue
+        try:
+            row = run_setting(setting, arguments.shared, seed, arguments.out)
+        except GanError as error:
+            print(f"{setting.name:20} seed {seed}  failed: {error}", file=sys.stderr, flush=True)
+            continue
+        figures.append(arguments.figures, row)
+        yield row
 
 
 if __name__ == "__main__":

@@ -67,6 +67,17 @@ def known_truth(model: Model, recipe: Recipe, run: Run) -> dict[str, float]:
     }
 
 
+def from_outlines(model: Model, recipe: Recipe, run: Run) -> dict[str, float]:
+    """PSNR in dB, over all pixels together, of held-out patches drawn from their outlines; for scale, that of the mean
+    training patch.
+    """
+    held_out = open_dataset(recipe.data.model_copy(update={"split": "test", "flip": False}))
+    truth = held_out.arrays["target"]
+    mean = np.broadcast_to(open_dataset(recipe.data).arrays["target"].mean(0), truth.shape)
+    drawn = translated(model, held_out.arrays["source"], "target")
+    return {"PSNR": psnr(drawn, truth), "PSNR of the mean": psnr(mean, truth)}
+
+
 def variety(model: Model, recipe: Recipe, run: Run) -> dict[str, float]:
     """The mean distance between two translations in that between two images they were made of, both ways.
 

@@ -6,8 +6,9 @@ runs/<name>/
   metrics.jsonl     one line each `log_every`; holds no clock time, so equal runs have equal files
   timings.jsonl     speed and memory, a line beside each of the above
   samples/*.png     the same latents through time
-  checkpoints/<images>/
-  eval.jsonl        what `gan eval` measured, a line a number, each with its protocol
+  checkpoints/<images>/, and best.json, which names the best of them where a metric decides
+  eval.jsonl        what was measured, a line a number, each with its protocol; eval.png draws what training measured
+  report.html       all of it for a person to look at, in one page
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ RUNS = Path("runs")
 """Where runs are kept, under the working directory."""
 
 MANIFEST = "manifest.json"
+
+SEED = "-seed"
+"""Between the name of a group of runs and the seed of one of them: runs/cgan-seed1."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,10 @@ class Run:
     @property
     def evaluations(self) -> Path:
         return self.path / "eval.jsonl"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
 
     @property
     def samples(self) -> Path:
@@ -116,9 +124,11 @@ def run_of(path: Path) -> Run:
 
 
 def new_run(name: str, root: Path = RUNS) -> Run:
-    """A directory that does not exist yet: `name`, or `name-2`, `name-3` and so on."""
-    candidates = (root / (name if count == 1 else f"{name}-{count}") for count in range(1, 1_000_000))
-    return Run(next(path for path in candidates if not path.exists()))
+    """A directory that does not exist yet, nor a group of that name: `name`, or `name-2`, `name-3` and so on."""
+    candidates = (name if count == 1 else f"{name}-{count}" for count in range(1, 1_000_000))
+    taken = [path.name for path in root.iterdir()] if root.is_dir() else []
+    groups = {stem for stem, between, seed in (each.rpartition(SEED) for each in taken) if between and seed.isdecimal()}
+    return Run(root / next(each for each in candidates if each not in groups and each not in taken))
 
 
 def runs(root: Path = RUNS) -> list[Run]:
@@ -129,7 +139,13 @@ def runs(root: Path = RUNS) -> list[Run]:
 
 def runs_of(name: str, root: Path = RUNS) -> list[Run]:
     """The runs that `new_run` named after `name`, the most recently worked on first."""
-    return [run for run in runs(root) if run.name == name or _is_numbered(run.name, name)]
+    return [run for run in runs(root) if is_named_after(run.name, name)]
+
+
+def is_named_after(candidate: str, name: str) -> bool:
+    """Whether `candidate` is `name`, or `name` with a number as `new_run` adds them."""
+    stem, _, number = candidate.rpartition("-")
+    return candidate == name or (stem == name and number.isdigit())
 
 
 def newest(wanted: str, can: Callable[[Mapping[str, Any]], bool], root: Path = RUNS) -> Run:
@@ -189,8 +205,3 @@ def free_space(path: Path) -> str:
 def _last_worked_on(path: Path) -> int:
     times = [path / MANIFEST, path / "metrics.jsonl", path / "checkpoints"]
     return max(file.stat().st_mtime_ns for file in times if file.exists())
-
-
-def _is_numbered(candidate: str, name: str) -> bool:
-    stem, _, number = candidate.rpartition("-")
-    return stem == name and number.isdigit()

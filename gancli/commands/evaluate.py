@@ -3,156 +3,93 @@
 from __future__ import annotations
 
 import json as jsonlib
+import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from gancli.commands.able import check_able, open_able
-from gancli.commands.model_data import ModelData, data_of
-from gancli.engine.drawing import draw
-from gancli.engine.model import Model, untrained
-from gancli.errors import GanError, UsageError
-from gancli.hookspecs import MetricInfo
-from gancli.metrics.ledger import Record, append
-from gancli.metrics.subject import Measurement, Options, Subject
-from gancli.metrics.taking import take
-from gancli.plugins import registry
+from gancli.commands.groups import runs_at
+from gancli.commands.measuring import Measured, Request, measure
+from gancli.commands.number_table import print_table, say
+from gancli.commands.one_recipe import check_one_recipe
+from gancli.metrics.ledger import Record, column
+from gancli.metrics.protocol import OF_THE_CLASSES, OF_THE_RUN, Protocol, check_alike, described, on_one_line
+from gancli.metrics.spread import Spread, protocols, spreads
 from gancli.run import run_of
 
 
-def evaluate(
-    run: Path | None,
-    *,
-    metrics: str | None,
-    data: str | None,
-    overrides: Sequence[str],
-    options: Options,
-    ema: bool | None,
-    device: str,
-    json: bool,
-) -> list[Record]:
-    """Measures a model, and appends every measurement to `eval.jsonl` of its run; returns them.
+def evaluate(runs: Sequence[Path], request: Request, *, json: bool) -> list[Record]:
+    """Measures a model, or the runs of a group with their mean and spread; appends to `eval.jsonl` of each run.
 
     Args:
-        run: a run or checkpoint directory; None: the newest run that fits.
-        metrics: names between commas; None: every metric that fits the model and its data.
-        data: what to hold the model against, as `gan data check` takes it; None: what it was trained on.
-        overrides: options of that data.
-        options: what the metrics let a person choose.
-        ema: averaged weights or live ones; averaged where there are any, if None.
-        device: where to compute.
+        runs: run or checkpoint directories, of which several are a group; or the name of one; none: the newest run that
+            fits. Those of a group differ in their seeds, or in the classes that they were shown.
+        request: what to measure.
         json: prints one object and nothing else.
 
+    Returns:
+        What was measured; of a group the means.
+
     Raises:
-        GanError: a metric that was asked for cannot be taken, or none can.
+        GanError: a metric that was asked for cannot be taken, or none can, or the runs do not belong together.
     """
-    named = None if metrics is None else _named(metrics)
-    path, model = open_able(run, lambda able: _fits(able, named), wanted=_wanted(metrics), ema=ema, device=device)
-    for info in named or []:
-        check_able(model, info.needs, f"the metric {info.name!r}")
-    source = data_of(path, model, data, overrides)
-    subject = subject_of(model, source, options)
-    records: list[Record] = []
-    for found in _measured(named, model, subject):
-        new = [_record(measurement, model, source, options) for measurement in found]
-        append(run_of(path), new)
-        records += new
+    paths = runs_at(runs)
+    if len(paths) > 1:
+        return _evaluate_group(paths, request, json=json)
+    measured = measure(paths[0] if paths else None, request)
+    records = [record for each in measured for record in each.records]
     if json:
         print(jsonlib.dumps({"metrics": records}))
     else:
-        _report(path, model, records)
+        _report(measured, records)
     return records
 
 
-def _named(metrics: str) -> list[MetricInfo]:
-    names = [name.strip() for name in metrics.split(",") if name.strip()]
-    if not names:
-        raise UsageError(f"--metrics names none; known are {', '.join(sorted(registry().metrics()))}")
-    return [registry().metric(name) for name in dict.fromkeys(names)]
+def _evaluate_group(paths: Sequence[Path], request: Request, *, json: bool) -> list[Record]:
+    over_classes = check_one_recipe(paths)
+    measured = {str(path): measure(path, request) for path in paths}
+    for name, (last, *_) in measured.items():
+        total = run_of(last.path).manifest()["images"]
+        if last.model.images < total:
+            print(f"not at its end: {name}, at {last.model.images:,} of {total:,} images", file=sys.stderr)
+    records = {name: [record for each in found for record in each.records] for name, found in measured.items()}
+    free = (*OF_THE_RUN, *OF_THE_CLASSES) if over_classes else OF_THE_RUN
+    check_alike(protocols(records), where="under one mean", way_out="measure these runs one by one", free=free)
+    found = spreads(records)
+    if json:
+        print(jsonlib.dumps({"metrics": [each.to_json() for each in found]}))
+    else:
+        _report_group(measured, found, over="classes" if over_classes else "seeds")
+    return [each.to_json() for each in found]
 
 
-def _fits(able: frozenset[str], named: Sequence[MetricInfo] | None) -> bool:
-    if named is not None:
-        return all(able.issuperset(info.needs) for info in named)
-    return any(able.issuperset(info.needs) for info in registry().metrics().values())
+def _report(measured: Sequence[Measured], records: Sequence[Record]) -> None:
+    last, *best = measured
+    say(f"{last.model.run} at {last.model.images:,} images{_also(best)}")
+    rows = [(column(record), f"{record['value']:.4g}", on_one_line(record.get("observed", {}))) for record in records]
+    print_table(("metric", "value", "observed"), rows)
+    _say_how({column(record): record["protocol"] for record in records})
+    for picture in (picture for each in measured for picture in each.pictures):
+        say(f"drawn: {picture}")
+    say(f"added to {run_of(last.path).evaluations}")
+    say(f"next: gan inspect {shlex.quote(str(last.path))}")
 
 
-def _wanted(metrics: str | None) -> str:
-    return "can be measured" + (f" by {metrics}" if metrics else "")
+def _also(best: Sequence[Measured]) -> str:
+    return "".join(f", its last checkpoint, and at {each.model.images:,}, its best" for each in best)
 
 
-def subject_of(model: Model, data: ModelData, options: Options) -> Subject:
-    """What a metric is handed: the model, its data and what the person chose."""
-    return Subject(
-        family=model.family,
-        nets=model.nets,
-        untrained=lambda: untrained(model, options.seed),
-        labels=model.labels,
-        device=model.device,
-        draw=lambda seeds, labels: draw(model, seeds, labels),
-        train=lambda: data.train,
-        test=lambda: data.test,
-        every_class=lambda: data.every_class,
-        held_out=lambda: data.held_out,
-        whole=lambda: data.whole,
-        options=options,
-    )
+def _report_group(measured: Mapping[str, Sequence[Measured]], found: Sequence[Spread], *, over: str) -> None:
+    images = [last.model.images for last, *_ in measured.values()]
+    reached = f"{min(images):,}" if min(images) == max(images) else f"{min(images):,} to {max(images):,}"
+    say(f"{len(measured)} runs at {reached} images; the spread is the sample standard deviation over {over}")
+    rows = [(each.column, f"{each.mean:.4g}", f"{each.deviation:.2g}") for each in found]
+    print_table(("metric", "mean", "spread"), rows)
+    _say_how({each.column: each.protocol for each in found})
+    say(f"added to eval.jsonl of {', '.join(measured)}")
+    say(f"next: gan eval --compare {shlex.join(measured)}")
 
 
-def _measured(named: Sequence[MetricInfo] | None, model: Model, subject: Subject) -> Iterator[list[Measurement]]:
-    """One metric after the other. Those that nobody asked for by name may fail, as long as one does not."""
-    if named is not None:
-        yield from (take(info, subject) for info in named)
-        return
-    fitting = [info for info in registry().metrics().values() if model.abilities.issuperset(info.needs)]
-    if not fitting:
-        raise UsageError(f"no metric fits {model.run}; `gan plugins ls` lists the metrics")
-    faults: list[tuple[str, GanError]] = []
-    for info in fitting:
-        try:
-            yield take(info, subject)
-        except GanError as error:
-            faults.append((info.name, error))
-    if len(faults) == len(fitting):
-        raise type(faults[0][1])("; ".join(f"{name}: {fault}" for name, fault in faults))
-    for name, fault in faults:
-        print(f"left out: {name}: {fault}", file=sys.stderr)
-
-
-def _record(measurement: Measurement, model: Model, data: ModelData, options: Options) -> Record:
-    of_all = {
-        "data": data.source,
-        "trained_on": data.trained_on,
-        "seed": options.seed,
-        "run": model.run,
-        "images": model.images,
-        "checkpoint": model.digest,
-        "ema": model.ema,
-    }
-    return {**measurement.to_json(), "protocol": {**measurement.protocol, **of_all}}
-
-
-def _report(path: Path, model: Model, records: Sequence[Record]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console()
-    console.print(f"{model.run} at {model.images:,} images", markup=False, highlight=False)
-    table = Table("metric", "value", "protocol", box=None, pad_edge=False)
-    for record in records:
-        table.add_row(Text(record["metric"]), f"{record['value']:.4g}", Text(_told(record["protocol"])))
-    console.print(table)
-    console.print(f"added to {run_of(path).evaluations}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"next: gan inspect {path}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _told(protocol: Mapping[str, Any]) -> str:
-    """The protocol on one line, without what the lines above and below say."""
-    said_elsewhere = ("run", "images", "checkpoint")
-    return ", ".join(f"{name} {_short(value)}" for name, value in protocol.items() if name not in said_elsewhere)
-
-
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else f"{value:,}" if type(value) is int else str(value)
+def _say_how(protocols: Mapping[str, Protocol]) -> None:
+    for line in described(protocols):
+        say(line)

@@ -12,12 +12,12 @@ from safetensors import safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from gancli.engine.checkpoint import read_tensors
 from gancli.engine.drawing import latents
 from gancli.engine.model import Model
 from gancli.errors import DataError
 from gancli.pictures import METADATA_KEY
 from gancli.run import disk_errors, write_atomically
+from gancli.weights.tensor_file import read_tensors
 
 _NAME = "z"
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from gancli.errors import DataError, Interrupted, UsageError
+from gancli.commands.one_recipe import flat
+from gancli.errors import Collapse, DataError, Interrupted, UsageError
 from gancli.recipe import Recipe, load_recipe
 from gancli.run import MANIFEST, Run, disk_errors, new_run, runs_of
 
 MAY_CHANGE = ("images", "log_every", "preview_every", "checkpoint_every", "keep")
-"""Options of `train:` that a resumed run may be given anew, because they do not touch what was already done."""
+"""Options of `train:` that a resumed run may be given anew, because they do not touch what was already done. Those of
+`eval:` are all free."""
 
 
 def train(
@@ -22,8 +23,20 @@ def train(
     device: str,
     out: Path | None,
     dry_run: bool,
+    group: str | None = None,
+    resuming: str | None = None,
 ) -> Run:
     """Trains a recipe, or with `resume` goes on with its newest run; returns the run.
+
+    Args:
+        target: a recipe file, or the name of a bundled one.
+        overrides: as `--set` takes them.
+        resume: goes on rather than begins.
+        device: as the command line names it.
+        out: the run's directory; chosen by the recipe's name, if None.
+        dry_run: forecasts, and writes nothing.
+        group: of which this run is one, for its manifest.
+        resuming: the command that goes on where it stops; this one with `--resume`, if None.
 
     Raises:
         Interrupted: stopped by a signal, and saved.
@@ -37,13 +50,14 @@ def train(
     run = _choose_run(recipe, resume=resume, out=out)
     if resume:
         _check_same(recipe, load_recipe(str(run.recipe)), run)
-    again = _again(target, overrides, device, out)
-    _train(recipe, run, resume=resume, device_name=device, again=again)
+    resuming = resuming or resuming_command(target, overrides, device, out)
+    _train(recipe, run, resume=resume, device_name=device, group=group, resuming=resuming)
     return run
 
 
-def _train(recipe: Recipe, run: Run, *, resume: bool, device_name: str, again: str) -> None:
+def _train(recipe: Recipe, run: Run, *, resume: bool, device_name: str, group: str | None, resuming: str) -> None:
     from gancli.commands.display import display, reading
+    from gancli.commands.report import report_at_end
     from gancli.data.dataset import open_dataset
     from gancli.engine.checkpoint import complete
     from gancli.engine.device import choose_device
@@ -70,12 +84,17 @@ def _train(recipe: Recipe, run: Run, *, resume: bool, device_name: str, again: s
                 view.say(f"passed over: {fault}")
         manifest = run.manifest() if resume else run_manifest(recipe, packed, device=device, total=trainer.total)
         manifest |= {"images": trainer.total, "references": dict(trainer.family.references)}
+        manifest |= {"group": group} if group else {}
         run.begin(manifest, recipe.to_yaml())
         view.started(trainer)
-        ended = trainer.train(stop)
+        try:
+            ended = trainer.train(stop)
+        except Collapse:
+            report_at_end(run, device=device_name)
+            raise
     if not ended:
-        raise Interrupted(f"stopped at {trainer.position.images:,} images and saved; go on with:\n  {again}")
-    view.finished(trainer)
+        raise Interrupted(f"stopped at {trainer.position.images:,} images and saved; go on with:\n  {resuming}")
+    view.finished(trainer, report_at_end(run, device=device_name))
 
 
 def _choose_run(recipe: Recipe, *, resume: bool, out: Path | None) -> Run:
@@ -102,28 +121,23 @@ def _check_same(wanted: Recipe, ran: Recipe, run: Run) -> None:
         raise UsageError(
             f"{run.path} holds a run of the family {ran.info.name!r}, not {wanted.info.name!r}; choose another --out"
         )
-    before, now = _flat(ran.to_dict()), _flat(wanted.to_dict())
+    before, now = flat(ran), flat(wanted)
     free = {f"train.{name}" for name in MAY_CHANGE}
-    changed = [key for key in now if now[key] != before.get(key) and key not in free]
+    changed = [key for key in now if now[key] != before.get(key) and key not in free and not key.startswith("eval.")]
     if changed:
         listed = ", ".join(f"{key} ({before.get(key)!r} then, {now[key]!r} now)" for key in changed)
         raise UsageError(f"{run.path} was begun with other options: {listed}; set them back, or start a new run")
 
 
-def _flat(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for section, value in recipe.items():
-        if isinstance(value, Mapping):
-            flat |= {f"{section}.{key}": option for key, option in value.items()}
-        else:
-            flat[section] = value
-    return flat
-
-
-def _again(target: str, overrides: Sequence[str], device: str, out: Path | None) -> str:
+def resuming_command(
+    target: str, overrides: Sequence[str], device: str, out: Path | None, seeds: str | None = None
+) -> str:
+    """The command line that goes on with what these arguments began."""
     import shlex
 
     words = ["gan", "train", target, *(word for item in overrides for word in ("--set", item))]
+    if seeds is not None:
+        words += ["--seeds", seeds]
     if device != "auto":
         words += ["--device", device]
     if out is not None:

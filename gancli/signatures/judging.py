@@ -1,4 +1,4 @@
-"""The commands that say how good a trained model is, and what it has learned."""
+"""The commands that say how good a trained model is, what it has learned, and how that went."""
 
 from __future__ import annotations
 
@@ -7,11 +7,26 @@ from typing import Annotated
 
 import typer
 
-from gancli.signatures.options import Data, Device, Ema, Json, RunDirectory, Set
+from gancli.signatures.options import Data, Device, Ema, Json, RunDirectory, Set, Truncation
 
 
 def evaluate(
-    run: RunDirectory = None,
+    runs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[RUN]...",
+            help="A run directory; the newest run that fits, if left out. Several runs of one recipe with other seeds, "
+            "or the group's name, as `gan train --seeds` gives it, or with other data.classes: their mean and spread.",
+        ),
+    ] = None,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare",
+            help="Measure nothing: put the newest measurements of these runs and groups side by side, a row each. "
+            "Refuses to mix protocols.",
+        ),
+    ] = False,
     metrics: Annotated[
         str | None, typer.Option(help="Names between commas; every metric that fits, if left out.")
     ] = None,
@@ -22,19 +37,37 @@ def evaluate(
         int | None, typer.Option(min=2, help="Samples to draw; as many as the metric's protocol says, if left out.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Test images at most; all, if left out.")] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose features are compared: classifier (of the data's own labels; the default), inception, a file "
+            "of weights of either, or the directory of a run, for its discriminator."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the first sample, and of every choice.")] = 0,
+    truncation: Truncation = None,
     ema: Ema = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Measure a trained model, each number with its protocol."""
+    """Measure a trained model, each number with its protocol, or put measured ones side by side."""
+    if compare:
+        from gancli.commands import compare as side_by_side
+
+        given = {"--data": data, "--set": overrides, "--samples": samples, "--limit": limit, "--ema": ema}
+        unused = {**given, "--truncation": truncation, "--backbone": backbone}
+        side_by_side.compare(runs or [], metrics=metrics, unused=unused, json=json)
+        return
+
     from gancli.commands import evaluate as body
+    from gancli.commands.measuring import Request
     from gancli.metrics.subject import Options
 
-    options = Options(labelled=labelled, samples=samples, limit=limit, seed=seed)
-    body.evaluate(
-        run, metrics=metrics, data=data, overrides=overrides or [], options=options, ema=ema, device=device, json=json
+    options = Options(
+        labelled=labelled, samples=samples, limit=limit, seed=seed, truncation=truncation, backbone=backbone
     )
+    request = Request(metrics=metrics, data=data, overrides=overrides or [], options=options, ema=ema, device=device)
+    body.evaluate(runs or [], request, json=json)
 
 
 def inspect(
@@ -54,3 +87,22 @@ def inspect(
     from gancli.commands import inspect as body
 
     body.inspect(run, out=out, data=data, overrides=overrides or [], seed=seed, ema=ema, device=device, json=json)
+
+
+def report(
+    run: Annotated[Path | None, typer.Argument(help="A run directory; the newest run, if left out.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A .html file; the run's report.html, if left out.")] = None,
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            "--pictures/--no-pictures", help="Draw pictures with the model, or only show what training has drawn."
+        ),
+    ] = True,
+    ema: Ema = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Put a run on one page of HTML: pictures, curves, measurements, and how to do it again."""
+    from gancli.commands import report as body
+
+    body.report(run, out=out, pictures=pictures, ema=ema, device=device, json=json)

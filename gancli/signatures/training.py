@@ -13,6 +13,14 @@ from gancli.signatures.options import Device, Set
 def train(
     recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a bundled recipe.")],
     overrides: Set = None,
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="S,S,...",
+            help="Train a group: a run for each seed, runs/<recipe>-seed<S>. `gan eval runs/<recipe>` then says the "
+            "mean and the spread.",
+        ),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on exactly where the newest run stopped.")] = False,
     device: Device = "auto",
     out: Annotated[Path | None, typer.Option(help="The run's directory; runs/<recipe> if left out.")] = None,
@@ -21,6 +29,12 @@ def train(
     ] = False,
 ) -> None:
     """Train the networks of a recipe."""
+    if seeds is not None:
+        from gancli.commands import train_group as groups
+
+        groups.train_group(recipe, overrides or [], seeds=seeds, resume=resume, device=device, out=out, dry_run=dry_run)
+        return
+
     from gancli.commands import train as body
 
     body.train(recipe, overrides or [], resume=resume, device=device, out=out, dry_run=dry_run)

@@ -1,0 +1,131 @@
+"""What settings are measured by, as named figures, each with how it was taken."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from digit_classifier import classification_accuracy
+from mnist_judge import LeNet, distance
+
+from gancli.commands.measuring import Request
+from gancli.commands.measuring import measure as measure_run
+from gancli.data.dataset import open_dataset
+from gancli.data.tensors import images_at
+from gancli.engine.drawing import draw
+from gancli.engine.model import Model
+from gancli.metrics.protocol import Protocol, on_one_line
+from gancli.metrics.subject import Options
+from gancli.recipe import Recipe
+from gancli.run import Run
+
+CPU = torch.device("cpu")
+SAMPLES = 10_000
+
+
+@dataclass(frozen=True)
+class Found:
+    """Figures by name, and by the names of one figure or several how they were taken."""
+
+    figures: Mapping[str, float]
+    protocols: Mapping[str, str]
+
+
+Measure = Callable[[Model, Recipe, Run, Path], Found]
+"""Of a model, its recipe, its run, and the folder of shared data."""
+
+
+def plain(measured: Callable[[Model, Recipe, Run, Path], Mapping[str, float]]) -> Measure:
+    """A measure that says itself how it is taken: in its docstring."""
+    return lambda *of: _explained(measured(*of), measured)
+
+
+def without_shared(measured: Callable[[Model, Recipe, Run], Mapping[str, float]]) -> Measure:
+    """The same of a measure that needs nothing of the shared folder but the training data."""
+    return lambda model, recipe, run, shared: _explained(measured(model, recipe, run), measured)
+
+
+def all_of(*measures: Measure) -> Measure:
+    """One after the other."""
+
+    def measure(model: Model, recipe: Recipe, run: Run, shared: Path) -> Found:
+        found = [each(model, recipe, run, shared) for each in measures]
+        figures = {name: value for each in found for name, value in each.figures.items()}
+        return Found(figures, {name: taken for each in found for name, taken in each.protocols.items()})
+
+    return measure
+
+
+def metrics(*names: str, limit: int | None = None) -> Measure:
+    """Those of `gan eval`, by its protocols."""
+
+    def measure(model: Model, recipe: Recipe, run: Run, shared: Path) -> Found:
+        request = Request(metrics=",".join(names), options=Options(limit=limit), device="cpu")
+        (measured,) = measure_run(run.checkpoints / str(model.images), request)
+        return Found(
+            {record["metric"]: float(record["value"]) for record in measured.records},
+            {record["metric"]: _told(record["protocol"]) for record in measured.records},
+        )
+
+    return measure
+
+
+def judged(model: Model, recipe: Recipe, run: Run, shared: Path) -> dict[str, float]:
+    """Fréchet distance of 10,000 samples to the training images, on the features of a LeNet that reads MNIST; for
+    scale, that of the test images.
+    """
+    judge = LeNet(shared / "features" / "mnist_lenet.pth")
+    train, test, _ = real(recipe)
+    labels = [index % len(model.labels) for index in range(SAMPLES)] if model.labels else []
+    samples = draw(model, range(SAMPLES), labels)
+    figures = {"FD(LeNet)": distance(judge, samples, train), "FD(LeNet) of real test": distance(judge, test, train)}
+    if labels:
+        figures["label accuracy"] = float((judge.read(samples) == torch.tensor(labels)).float().mean())
+    return figures
+
+
+def conditional(model: Model, recipe: Recipe, run: Run, shared: Path) -> dict[str, float]:
+    """FD(LeNet) and label accuracy of 10,000 samples as LeNet reads them, and the classification accuracy score (CAS):
+    what a small network reads of the test images after learning from those samples, or from as many training images.
+    """
+    train, test, answers = real(recipe)
+    labels = torch.arange(SAMPLES) % len(model.labels)
+    samples = draw(model, range(SAMPLES), labels.tolist())
+    packed = open_dataset(recipe.data)
+    assert packed.labels is not None
+    known = torch.from_numpy(packed.labels[:SAMPLES])
+    return {
+        **judged(model, recipe, run, shared),
+        "CAS": classification_accuracy(samples, labels, test, answers),
+        "CAS of real": classification_accuracy(train[:SAMPLES], known, test, answers),
+    }
+
+
+def line(model: Model, recipe: Recipe, run: Run) -> dict[str, float]:
+    """The largest distance of the discriminator from the best one along the line, 0 at the optimum, and the value of
+    the game, where the optimum is -log 4 = -1.386.
+    """
+    last = json.loads(sorted(run.samples.glob("*.json"))[-1].read_text())
+    return {"max |D - D*|": last["gap"], "V(D,G)": last["value"]}
+
+
+def real(recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Training images, test images and the test images' labels, as the model sees them."""
+    train = open_dataset(recipe.data)
+    test = open_dataset(recipe.data.model_copy(update={"split": "test", "limit": None}))
+    assert test.labels is not None
+    whole = [images_at(packed, torch.arange(len(packed.images)).numpy(), CPU) for packed in (train, test)]
+    return whole[0], whole[1], torch.from_numpy(test.labels)
+
+
+def _explained(figures: Mapping[str, float], measured: Callable[..., object]) -> Found:
+    return Found(figures, {", ".join(figures): " ".join((inspect.getdoc(measured) or "").split())})
+
+
+def _told(protocol: Protocol) -> str:
+    """On one line, without what another seed of the setting has otherwise."""
+    return on_one_line({entry: value for entry, value in protocol.items() if entry not in ("chosen", "by", "gancli")})

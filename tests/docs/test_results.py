@@ -1,0 +1,147 @@
+"""The table of results: rendered from figures at hand, honest where there are none."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from gancli.bundled import bundled
+from gancli.errors import NumericalError
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def benchmark_module(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Imports a module of `benchmarks/`, whose modules find each other in their own folder."""
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    before = set(sys.modules)
+    yield importlib.import_module
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", None)).startswith(str(ROOT / "benchmarks")):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def figures(benchmark_module) -> ModuleType:
+    return benchmark_module("figures")
+
+
+@pytest.fixture
+def results(benchmark_module) -> ModuleType:
+    return benchmark_module("results")
+
+
+def some(figures: ModuleType, setting: Any, seed: int, **changed: Any) -> Any:
+    """What a setting reached with a seed."""
+    known = {
+        "setting": setting.name,
+        "digest": figures.digest(setting.recipe, setting.options),
+        "seed": seed,
+        "images": 1_000,
+        "seconds": 70.0,
+        "cpu_seconds": 60.0,
+        "last": {"FD": 1.0 + 3 * seed},
+        "protocols": {"FD": "10 samples"},
+    }
+    return figures.Figures(**{**known, **changed})
+
+
+def cells(page: str, recipe: str) -> list[list[str]]:
+    """The rows of a recipe, from the one that names it to the next that names one."""
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("|")]
+    first = next(index for index, row in enumerate(rows) if row[1] == recipe)
+    last = next((index for index in range(first + 1, len(rows)) if rows[index][1]), len(rows))
+    return rows[first:last]
+
+
+def test_every_bundled_recipe_is_on_the_page_as_it_is_kept() -> None:
+    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+    for name in bundled():
+        assert name in page if "/" in name else cells(page, name), name
+
+
+def test_where_nothing_was_measured_the_table_says_so(results) -> None:
+    page = results.render([])
+    for name in bundled():
+        if "/" not in name:
+            assert all(row[6] == "not measured yet" for row in cells(page, name)), name
+    assert "How each number" not in page
+    assert set(results._everything()) >= {name for name in bundled() if "/" not in name}
+
+
+def test_every_bundled_recipe_has_a_setting(results) -> None:
+    measured = {setting.recipe for setting in results.SETTINGS.values()}
+    assert {name for name in bundled() if "/" not in name} - measured == set()
+
+
+def test_mean_spread_best_and_paper(results, figures) -> None:
+    setting = results.SETTINGS["gan-mnist"]
+    (metric,) = setting.papers
+    last = {metric: 1.0, "of real": 7.0}, {metric: 4.0, "of real": 7.0}, {metric: 7.0, "of real": 7.0}
+    rows = [
+        some(figures, setting, seed, last=last[seed], best_by="swd", cpu_seconds=60.0 * (seed + 1)) for seed in range(3)
+    ]
+    page = results.render(rows)
+    first, second = cells(page, "gan-mnist")
+    assert first[0] == "gan"
+    assert first[2:8] == ["1,000", "2.0 min", "3", metric, "4 ± 3", "-"]
+    assert first[8] == setting.papers[metric]
+    assert second == ["", "", "", "", "", "of real", "7 ± 0", "-", "-"]
+    assert "- `gan-mnist`, FD: 10 samples" in page
+    rows[1] = some(figures, setting, 1, last=last[1], best={metric: 10.0, "of real": 7.0}, best_by="swd")
+    assert cells(results.render(rows), "gan-mnist")[0][7] == "6 ± 4.6 (by swd)"
+
+
+def test_one_seed_has_no_spread_and_says_that_it_is_one_of_three(results, figures) -> None:
+    (row,) = cells(results.render([some(figures, results.SETTINGS["dcgan"], 2)]), "dcgan")
+    assert row[4:7] == ["1 of 3", "FD", "7"]
+
+
+def test_figures_are_kept_and_stale_ones_do_not_count(results, figures, tmp_path: Path) -> None:
+    setting, file = results.SETTINGS["lsgan"], tmp_path / "deep" / "figures.jsonl"
+    assert figures.read(file) == []
+    old, new, other = (some(figures, setting, 0), some(figures, setting, 0, images=5), some(figures, setting, 1))
+    stale = some(figures, setting, 2, digest="0" * 64)
+    for row in (other, old, new, stale):
+        figures.append(file, row)
+    at_hand = figures.read(file)
+    assert at_hand == [other, old, new, stale]
+    assert figures.of_setting(at_hand, "lsgan", new.digest) == [new, other]
+
+
+def test_what_is_done_is_not_done_again_and_a_failure_stops_no_other(
+    benchmark_module, figures, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quality, begun = benchmark_module("quality"), []
+
+    def run_setting(setting: Any, shared: Path, seed: int, out: Path | None) -> Any:
+        begun.append(seed)
+        if seed == 1 and begun.count(1) == 1:
+            raise NumericalError("a value is not finite")
+        return some(figures, setting, seed)
+
+    monkeypatch.setattr(quality, "run_setting", run_setting)
+    command = ["quality.py", "--only", "gan", "--figures", str(tmp_path / "figures.jsonl"), "--shared", str(tmp_path)]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit, match="1 trainings failed"):
+        quality.main()
+    assert "seed 1  failed: a value is not finite" in capsys.readouterr().err
+    quality.main()
+    assert begun == [0, 1, 2, 1]
+    assert "mean +- spread of 3 seeds:  FD 4 +- 3" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", [*command[:2], "dcgan-mnist", *command[3:]])
+    quality.main()
+    assert capsys.readouterr().out == f"dcgan-mnist          left out: no mnist and no features in {tmp_path}\n"
+    assert begun == [0, 1, 2, 1]
+
+
+def test_the_digest_tells_settings_apart_and_not_seeds(figures) -> None:
+    plain = figures.digest("dcgan", [])
+    assert plain == figures.digest("dcgan", [])
+    assert len({plain, figures.digest("dcgan", ["model.channels=8"]), figures.digest("lsgan", [])}) == 3
