@@ -31,6 +31,10 @@ class NumericalError(GanError):
     exit_code = 70
 
 
+class Collapse(NumericalError):
+    """The generator's samples lost their diversity, and the recipe says to end there; the last state is saved."""
+
+
 class DiskError(GanError):
     """The disk is full or refuses to write."""
 

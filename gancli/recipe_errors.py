@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 
 from gancli.strict_yaml import Trail, inline
 
-SECTIONS = ("data", "model", "train")
+SECTIONS = ("data", "model", "train", "eval")
 """The parts of a recipe that hold options; the rest of it is `family`."""
 
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}

@@ -9,7 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from gancli import plugins
 from gancli.hookspecs import DatasetInfo, FamilyInfo
-from gancli.recipe import FamilyConfig, SourceConfig, TrainConfig
+from gancli.recipe import EvalConfig, FamilyConfig, SourceConfig, TrainConfig
 
 
 def schema(family: str | None = None) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def schema(family: str | None = None) -> dict[str, Any]:
     models = {info.name: model for info in families if (model := _config(info, FamilyConfig))}
     infos = registry.datasets().values()
     sources = {info.name: model for info in infos if (model := _config(info, SourceConfig))}
-    every: dict[type[BaseModel], None] = dict.fromkeys([*models.values(), *sources.values(), TrainConfig])
+    every: dict[type[BaseModel], None] = dict.fromkeys([*models.values(), *sources.values(), TrainConfig, EvalConfig])
     refs, definitions = models_json_schema([(model, "validation") for model in every], ref_template="#/$defs/{model}")
 
     def ref(model: type[BaseModel]) -> dict[str, Any]:
@@ -43,6 +43,7 @@ def schema(family: str | None = None) -> dict[str, Any]:
             "data": {"anyOf": [_of_source(ref(model), name) for name, model in sorted(sources.items())]},
             "model": {"type": ["object", "null"], "description": "the family's own options"},
             "train": {"anyOf": [ref(TrainConfig), {"type": "null"}]},
+            "eval": {"anyOf": [ref(EvalConfig), {"type": "null"}]},
         },
     }
     result["allOf"] = [

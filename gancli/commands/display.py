@@ -14,6 +14,8 @@ from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from gancli.engine.best import Best
+from gancli.engine.evaluation import Evaluation
 from gancli.engine.identity import device_name
 from gancli.engine.listener import Listener
 from gancli.engine.listener import Progress as RunProgress
@@ -31,6 +33,7 @@ class View(Listener):
         self.console = console
         self._recipe, self._run = recipe, run
         self._picture = ""
+        self._evaluation: Evaluation | None = None
 
     def say(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False)
@@ -54,13 +57,40 @@ class View(Listener):
         if trainer.position.images:
             self.say(f"resumed at {trainer.position.images:,} of {trainer.total:,} images")
 
-    def finished(self, trainer: Trainer) -> None:
-        """The last lines: where things lie, and what to type next."""
+    def finished(self, trainer: Trainer, report: Path | None = None) -> None:
+        """The last lines: where things lie, and what to type next.
+
+        Args:
+            trainer: at its end.
+            report: the run's page, if it could be written.
+        """
         self.say(f"trained on {trainer.position.images:,} images; the run is {self._run.path}")
         if self._picture:
             self.say(f"picture: {self._picture}")
+        if report is not None:
+            self.say(f"report: {report}")
+        self._compare(trainer.evaluations.standing.best)
         for task in self._recipe.info.tasks:
             self.say(f"next: gan {task} {self._run.path}{'' if task == 'sample' else ' IMAGE'}")
+
+    def _compare(self, best: Best | None) -> None:
+        """What was measured last, and beside it the best, where that is an earlier checkpoint."""
+        last = self._evaluation
+        if last is not None and last.values:
+            also = " (the best)" if best is not None and best.images == last.images else ""
+            self.say(f"measured at {last.images:,} images: {_listed(last.values)}{also}")
+        if best is not None and (last is None or best.images < last.images):
+            kept = f"{self._run.checkpoints}/{best.images}"
+            self.say(f"best at {best.images:,} images: {best.metric} {best.value:.4g}, kept as {kept}")
+
+    def evaluated(self, evaluation: Evaluation) -> None:
+        self._evaluation = evaluation
+
+    def warned(self, sentence: str) -> None:
+        self.say(f"warning: {sentence}")
+
+    def ended_early(self, reason: str) -> None:
+        self.say(reason)
 
     def previewed(self, path: Path, caption: str) -> None:
         self._picture = f"{path} ({caption})" if caption else str(path)
@@ -75,6 +105,12 @@ class PlainView(View):
     def logged(self, record: Mapping[str, Any]) -> None:
         values = "  ".join(f"{name} {value:.4g}" for name, value in record.items() if name not in PLACE)
         self.say(f"{record['images']:>10,}  {record['stage']}  {values}")
+
+    def evaluated(self, evaluation: Evaluation) -> None:
+        super().evaluated(evaluation)
+        if evaluation.values:
+            best = "  (the best so far)" if evaluation.best else ""
+            self.say(f"{evaluation.images:>10,}  measured  {_listed(_numbers(evaluation))}{best}")
 
 
 class LiveView(View):
@@ -101,6 +137,9 @@ class LiveView(View):
             if name not in PLACE:
                 reference = self._references.get(name)
                 rows.add_row(name, f"{value:.4f}", "" if reference is None else f"{reference:.4f}")
+        if self._evaluation is not None:
+            for name, value in _numbers(self._evaluation).items():
+                rows.add_row(name, f"{value:.4g}", f"at {self._evaluation.images:,} images")
         return Panel(Group(self._bar, rows), title=f"gan train {self._recipe.name}", expand=False)
 
     def started(self, trainer: Trainer) -> None:
@@ -113,8 +152,21 @@ class LiveView(View):
         stage = progress.stage if progress.fade >= 1 else f"{progress.stage} (fade {progress.fade:.0%})"
         self._bar.update(self._task, description=stage, completed=progress.images, speed=speed)
 
+    def measuring(self) -> None:
+        self._bar.update(self._task, description="measuring")
+
     def logged(self, record: Mapping[str, Any]) -> None:
         self._record = record
+
+
+def _numbers(evaluation: Evaluation) -> dict[str, float]:
+    """The metrics, and the samples' diversity as a fraction of the data's."""
+    diversity = {} if evaluation.diversity is None else {"diversity": evaluation.diversity}
+    return {**evaluation.values, **diversity}
+
+
+def _listed(values: Mapping[str, float]) -> str:
+    return "  ".join(f"{name} {value:.4g}" for name, value in values.items())
 
 
 @contextmanager

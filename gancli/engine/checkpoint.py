@@ -11,27 +11,23 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from safetensors.torch import save_file
 
 from gancli.errors import DataError
 from gancli.run import MANIFEST, disk_errors
+from gancli.weights.tensor_file import Tensors, read_tensors
 
 SCHEMA = 1
 """Version of this layout, in every manifest."""
 
 STATE = "state.json"
-MAX_HEADER_BYTES = 4_000_000
-MAX_TENSORS = 20_000
-
-Tensors = dict[str, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +54,16 @@ class Checkpoint:
         return str(self.manifest["sha256"])
 
 
-def save(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
+def save(folder: Path, checkpoint: Checkpoint, *, keep: int, spare: Collection[int] = ()) -> Path:
     """Writes a checkpoint under `folder` and removes those before it but for the newest `keep`, itself included.
 
     Any that claim a later position are what a resume passed over as damaged: they neither count nor are touched.
+
+    Args:
+        folder: of all checkpoints of a run.
+        checkpoint: what to write.
+        keep: how many of the newest stay.
+        spare: positions of others that stay too.
 
     Raises:
         DiskError: the disk refuses; earlier checkpoints are untouched and nothing half written is left.
@@ -87,8 +89,16 @@ def save(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
             raise
     reached = [path for path in complete(folder) if int(path.name) <= checkpoint.images]
     for old in reached[keep:]:
-        _discard(old)
+        if int(old.name) not in spare:
+            _discard(old)
     return final
+
+
+def discard_later(folder: Path, images: int) -> None:
+    """Removes the checkpoints after a position that a run has gone back to."""
+    for path in complete(folder):
+        if int(path.name) > images:
+            _discard(path)
 
 
 def complete(folder: Path) -> list[Path]:
@@ -154,25 +164,6 @@ def load_manifest(path: Path) -> dict[str, Any]:
     return {**manifest, "sha256": recorded}
 
 
-def read_tensors(path: Path) -> Tensors:
-    """The tensors of a safetensors file, after capping what a hostile header may ask for.
-
-    Raises:
-        DataError: it is no such file, or its header is larger than any real one.
-    """
-    try:
-        with open(path, "rb") as handle:
-            length = int.from_bytes(handle.read(8), "little")
-            if length > MAX_HEADER_BYTES:
-                raise DataError(f"{path} is refused: its header claims {length:,} bytes")
-            header = json.loads(handle.read(length), object_pairs_hook=_unique)
-        if len(header) > MAX_TENSORS:
-            raise DataError(f"{path} is refused: it claims {len(header):,} tensors")
-        return dict(load_file(path))
-    except (OSError, ValueError, SafetensorError) as error:
-        raise DataError(f"{path} is not a sound safetensors file ({error})") from None
-
-
 def _write_files(folder: Path, checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
     for name, tensors in checkpoint.tensors.items():
         file = folder / f"{name}.safetensors"
@@ -222,9 +213,3 @@ def _hash(path: Path) -> str:
 
 def _digest(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len({key for key, _ in pairs}) != len(pairs):
-        raise ValueError("a name stands twice in its header")
-    return dict(pairs)

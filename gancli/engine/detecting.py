@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from gancli.data.source import Bytes
+from gancli.engine.allocator import keep_freed_memory
 from gancli.engine.model import Model
 from gancli.engine.randomness import aside, make_generator
 from gancli.family import Context, Detects, Found
@@ -26,6 +27,7 @@ def detect(model: Model, images: Bytes, *, seed: int) -> Iterator[Found]:
         seed: of the search, and the same for every image.
     """
     assert isinstance(model.family, Detects)
+    keep_freed_memory()
     for start in range(0, len(images), BATCH):
         part = torch.from_numpy(images[start : start + BATCH].copy())
         full = torch.cat([part, part[-1:].expand(BATCH - len(part), -1, -1, -1)])

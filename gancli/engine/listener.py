@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gancli.engine.evaluation import Evaluation
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,5 +45,17 @@ class Listener:
     def previewed(self, path: Path, caption: str) -> None:
         """A picture of the same latents as before was written; the caption says what was measured, if anything."""
 
+    def measuring(self) -> None:
+        """Metrics are about to be taken; training waits."""
+
+    def evaluated(self, evaluation: Evaluation) -> None:
+        """Metrics were taken, or the guard has looked at the samples."""
+
+    def warned(self, sentence: str) -> None:
+        """Something is amiss that does not stop training by itself."""
+
+    def ended_early(self, reason: str) -> None:
+        """The run ends before all its images were shown, as its recipe wants it."""
+
     def rolled_back(self, reason: str, images: int) -> None:
-        """A value was not finite; training goes on from the checkpoint at `images`."""
+        """A value was not finite, or the samples collapsed; training goes on from the checkpoint at `images`."""

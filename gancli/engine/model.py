@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from gancli.data.mixture import Mixture
+from gancli.engine import best as best_checkpoint
 from gancli.engine import checkpoint as checkpoints
 from gancli.engine.cast import load_state
 from gancli.engine.checkpoint import Checkpoint
@@ -59,7 +60,8 @@ def open_model(path: Path, *, device: torch.device, ema: bool | None = None) -> 
     """Rebuilds the model of a run (its newest sound checkpoint) or of one checkpoint directory.
 
     Args:
-        path: a run directory or `<run>/checkpoints/<images>`.
+        path: a run directory, `<run>/checkpoints/<images>`, or `<run>/checkpoints/best` for the one that was kept as
+            the best.
         device: where to put the networks.
         ema: averaged weights or the live ones; the averaged ones where there are any, if None.
 
@@ -123,12 +125,23 @@ def abilities(manifest: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _find(path: Path) -> tuple[Checkpoint, str, list[str]]:
+    if path.parent.name == "checkpoints" and path.name == best_checkpoint.NAME:
+        path = _best(path.parent)
     if not path.is_dir():
         raise DataError(f"{path} is not a directory; name a run directory (`gan runs ls` lists them)")
     if path.parent.name == "checkpoints" and (path / MANIFEST).is_file():
         return checkpoints.load(path), path.resolve().parent.parent.name, []
     checkpoint, faults = checkpoints.newest_sound(Run(path).checkpoints)
     return checkpoint, path.resolve().name, faults
+
+
+def _best(folder: Path) -> Path:
+    best = best_checkpoint.find(folder)
+    if best is None:
+        raise DataError(
+            f"{folder.parent} keeps no best checkpoint; name the run for its newest one, or train with eval.metrics"
+        )
+    return folder / str(best.images)
 
 
 def _family(manifest: Mapping[str, Any]) -> Family[Any]:

@@ -103,6 +103,11 @@ def make_plan(stages: Sequence[Stage], train: TrainConfig) -> Plan:
     return Plan(tuple(planned))
 
 
+def crossed(every: int, before: int, after: int) -> bool:
+    """Whether a multiple of `every` images was reached or passed on the way."""
+    return after // every > before // every
+
+
 def direct(player: Player, train: TrainConfig, plan: Plan) -> Player:
     """The player as the recipe's `train:` section wants it."""
     schedule: Schedule = player.lr_schedule

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
 
 from gancli.data.source import Packed
 from gancli.engine import growth, history, points
 from gancli.engine.randomness import aside, make_generator
+from gancli.engine.rest import at_rest
 from gancli.engine.translation_sheet import TranslationSheet
 from gancli.engine.upscaling_sheet import UpscalingSheet
 from gancli.family import Context, Family, Nets, Samples, Translates, Upscales
@@ -62,7 +61,7 @@ class Previews:
             return self._draw_images_of_images(nets, images)
         context = Context(device=self._device, generator=make_generator(self._device, PREVIEW_SEED))
         metadata = {"run": self._run.name, "images": images, "seed": PREVIEW_SEED}
-        with aside(self._device), _at_rest(nets.modules):
+        with aside(self._device), at_rest(nets.modules):
             if self._mixture is None:
                 return Preview(self._draw_sheet(self._family, nets, context, metadata), "")
             view = points.observe(self._family, nets, self._mixture, context, labels=self._labels)
@@ -73,7 +72,7 @@ class Previews:
         if self._images is None:
             return None
         path = self._run.samples / f"{images:09d}.png"
-        with aside(self._device), _at_rest(nets.modules):
+        with aside(self._device), at_rest(nets.modules):
             torch.manual_seed(PREVIEW_SEED)
             picture = self._images.draw(nets)
         write_png(path, picture, metadata={"run": self._run.name, "images": images, "seed": PREVIEW_SEED})
@@ -100,16 +99,3 @@ def _images_of_images(
     if isinstance(family, Upscales) and "upscale" in tasks:
         return UpscalingSheet(family, packed, rows=ROWS, device=device)
     return None
-
-
-@contextmanager
-def _at_rest(modules: Mapping[str, nn.Module]) -> Iterator[None]:
-    """Puts networks into eval mode, and back into the modes that they were in."""
-    modes = {name: module.training for name, module in modules.items()}
-    for module in modules.values():
-        module.eval()
-    try:
-        yield
-    finally:
-        for name, module in modules.items():
-            module.train(modes[name])

@@ -62,6 +62,16 @@ def restore(state: dict[str, Any], generator: torch.Generator) -> None:
 
 
 @contextmanager
+def undisturbed(generator: torch.Generator) -> Iterator[None]:
+    """Runs something that may draw from any stream, whoever wrote it, and puts all of them back."""
+    state = capture(generator)
+    try:
+        yield
+    finally:
+        restore(state, generator)
+
+
+@contextmanager
 def aside(device: torch.device) -> Iterator[None]:
     """Runs something that may draw from torch's global streams without disturbing the training's."""
     devices = [device] if device.type == "cuda" else []

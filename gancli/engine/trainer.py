@@ -11,7 +11,7 @@ from gancli.data import source
 from gancli.data.loader import Loader, split
 from gancli.data.pyramid import build_levels
 from gancli.engine import checkpoint as checkpoints
-from gancli.engine import randomness
+from gancli.engine import randomness, snapshot
 from gancli.engine.cast import Cast
 from gancli.engine.checkpoint import Checkpoint
 from gancli.engine.device import (
@@ -21,14 +21,15 @@ from gancli.engine.device import (
     make_deterministic,
     use_fast_matmul,
 )
-from gancli.engine.identity import check_family, checkpoint_manifest
+from gancli.engine.evaluating import conclude, evaluate
+from gancli.engine.evaluation import Evaluations
 from gancli.engine.listener import Listener, Progress
 from gancli.engine.log import Averages, JsonLines
-from gancli.engine.plan import PlannedStage, Position, direct, make_plan
+from gancli.engine.plan import PlannedStage, Position, crossed, direct, make_plan
 from gancli.engine.preview import Previews
 from gancli.engine.signals import StopRequest
 from gancli.engine.speed import Speedometer
-from gancli.errors import DataError, NumericalError
+from gancli.errors import NumericalError
 from gancli.family import Context, Family, Nets, Turn
 from gancli.optim import Clock
 from gancli.plugins import import_class
@@ -91,6 +92,10 @@ class Trainer:
         self.averages = Averages()
         self.metrics, self.timings = JsonLines(run.metrics), JsonLines(run.timings)
         self.previews = Previews(self.family, recipe, run, device, packed)
+        ema = any(actor.averaged for actor in self.cast.actors.values())
+        self.evaluations = Evaluations(
+            self.family, recipe, run, packed, levels, device=device, total=self.total, ema=ema
+        )
         self._fade = torch.ones((), device=device)
         self._speed = Speedometer(device)
         self._saved_at: int | None = None
@@ -107,22 +112,34 @@ class Trainer:
             DataError: there is none, or it is not of this recipe's family.
         """
         checkpoint, faults = checkpoints.newest_sound(self.run.checkpoints)
-        self._restore(checkpoint)
+        self._go_to(checkpoint)
         return faults
+
+    def go_back(self, checkpoint: Checkpoint, reason: str) -> None:
+        """Goes to an earlier checkpoint, and draws other noise and other images from there."""
+        rollbacks = self.position.rollbacks + 1
+        self._go_to(checkpoint)
+        self.position.rollbacks = rollbacks
+        self.generator.manual_seed(self.recipe.train.seed + rollbacks)
+        self.loader.position += self.packed.count // 2 + rollbacks
+        self._speed.start(self.position.images)
+        self.listener.rolled_back(reason, self.position.images)
 
     def train(self, stop: StopRequest | None = None) -> bool:
         """Trains to the end, or until asked to stop; either way the last state is saved. Returns whether it ended.
 
         Raises:
             NumericalError: a value was not finite, and going back to the last checkpoint did not help.
+            Collapse: the samples lost their diversity, and the recipe wants the run to end there.
             DiskError: the disk refuses; what was saved before is intact.
         """
         if self.position.images == 0:
             self.metrics.cut(0)
             self.timings.cut(0)
+            self.evaluations.restore({}, 0)
             self._preview()
         self._speed.start(self.position.images)
-        while self.position.images < self.total:
+        while self.position.images < self.total and not self.evaluations.over:
             if stop is not None and stop.requested:
                 self.save()
                 return False
@@ -135,13 +152,20 @@ class Trainer:
                 self._write_down(before)
         self._log()
         self.save()
+        conclude(self)
         return True
+
+    def nets(self) -> Nets:
+        """The networks as tasks use them, averaged where there is an average, and where they stand."""
+        stage, fade = self.plan.reached(self.position)
+        return Nets(self.cast.averaged(), stage=stage, fade=fade)
 
     def save(self) -> None:
         """Writes a checkpoint of this position, unless there is one."""
         if self._saved_at == self.position.images:
             return
-        path = checkpoints.save(self.run.checkpoints, self._snapshot(), keep=self.recipe.train.keep)
+        content, spare = snapshot.snapshot(self), self.evaluations.spare()
+        path = checkpoints.save(self.run.checkpoints, content, keep=self.recipe.train.keep, spare=spare)
         self._saved_at = self.position.images
         self.listener.saved(path)
 
@@ -201,12 +225,14 @@ class Trainer:
     def _write_down(self, before: int) -> None:
         now = self.position.images
         train = self.recipe.train
-        if _crossed(train.log_every, before, now):
+        if crossed(train.log_every, before, now):
             self._log()
         ended = self.plan.at(before) != self.plan.at(now) or now >= self.total
-        if _crossed(train.preview_every, before, now) or ended:
+        if crossed(train.preview_every, before, now) or ended:
             self._preview()
-        if _crossed(train.checkpoint_every, before, now):
+        if self.evaluations.due(before, now, steps=self.position.step):
+            evaluate(self)
+        if crossed(train.checkpoint_every, before, now):
             self.save()
         if self._speed.due(REPORT_SECONDS):
             self.listener.progressed(self._progress())
@@ -222,8 +248,7 @@ class Trainer:
         self.listener.logged({**place, **means})
 
     def _preview(self) -> None:
-        stage, fade = self.plan.reached(self.position)
-        preview = self.previews.draw(Nets(self.cast.averaged(), stage=stage, fade=fade), self.position.images)
+        preview = self.previews.draw(self.nets(), self.position.images)
         if preview is not None:
             self.listener.previewed(preview.path, preview.caption)
 
@@ -237,62 +262,16 @@ class Trainer:
             images_per_second=self._speed.lap(self.position.images),
         )
 
-    def _snapshot(self) -> Checkpoint:
-        state = {
-            "position": vars(self.position),
-            "loader": self.loader.position,
-            "players": {name: actor.counts() for name, actor in self.cast.actors.items()},
-            "random": randomness.capture(self.generator),
-            "averages": self.averages.state(),
-            "files": {"metrics": self.metrics.size, "timings": self.timings.size},
-        }
-        stage, fade = self.plan.reached(self.position)
-        manifest = checkpoint_manifest(
-            self.recipe,
-            self.packed,
-            images=self.position.images,
-            step=self.position.step,
-            stage=stage.name,
-            fade=fade,
-        )
-        return Checkpoint(manifest=manifest, tensors=self.cast.tensors(), state=state)
-
-    def _restore(self, checkpoint: Checkpoint) -> None:
-        check_family(checkpoint.manifest, self.recipe)
-        try:
-            self.cast.restore(checkpoint.tensors)
-        except (KeyError, RuntimeError) as error:
-            raise DataError(
-                f"the checkpoint at {checkpoint.images} images does not fit the networks of this recipe: "
-                f"{' '.join(str(error).split())}"
-            ) from None
-        state = checkpoint.state
-        self.position = Position(**state["position"])
-        self.loader.position = state["loader"]
-        for name, actor in self.cast.actors.items():
-            actor.restore_counts(state["players"][name])
-        randomness.restore(state["random"], self.generator)
-        self.averages.restore(state["averages"], self.device)
-        self.metrics.cut(state["files"]["metrics"])
-        self.timings.cut(state["files"]["timings"])
+    def _go_to(self, checkpoint: Checkpoint) -> None:
+        snapshot.restore(self, checkpoint)
         self._saved_at = self.position.images
 
     def _roll_back(self, error: NumericalError) -> None:
-        """Goes back to the newest checkpoint and draws other noise and other images from there."""
+        """Goes back to the newest checkpoint, if that may still help."""
         reason = f"{error} at step {self.position.step:,} ({self.position.images:,} images)"
-        rollbacks = self.position.rollbacks + 1
-        if rollbacks > MAX_ROLLBACKS or not checkpoints.complete(self.run.checkpoints):
+        if self.position.rollbacks >= MAX_ROLLBACKS or not checkpoints.complete(self.run.checkpoints):
             saved = (
                 f"the checkpoint at {self._saved_at:,} images is intact" if self._saved_at else "nothing was saved yet"
             )
             raise NumericalError(f"{reason}; {saved}; lower the learning rate or set train.clip_grad") from None
-        self.resume()
-        self.position.rollbacks = rollbacks
-        self.generator.manual_seed(self.recipe.train.seed + rollbacks)
-        self.loader.position += self.packed.count // 2 + rollbacks
-        self._speed.start(self.position.images)
-        self.listener.rolled_back(reason, self.position.images)
-
-
-def _crossed(every: int, before: int, after: int) -> bool:
-    return after // every > before // every
+        self.go_back(checkpoints.newest_sound(self.run.checkpoints)[0], reason)

@@ -178,7 +178,7 @@ MISTAKES = [
         "r.yaml:3:9: unknown option 'batch_sise' in train: did you mean 'batch_size'?",
     ),
     ("trian: {}", "r.yaml:3:1: unknown section 'trian': did you mean 'train'?"),
-    ("zzz: 1", "r.yaml:3:1: unknown section 'zzz': a recipe has family, data, model and train"),
+    ("zzz: 1", "r.yaml:3:1: unknown section 'zzz': a recipe has family, data, model, train and eval"),
     ("batch_size: 3", "r.yaml:3:1: unknown section 'batch_size': it is an option of train, put it there"),
     ("model: {seed: 3}", "r.yaml:3:9: unknown option 'seed' in model: it belongs in train"),
     (
@@ -305,13 +305,13 @@ def test_what_the_registry_says_gets_a_place(load: Load) -> None:
 def test_all_mistakes_are_shown_at_once_the_most_important_first(load: Load) -> None:
     text = "train: {batch_sise: 1, seed: x}\nmodel: {lr: 2}\ndata: {source: shapes}\nfamily: toy\nevil: 1\n"
     assert refusal(load, text, "train.keep=0", "data.sauce=3", "nope").splitlines() == [
-        "r.yaml:5:1: unknown section 'evil': a recipe has family, data, model and train",
+        "r.yaml:5:1: unknown section 'evil': did you mean 'eval'?",
         "r.yaml:1:9: unknown option 'batch_sise' in train: did you mean 'batch_size'?",
         "r.yaml:1:30: train.seed must be a whole number at least 0 and at most 2147483647, not 'x'",
         "r.yaml:2:13: model.lr must be a number greater than 0 and less than 1, not 2",
         "--set train.keep=0: train.keep must be a whole number at least 1, not 0",
         "--set data.sauce=3: unknown option 'sauce' in data: did you mean 'source'?",
-        "--set nope: unknown section 'nope': a recipe has family, data, model and train",
+        "--set nope: unknown section 'nope': a recipe has family, data, model, train and eval",
     ]
 
 
@@ -376,7 +376,7 @@ def test_the_resolved_recipe_is_read_back_equal(load: Load, tmp_path: Path) -> N
     assert again == recipe
     assert again.heading == recipe.heading
     assert again.to_yaml() == text
-    options = sum(len(type(part).model_fields) for part in (recipe.model, recipe.data, recipe.train))
+    options = sum(len(type(part).model_fields) for part in (recipe.model, recipe.data, recipe.train, recipe.eval))
     lines = [line for line in text.splitlines() if line.startswith("  ")]
     assert len(lines) == options
     assert recipe.to_dict()["model"]["penalty"] == {"weight": 1e-8, "every": 1}
@@ -476,6 +476,8 @@ def test_the_schema_covers_families_and_sources() -> None:
     assert sorted(option["title"] for option in one["properties"]["data"]["anyOf"]) == ["files", "pairs", "shapes"]
     assert one["$defs"]["ToyConfig"]["properties"]["latent_dim"]["exclusiveMinimum"] == 0
     assert one["$defs"]["TrainConfig"]["additionalProperties"] is False
+    assert one["$defs"]["EvalConfig"]["properties"]["guard"]["enum"] == ["off", "warn", "stop", "rollback"]
+    assert one["properties"]["eval"]["anyOf"][0] == {"$ref": "#/$defs/EvalConfig"}
     refs = set(re.findall(r'"\$ref": "#/\$defs/(\w+)"', json.dumps(one)))
     assert refs <= set(one["$defs"])
     assert schema(None)["properties"]["family"]["enum"] == ["lonely", "paired-toy", "toy"]  # the broken one is left out

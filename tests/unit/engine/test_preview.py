@@ -122,6 +122,7 @@ def trained(trainer: Trainer) -> checkpoints.Checkpoint:
     trainer.train()
     found, _ = checkpoints.newest_sound(trainer.run.checkpoints)
     found.state["files"].pop("timings", None)
+    found.state.pop("evaluation")  # which looks at what is sampled, too
     return found
 
 
