@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from gancli.commands.model_data import data_of
 from gancli.data.dataset import open_dataset
+from gancli.engine.allocator import keep_freed_memory
 from gancli.engine.identity import run_manifest
 from gancli.engine.judging import subject_of
 from gancli.engine.model import open_model
@@ -122,6 +123,7 @@ def speed(recipe_name: str) -> None:
     family = import_class(info.family)(config, DataSpec(channels=1, height=32, width=32))
     nets = Nets({key: module.eval().requires_grad_(False) for key, module in family.build().items()})
     images = torch.rand(COUNT, 1, 32, 32) * 2 - 1
+    keep_freed_memory()  # as `gan detect` does
     at_once, one_by_one = [], []
     for _ in range(REPEATS):
         at_once.append(timed(lambda: detect(family, nets, images)))

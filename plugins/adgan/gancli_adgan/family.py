@@ -22,7 +22,7 @@ from gancli_adgan.search import Objective, search_latent, search_weights
 WIDTH = 8
 """Images that are searched for at once, at most."""
 
-MEMORY = {"cpu": 2**29, "cuda": 2**33}
+MEMORY = {"cpu": 2**30, "cuda": 2**33}
 """Bytes that their copies and maps may take, about."""
 
 MAPS, COPIES = 16, 6

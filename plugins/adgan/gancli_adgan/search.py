@@ -102,7 +102,7 @@ def search_weights(
         weights_rate: step length of the weights; 0 needs no copies.
     """
     net = products(generator)
-    z, weights = z.detach().clone(), _copies(net, len(z)) if weights_rate else {}
+    z, weights = z.detach().clone(), _views(net, len(z)) if weights_rate else {}
     buffers = dict(net.named_buffers())
 
     def make(weights: dict[str, Tensor], z: Tensor) -> Tensor:
@@ -113,14 +113,15 @@ def search_weights(
         return (make(weights, z) - image).square().mean()
 
     gradients = vmap(grad(error, argnums=(0, 1)))
-    groups = [{"params": [z], "lr": latent_rate}]
-    if weights:
-        groups.append({"params": list(weights.values()), "lr": weights_rate})
-    # It treats every number by itself, so that one optimizer serves all rows; fused, it passes over the copies once.
-    optimizer = torch.optim.Adam(groups, fused=True)
+    optimizer: torch.optim.Optimizer | None = None
     with torch.no_grad():
         for _ in range(steps):
             by_weights, z.grad = gradients(weights, z, image)
+            if optimizer is None:  # only from here on do the weights of the rows differ
+                weights = {
+                    name: weight.clone(memory_format=torch.contiguous_format) for name, weight in weights.items()
+                }
+                optimizer = _adam(z, latent_rate, weights, weights_rate)
             for name, weight in weights.items():
                 weight.grad = by_weights[name]
             optimizer.step()
@@ -139,9 +140,18 @@ def products(generator: nn.Sequential) -> nn.Sequential:
     return layers
 
 
-def _copies(net: nn.Module, rows: int) -> dict[str, Tensor]:
-    """Of every weight one for each row."""
-    return {
-        name: weight.detach().expand(rows, *weight.shape).clone(memory_format=torch.contiguous_format)
-        for name, weight in net.named_parameters()
-    }
+def _views(net: nn.Module, rows: int) -> dict[str, Tensor]:
+    """Every weight as if there were one for each row."""
+    return {name: weight.detach().expand(rows, *weight.shape) for name, weight in net.named_parameters()}
+
+
+def _own(weight: Tensor) -> Tensor:
+    return weight.clone(memory_format=torch.contiguous_format)
+
+
+def _adam(z: Tensor, latent_rate: float, weights: dict[str, Tensor], weights_rate: float) -> torch.optim.Optimizer:
+    """It treats every number by itself, so that one serves all rows; fused, it passes over the copies once."""
+    groups = [{"params": [z], "lr": latent_rate}]
+    if weights:
+        groups.append({"params": list(weights.values()), "lr": weights_rate})
+    return torch.optim.Adam(groups, fused=True)
