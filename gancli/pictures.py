@@ -7,13 +7,15 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from torch import Tensor
 
 from gancli.run import disk_errors, write_atomically
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 METADATA_KEY = "gancli"
 """The PNG text chunk that holds, as JSON, what made a picture."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gancli.commands.able import check_able, open_able
 from gancli.commands.model_data import data_of
-from gancli.commands.page import Block, Page, Section
+from gancli.commands.page import Page
 from gancli.commands.sampler import about, path_for
 from gancli.data.source import Packed
 from gancli.data.tensors import Rows, batches, images_at, labels_at, some_rows
@@ -26,6 +26,7 @@ from gancli.inspection.filters import first_filters, last_filters
 from gancli.inspection.guided import Layer, guided_gradients, layers
 from gancli.inspection.tiles import around_zero, filter_tiles, in_colour
 from gancli.pictures import Pixels, sheet, to_pixels
+from gancli.report.blocks import Block, Section
 
 NEEDS = ("image", "discriminate")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,29 +12,13 @@ import numpy as np
 from gancli.captions import SIZE, written
 from gancli.errors import DataError
 from gancli.pictures import Pixels, encode_png, write_png
+from gancli.report.blocks import Block, Section
+from gancli.report.document import data_uri, document, figure
+from gancli.report.markup import Html, element
 from gancli.run import disk_errors, write_atomically
 
 GAP = 12
 """White pixels between blocks."""
-
-_STYLE = "body{font:15px sans-serif;margin:2em}section{display:flex;flex-wrap:wrap;gap:1em}figure{margin:0}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Block:
-    """A picture (H, W, C) with 1 or 3 channels, its caption, and the name of its file where it gets one."""
-
-    name: str
-    caption: str
-    pixels: Pixels
-
-
-@dataclass(frozen=True, kw_only=True)
-class Section:
-    """Blocks side by side under a heading."""
-
-    heading: str
-    blocks: Sequence[Block]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,22 +70,21 @@ class Page:
         return np.pad(_column(rows, GAP), ((GAP, 0), (GAP, GAP), (0, 0)), constant_values=255)
 
     def _html(self) -> str:
-        title = html.escape(self.title)
-        parts = [
-            f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-            f"<style>{_STYLE}</style></head><body>\n<h1>{title}</h1>"
+        sections = [
+            element(
+                "section",
+                element("h2", section.heading),
+                element("div", *(self._figure(section, block) for block in section.blocks), class_="blocks"),
+            )
+            for section in self.sections
         ]
-        for section in self.sections:
-            parts += [f"<h2>{html.escape(section.heading)}</h2>", "<section>"]
-            parts += [self._figure(block) for block in section.blocks]
-            parts.append("</section>")
-        return "\n".join([*parts, "</body></html>\n"])
+        return document(self.title, element("header", element("h1", self.title)), element("main", *sections))
 
-    def _figure(self, block: Block) -> str:
-        caption = html.escape(block.caption)
-        data = base64.b64encode(encode_png(block.pixels, metadata=self.metadata)).decode()
-        image = f'<img src="data:image/png;base64,{data}" alt="{caption}">'
-        return f"<figure><figcaption>{caption}</figcaption>{image}</figure>"
+    def _figure(self, section: Section, block: Block) -> Html:
+        uri = data_uri(encode_png(block.pixels, metadata=self.metadata), "image/png")
+        height, width, _ = block.pixels.shape
+        alt = f"{section.heading}: {block.caption}"
+        return figure(uri, caption=block.caption, alt=alt, width=width, height=height)
 
 
 def _column(tiles: Sequence[Pixels], gap: int) -> Pixels:
