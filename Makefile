@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 PLUGINS := $(wildcard plugins/*)
 
-.PHONY: demo test lint format docs bench results faults dist clean
+.PHONY: demo test lint format docs bench results growing faults dist clean
 
 demo: $(INSTALLED)
 	@$(BIN)/gan demo
@@ -33,20 +33,30 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/upscaling.py
+	$(BIN)/python benchmarks/frechet.py
+	$(BIN)/python benchmarks/footprint.py
 
-# Trains every bundled setting and measures what it reaches: the figures in the READMEs.
+# Trains every bundled recipe with three seeds, measures what it reaches, and writes docs/results.md. Hours; what is done
+# is kept in runs/results/ and not done again, so it may be stopped at any time. SHARED: see benchmarks/quality.py.
+SHARED ?= ../shared/data
 results: $(INSTALLED)
-	$(BIN)/python benchmarks/quality.py
-	$(BIN)/python benchmarks/growing.py
+	$(BIN)/python benchmarks/quality.py --shared $(SHARED)
+	$(BIN)/python benchmarks/results.py
+	$(BIN)/python docs/generate.py
+
+# Whether a growing network learns at every level, on CIFAR-10.
+growing: $(INSTALLED)
+	$(BIN)/python benchmarks/growing.py --shared $(SHARED)
 
 # The long tier of the fault tests: hundreds of kills, flips and full disks.
 faults: $(INSTALLED)
 	$(BIN)/python -m pytest -m long tests/faults
 
+# Every wheel and sdist, into dist/; a wheel is built from its sdist, so both are complete.
 dist: $(INSTALLED)
-	$(BIN)/python -m pip install -q build
-	$(BIN)/python -m build --outdir dist .
-	for plugin in $(PLUGINS); do $(BIN)/python -m build --outdir dist $$plugin || exit 1; done
+	rm -rf dist
+	for project in . $(PLUGINS); do $(BIN)/python -m build --no-isolation --outdir dist $$project || exit 1; done
+	$(BIN)/python -m twine check --strict dist/*
 
 clean:
 	rm -rf .venv dist

@@ -1,7 +1,8 @@
 """Writes the generated parts of the documentation, or with `--check` says which of them are out of date.
 
 A generated part stands in a Markdown page between `<!-- generated: NAME -->` and `<!-- end of NAME -->`; `PARTS` says
-what each name is made of. Everything else on a page is written by hand and left alone.
+what each name is made of. Everything else on a page is written by hand and left alone. The pages under `docs/families`
+and the picture of the house are generated as a whole.
 
     make docs                           # write
     python docs/generate.py --check     # exit 1 if anything would change
@@ -20,6 +21,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import excerpts
+import family_pages
+import house
 import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -29,7 +33,7 @@ from gancli.cli import EPILOG, app
 from gancli.commands.train import MAY_CHANGE
 from gancli.hookspecs import ENTRY_POINT_GROUP
 from gancli.plugins import Plugin, Registry, import_class
-from gancli.recipe import SourceConfig, TrainConfig
+from gancli.recipe import EvalConfig, SourceConfig, TrainConfig
 from gancli.recipe_errors import wanted
 from gancli.strict_yaml import inline
 
@@ -41,7 +45,7 @@ _TYPES = {bool: "", int: "a whole number", float: "a number", str: "text", Path:
 
 def pages() -> list[Path]:
     """The pages that may hold generated parts."""
-    return [*sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md"]
+    return [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 
 
 def render(text: str) -> str:
@@ -54,9 +58,14 @@ def render(text: str) -> str:
 
 
 def outdated() -> dict[Path, str]:
-    """The pages that differ from what they should be, with what they should be."""
-    current = {page: page.read_text(encoding="utf-8") for page in pages()}
-    return {page: new for page, text in current.items() if (new := render(text)) != text}
+    """The files that differ from what they should be, with what they should be."""
+    wanted = {page: render(page.read_text(encoding="utf-8")) for page in pages()} | whole_files()
+    return {path: new for path, new in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != new}
+
+
+def whole_files() -> dict[Path, str]:
+    """The files without a word by hand, and what they should be."""
+    return family_pages.pages(_families(), ROOT) | {ROOT / "docs" / "pictures" / "house.svg": house.draw(ROOT)}
 
 
 # The command line
@@ -149,8 +158,12 @@ def train_options() -> str:
     return _options(TrainConfig, TrainConfig.model_fields)
 
 
+def eval_options() -> str:
+    return _options(EvalConfig, EvalConfig.model_fields)
+
+
 def resumable() -> str:
-    return ", ".join(f"`train.{name}`" for name in MAY_CHANGE)
+    return ", ".join([*(f"`train.{name}`" for name in MAY_CHANGE), "and all of `eval:`"])
 
 
 def data_options() -> str:
@@ -196,6 +209,15 @@ def model_options() -> str:
                 _options(model, model.model_fields),
             ]
     return "\n\n".join(parts)
+
+
+def families() -> str:
+    """Every family that this checkout brings, with a picture."""
+    return family_pages.table(_families(), ROOT)
+
+
+def _families() -> list[hookspecs.FamilyInfo]:
+    return [info for plugin in _bundled() for info in plugin.families]
 
 
 def _options(model: type[BaseModel], fields: Iterable[str]) -> str:
@@ -272,6 +294,15 @@ def layers() -> str:
     return "```text\n" + "\n".join(contract["layers"]) + "\n```"
 
 
+# Code
+
+
+def _published(name: str, *parts: str) -> str:
+    """Code of the family wgan-gp, which a page walks through."""
+    file = ROOT / "plugins" / "wgan-gp" / name
+    return excerpts.part(file, *parts) if parts else excerpts.whole(file)
+
+
 # Markdown
 
 
@@ -315,6 +346,7 @@ def _sentence(text: str) -> str:
 PARTS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "train-options": train_options,
+    "eval-options": eval_options,
     "resumable": resumable,
     "data-options": data_options,
     "data-sources": data_sources,
@@ -323,6 +355,15 @@ PARTS: dict[str, Callable[[], str]] = {
     "hooks": hooks,
     "exit-codes": exit_codes,
     "layers": layers,
+    "families": families,
+    "wgan-gp-plugin": lambda: _published("gancli_wgan_gp/plugin.py"),
+    "wgan-gp-players": lambda: _published("gancli_wgan_gp/family.py", "WGANGP.players", "WGANGP.stages"),
+    "wgan-gp-critic": lambda: _published("gancli_wgan_gp/family.py", "WGANGP.critic_loss"),
+    "wgan-gp-generator": lambda: _published("gancli_wgan_gp/family.py", "WGANGP.generator_loss"),
+    "wgan-gp-sample": lambda: _published("gancli_wgan_gp/family.py", "WGANGP.latent", "WGANGP.sample"),
+    "wgan-gp-penalty": lambda: excerpts.part(ROOT / "gancli" / "losses.py", "gradient_penalty"),
+    "wgan-gp-contract": lambda: _published("tests/test_contract.py", "TestGradientPenalty", "TestClippedWeights"),
+    "wgan-gp-golden": lambda: _published("tests/test_golden.py", "test_the_penalty_of_a_linear_critic"),
 }
 """What may stand between markers, by name."""
 

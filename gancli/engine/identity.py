@@ -67,6 +67,25 @@ def converted_manifest(
     }
 
 
+def exported_manifest(manifest: Mapping[str, Any], *, name: str, source: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model says that was taken out of a run, as a run and as a checkpoint.
+
+    Args:
+        manifest: of the checkpoint.
+        name: of the model.
+        source: which checkpoint of which run it is.
+    """
+    kept = {key: value for key, value in manifest.items() if key not in ("schema", "files", "sha256")}
+    return {
+        **kept,
+        "name": name,
+        "source": "exported",
+        "exported": dict(source),
+        "command": command(sys.argv),
+        "created": _now(),
+    }
+
+
 def _origin(recipe: Recipe, packed: Packed) -> dict[str, Any]:
     """What was trained on what, and with which programs."""
     return {

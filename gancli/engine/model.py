@@ -68,7 +68,7 @@ def open_model(path: Path, *, device: torch.device, ema: bool | None = None) -> 
     Raises:
         DataError: nothing sound is there, or the installed family cannot read it.
     """
-    checkpoint, run, passed_over = _find(path)
+    checkpoint, run, passed_over = find_checkpoint(path)
     manifest = checkpoint.manifest
     family = _family(manifest)
     averaged = checkpoint.tensors.get("ema", {})
@@ -124,7 +124,12 @@ def abilities(manifest: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(can)
 
 
-def _find(path: Path) -> tuple[Checkpoint, str, list[str]]:
+def find_checkpoint(path: Path) -> tuple[Checkpoint, str, list[str]]:
+    """What `open_model` opens for a path: the checkpoint, the name of its run, and what is wrong with newer ones.
+
+    Raises:
+        DataError: nothing sound is there.
+    """
     if path.parent.name == "checkpoints" and path.name == best_checkpoint.NAME:
         path = _best(path.parent)
     if not path.is_dir():

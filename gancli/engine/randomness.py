@@ -53,7 +53,7 @@ def restore(state: dict[str, Any], generator: torch.Generator) -> None:
     np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))
     torch.set_rng_state(_tensor(state["torch"]))
     device = generator.device.type
-    if device == "cpu" or device in state:
+    if device == next((kind for kind in ("cuda", "mps") if kind in state), "cpu"):
         generator.set_state(_tensor(state["engine"]))
     if device == "cuda" and "cuda" in state:
         torch.cuda.set_rng_state(_tensor(state["cuda"]), generator.device)

@@ -1,4 +1,4 @@
-"""The command that takes models from elsewhere."""
+"""The commands that take models from elsewhere, and that hand them on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gancli.signatures.options import Json
+from gancli.signatures.options import Ema, Json, RunDirectory
 
 
 def convert(
@@ -47,3 +47,15 @@ def convert(
         out=out,
         json=json,
     )
+
+
+def export(
+    run: RunDirectory = None,
+    ema: Ema = None,
+    out: Annotated[Path | None, typer.Option(help="The model's directory; models/<run> if left out.")] = None,
+    json: Json = False,
+) -> None:
+    """Make a model of a run: the networks alone, after a check that they answer as the run does, bit for bit."""
+    from gancli.commands import export as body
+
+    body.export(run, ema=ema, out=out, json=json)

@@ -30,6 +30,7 @@ def run(*arguments: str, cwd: Path) -> tuple[int, str, str]:
         "--help",
         "train --help",
         "eval --help",
+        "report --help",
         "recipes ls",
         "recipes check gan",
         "recipes schema gan",
@@ -60,6 +61,20 @@ def test_a_mistake_in_a_recipe_is_found_without_torch(recipe: str, tmp_path: Pat
     assert output.strip() == "IMPORTED"
     assert errors.startswith("error: r.yaml:")
     assert "Traceback" not in errors
+
+
+def test_measured_numbers_are_compared_without_torch(tmp_path: Path) -> None:
+    (tmp_path / "measured").mkdir()
+    (tmp_path / "measured" / "manifest.json").write_text("{}")
+    (tmp_path / "measured" / "eval.jsonl").write_text('{"metric": "swd", "value": 1.5, "protocol": {"by": "swd"}}\n')
+    code, output, errors = run("eval", "--compare", "measured", "--metrics", "swd", cwd=tmp_path)
+    assert code == 0, errors
+    assert [line.split() for line in output.splitlines()] == [
+        ["run", "swd"],
+        ["measured", "1.5"],
+        ["all:", "by", "swd"],
+        ["IMPORTED"],
+    ]
 
 
 def test_help_loads_no_plugin(tmp_path: Path) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
 import pytest
+
+from gancli.commands.plugin_new import FILES
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,8 +28,11 @@ def test_the_core_brings_its_recipes(tmp_path: Path) -> None:
         names = set(wheel.namelist())
         recipes = [path.relative_to(ROOT / "recipes") for path in (ROOT / "recipes").rglob("*.yaml")]
         assert {f"gancli/_recipes/{recipe}" for recipe in recipes} <= names
-        assert "gancli/py.typed" in names
-        assert not [name for name in names if name.startswith(("tests/", "plugins/", "benchmarks/"))]
+        assert {"gancli/py.typed", "gancli/report/style.css", "gancli/report/script.js"} <= names
+        templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "gancli/templates").rglob("*.template")}
+        assert {f"gancli/templates/family/{source}.template" for source in FILES} == templates
+        assert templates <= names
+        assert not [name for name in names if name.startswith(("tests/", "plugins/", "benchmarks/", "examples/"))]
         (entry_points,) = [name for name in names if name.endswith("entry_points.txt")]
         assert "gan = gancli.cli:main" in wheel.read(entry_points).decode()
         wheel.extractall(tmp_path / "site")
@@ -44,3 +50,14 @@ def test_a_plugin_is_a_distribution_of_its_own(tmp_path: Path, plugin: str) -> N
         assert f"{plugin} = gancli_" in wheel.read(entry_points).decode()
         assert any(name.endswith("/py.typed") for name in names)
         assert not [name for name in names if "tests" in name.split("/")]
+
+
+def test_the_source_distribution_brings_what_the_wheel_is_made_of(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as sdist:
+        names = {name.partition("/")[2] for name in sdist.getnames()}
+    wanted = [*(ROOT / "gancli" / "templates").rglob("*.template"), *(ROOT / "recipes").rglob("*.yaml")]
+    assert {path.relative_to(ROOT).as_posix() for path in wanted} <= names
+    assert not [name for name in names if name.startswith(("tests/", "plugins/", "runs/"))]

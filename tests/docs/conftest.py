@@ -68,14 +68,16 @@ def page() -> Callable[[str], Page]:
 
 
 @pytest.fixture(scope="session")
-def generate() -> ModuleType:
-    """`docs/generate.py`, which is no package."""
+def generate() -> Iterator[ModuleType]:
+    """`docs/generate.py`, which is no package; its neighbours are found beside it."""
+    sys.path.insert(0, str(ROOT / "docs"))
     spec = importlib.util.spec_from_file_location("gancli_docs_generate", ROOT / "docs" / "generate.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module
+    yield module
+    sys.path.remove(str(ROOT / "docs"))
 
 
 @pytest.fixture

@@ -1,18 +1,54 @@
-"""The data source and the metric that the hooks page prints are real ones."""
+"""Every hook has its heading, its row and an example that brings what it is for; the examples are real ones."""
 
 from __future__ import annotations
 
+import csv
 import json
+import shutil
+from pathlib import Path
 
+import pytest
+
+from gancli import hookspecs
 from gancli.data.dataset import open_dataset
-from gancli.plugins import import_class, registry
+from gancli.plugins import KINDS, import_class, registry
 
 PAGE = "docs/hooks.md"
+
+EXAMPLES = {
+    "gan_families": ("docs/write-a-family.md", "minigan", "family"),
+    "gan_datasets": (PAGE, "stripes", "source"),
+    "gan_metrics": (PAGE, "brightness", "metric"),
+    "gan_trackers": (PAGE, "values", "tracker"),
+}
+"""By hook: the page that prints a distribution which implements it, that distribution's folder, and the field that
+names its class or function."""
+
+HOOKS = [name for name, value in vars(hookspecs).items() if getattr(value, "gancli_spec", None)]
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_is_explained_by_an_example_that_loads(page, installed, hook: str) -> None:
+    assert f"### {hook}()" in page(PAGE).text
+    assert f"| `{hook}` |" in page(PAGE).text
+    place, name, names = EXAMPLES[hook]
+    installed(page(place), name)
+    (plugin,) = (plugin for plugin in registry().plugins() if plugin.name == name)
+    assert plugin.fault is None
+    (info,) = getattr(plugin, hook.removeprefix("gan_"))
+    assert f"### {type(info).__name__}" in page(PAGE).text
+    assert callable(import_class(getattr(info, names)))
+
+
+def test_every_hook_is_asked() -> None:
+    assert [kind.hook for kind in KINDS] == HOOKS
+    assert {kind.info.__name__ for kind in KINDS} == {name for name in vars(hookspecs) if name.endswith("Info")}
 
 
 def test_their_commands_work(gan, page, installed) -> None:
     installed(page(PAGE), "stripes")
     installed(page(PAGE), "brightness")
+    installed(page(PAGE), "values")
     for words in page(PAGE).commands("sh"):
         short = ["--set", "train.images=640"] if words[1] == "train" else []
         ended = gan(*words[1:], *short)
@@ -27,6 +63,21 @@ def test_the_metric_is_what_it_says(gan, page, installed) -> None:
     assert abs(entry["value"]) < 1
     assert (entry["protocol"]["samples"], entry["protocol"]["test"]) == (9, 360)
     assert "brightness" in gan("plugins", "ls").out
+
+
+def test_the_tracker_forgets_what_is_told_again(gan, page, installed, tmp_path: Path) -> None:
+    installed(page(PAGE), "values")
+    small = ["--set", "data.resolution=8", "--set", "train.log_every=64", "--set", "train.checkpoint_every=128"]
+    assert gan("train", "gan", *small, "--set", "train.images=256", "--track", "values").code == 0
+    run = tmp_path / "runs" / "gan"
+    shutil.rmtree(max((run / "checkpoints").glob("*256")))  # as if the run had been killed on its way there
+    ended = gan("train", "gan", *small, "--set", "train.images=320", "--track", "values", "--resume")
+    assert ended.code == 0, ended.err
+    with (run / "values.csv").open() as file:
+        table = list(csv.DictReader(file))
+    record = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    told = [(int(row["images"]), row["name"], float(row["value"])) for row in table if "/" in row["name"]]
+    assert told == [(line["images"], name, line[name]) for line in record for name in line if "/" in name]
 
 
 def test_it_honours_the_options_of_every_source(page, installed) -> None:
