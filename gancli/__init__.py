@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gancli.hookspecs import DatasetInfo as DatasetInfo
     from gancli.hookspecs import FamilyInfo as FamilyInfo
     from gancli.hookspecs import MetricInfo as MetricInfo
+    from gancli.hookspecs import TrackerInfo as TrackerInfo
     from gancli.hookspecs import hookimpl as hookimpl
     from gancli.recipe import FamilyConfig as FamilyConfig
     from gancli.recipe import SourceConfig as SourceConfig
@@ -29,6 +30,7 @@ _HOME = {
     "LabelSet": "gancli.dataspec",
     "MetricInfo": "gancli.hookspecs",
     "SourceConfig": "gancli.recipe",
+    "TrackerInfo": "gancli.hookspecs",
     "hookimpl": "gancli.hookspecs",
 }
 
@@ -40,6 +42,7 @@ __all__ = [
     "LabelSet",
     "MetricInfo",
     "SourceConfig",
+    "TrackerInfo",
     "__version__",
     "hookimpl",
 ]

@@ -95,6 +95,26 @@ class MetricInfo:
     better: Literal["lower", "higher"] | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrackerInfo:
+    """A place that training also reports to, described without importing it.
+
+    Args:
+        name: what `gan train --track` takes; lower case, words joined by hyphens.
+        summary: one line for listings.
+        tracker: `"package.module:Class"` of the subclass of `gancli.trackers.Tracker`, made without arguments.
+        needs: the module that it cannot do without, such as `tensorboard`, if there is one: it is looked for before
+            training.
+        install: what pip is to install where that module is missing, such as `gancli[tensorboard]`.
+    """
+
+    name: str
+    summary: str
+    tracker: str
+    needs: str = ""
+    install: str = ""
+
+
 @hookspec
 def gan_families() -> FamilyInfo | list[FamilyInfo]:  # type: ignore[empty-body]
     """The GAN families of this plugin."""
@@ -108,3 +128,8 @@ def gan_datasets() -> DatasetInfo | list[DatasetInfo]:  # type: ignore[empty-bod
 @hookspec
 def gan_metrics() -> MetricInfo | list[MetricInfo]:  # type: ignore[empty-body]
     """The metrics of this plugin."""
+
+
+@hookspec
+def gan_trackers() -> TrackerInfo | list[TrackerInfo]:  # type: ignore[empty-body]
+    """The trackers of this plugin."""

@@ -12,16 +12,38 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
-from typing import Any
+from typing import Any, NamedTuple
 
 import pluggy
 
 from gancli import hookspecs
 from gancli.errors import UsageError
-from gancli.hookspecs import ENTRY_POINT_GROUP, DatasetInfo, FamilyInfo, MetricInfo
+from gancli.guarded import check_fields, guarded
+from gancli.hookspecs import ENTRY_POINT_GROUP, DatasetInfo, FamilyInfo, MetricInfo, TrackerInfo
+from gancli.place import Place, of_error
 
 SUBSET_VARIABLE = "GANCLI_PLUGINS"
 """Comma-separated entry point names: load only these. What gancli itself brings is always loaded."""
+
+
+class Kind(NamedTuple):
+    """One kind of what plugins bring: the field of `Plugin` that holds it, its class, and what a person calls it."""
+
+    field: str
+    info: type[Any]
+    noun: str
+
+    @property
+    def hook(self) -> str:
+        return f"gan_{self.field}"
+
+
+KINDS = (
+    Kind("families", FamilyInfo, "family"),
+    Kind("datasets", DatasetInfo, "data source"),
+    Kind("metrics", MetricInfo, "metric"),
+    Kind("trackers", TrackerInfo, "tracker"),
+)
 
 
 @dataclass
@@ -34,7 +56,10 @@ class Plugin:
     families: list[FamilyInfo] = field(default_factory=list)
     datasets: list[DatasetInfo] = field(default_factory=list)
     metrics: list[MetricInfo] = field(default_factory=list)
+    trackers: list[TrackerInfo] = field(default_factory=list)
     fault: str | None = None
+    where: Place | None = None
+    """The line of the plugin that the fault is about, where it is about one."""
 
 
 class Registry:
@@ -54,13 +79,11 @@ class Registry:
         owners: dict[str, str] = {}
         for point in sorted(self._entry_points, key=self._precedence):
             plugin = self._load(point)
-            names = [f"family {info.name!r}" for info in plugin.families]
-            names += [f"data source {info.name!r}" for info in plugin.datasets]
-            names += [f"metric {info.name!r}" for info in plugin.metrics]
-            for name in names:
+            for name in [f"{kind.noun} {info.name!r}" for kind in KINDS for info in getattr(plugin, kind.field)]:
                 owner = owners.setdefault(name, plugin.package)
                 if owner != plugin.package:
-                    plugin.families, plugin.datasets, plugin.metrics = [], [], []
+                    for kind in KINDS:
+                        setattr(plugin, kind.field, [])
                     plugin.fault = f"the {name} is already provided by {owner}"
         return [self._loaded[point] for point in self._entry_points]
 
@@ -72,6 +95,9 @@ class Registry:
 
     def metrics(self) -> dict[str, MetricInfo]:
         return {info.name: info for plugin in self.plugins() for info in plugin.metrics}
+
+    def trackers(self) -> dict[str, TrackerInfo]:
+        return {info.name: info for plugin in self.plugins() for info in plugin.trackers}
 
     def family(self, name: str) -> FamilyInfo:
         """The family called `name`.
@@ -115,6 +141,17 @@ class Registry:
         if name not in metrics:
             raise UsageError(unknown("metric", name, metrics) + "; `gan plugins ls` lists them")
         return metrics[name]
+
+    def tracker(self, name: str) -> TrackerInfo:
+        """The tracker called `name`.
+
+        Raises:
+            UsageError: there is none; the text names the nearest one.
+        """
+        trackers = self.trackers()
+        if name not in trackers:
+            raise UsageError(unknown("tracker", name, trackers) + "; `gan plugins ls` lists them")
+        return trackers[name]
 
     def owner(self, family: str) -> Plugin:
         """The plugin that brings a family, for manifests."""
@@ -172,28 +209,41 @@ def _chosen(points: Iterable[metadata.EntryPoint]) -> list[metadata.EntryPoint]:
 
 
 def _is_core(point: metadata.EntryPoint) -> bool:
-    return point.value.split(":")[0].split(".")[0] == "gancli"
+    return _package(point) == "gancli"
+
+
+def _package(point: metadata.EntryPoint) -> str:
+    """The top-level package of an entry point's module."""
+    return point.value.partition(":")[0].partition(".")[0].strip()
+
+
+def _origin(point: metadata.EntryPoint) -> tuple[str, str]:
+    """The name and the version of the distribution that an entry point is of, as far as its metadata are whole."""
+    try:
+        found = (point.dist.name, point.dist.version) if point.dist else ("", "")
+    except Exception:  # there is no METADATA, or it lacks what it must have
+        found = ("", "")
+    return found[0] or point.value or point.name, found[1] or "unknown"
 
 
 def _load(point: metadata.EntryPoint) -> Plugin:
-    distribution = point.dist
-    plugin = Plugin(
-        name=point.name,
-        package=distribution.name if distribution else point.value,
-        version=distribution.version if distribution else "unknown",
-    )
+    package, version = _origin(point)
+    plugin = Plugin(name=point.name, package=package, version=version)
     try:
-        manager = pluggy.PluginManager("gancli")
-        manager.add_hookspecs(hookspecs)
-        manager.register(point.load(), name=point.name)
-        manager.check_pending()
-        plugin.families = _flat(manager.hook.gan_families(), FamilyInfo)
-        plugin.datasets = _flat(manager.hook.gan_datasets(), DatasetInfo)
-        plugin.metrics = _flat(manager.hook.gan_metrics(), MetricInfo)
+        with guarded():
+            manager = pluggy.PluginManager("gancli")
+            manager.add_hookspecs(hookspecs)
+            manager.register(point.load(), name=point.name)
+            manager.check_pending()
+            for kind in KINDS:
+                setattr(plugin, kind.field, _flat(getattr(manager.hook, kind.hook)(), kind.info))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a plugin may raise anything, SystemExit included, and must not take the tool along
+        for kind in KINDS:
+            setattr(plugin, kind.field, [])
         plugin.fault = f"{type(error).__name__}: {error}".splitlines()[0]
+        plugin.where = of_error(error, _package(point))
     return plugin
 
 
@@ -202,4 +252,5 @@ def _flat(results: Sequence[Any], kind: type[Any]) -> list[Any]:
     for info in infos:
         if not isinstance(info, kind):
             raise TypeError(f"a hook returned {type(info).__name__} where {kind.__name__} is wanted")
+        check_fields(info)
     return infos

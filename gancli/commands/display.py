@@ -5,25 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import torch
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.panel import Panel
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.progress import Progress as Bar
 
+from gancli.commands.half_blocks import can_draw
+from gancli.commands.panel import TrainingPanel, numbers
+from gancli.commands.thumbnail import Thumbnail
 from gancli.engine.best import Best
 from gancli.engine.evaluation import Evaluation
 from gancli.engine.identity import device_name
-from gancli.engine.listener import Listener
-from gancli.engine.listener import Progress as RunProgress
+from gancli.engine.listener import PLACE, Listener, Progress
 from gancli.engine.trainer import Trainer
 from gancli.recipe import Recipe
 from gancli.run import Run
 
-PLACE = ("images", "step", "stage")
+REFRESHES = 2
+"""How often the panel is drawn in a second."""
 
 
 class View(Listener):
@@ -110,59 +112,70 @@ class PlainView(View):
         super().evaluated(evaluation)
         if evaluation.values:
             best = "  (the best so far)" if evaluation.best else ""
-            self.say(f"{evaluation.images:>10,}  measured  {_listed(_numbers(evaluation))}{best}")
+            self.say(f"{evaluation.images:>10,}  measured  {_listed(numbers(evaluation))}{best}")
 
 
 class LiveView(View):
-    """A progress bar over a table of the latest values, each beside its theoretical optimum."""
+    """A panel below the lines, as long as a `with` lasts."""
 
     def __init__(self, recipe: Recipe, run: Run, console: Console) -> None:
         super().__init__(recipe, run, console)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.completed:,.0f}/{task.total:,.0f} images"),
-            TextColumn("{task.fields[speed]}"),
-            TimeRemainingColumn(),
-            console=console,
-        )
-        self._task = self._bar.add_task("starting", total=recipe.train.images or 0, speed="")
-        self._record: Mapping[str, Any] = {}
-        self._references: Mapping[str, float] = {}
-        self.live = Live(self, console=console, refresh_per_second=5, transient=True)
+        self._panel = TrainingPanel(recipe.name, recipe.train.images or 0)
+        self._said: list[str] = []
+        self._size = console.size
+        self._live = self._panel_below()
 
-    def __rich__(self) -> Panel:
-        rows = Table("", "mean", "at the optimum", box=None, pad_edge=False)
-        for name, value in self._record.items():
-            if name not in PLACE:
-                reference = self._references.get(name)
-                rows.add_row(name, f"{value:.4f}", "" if reference is None else f"{reference:.4f}")
-        if self._evaluation is not None:
-            for name, value in _numbers(self._evaluation).items():
-                rows.add_row(name, f"{value:.4g}", f"at {self._evaluation.images:,} images")
-        return Panel(Group(self._bar, rows), title=f"gan train {self._recipe.name}", expand=False)
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def say(self, text: str) -> None:
+        self._said.append(text)
+        super().say(text)
 
     def started(self, trainer: Trainer) -> None:
         super().started(trainer)
-        self._references = trainer.family.references
-        self._bar.update(self._task, total=trainer.total, completed=trainer.position.images)
+        self._panel.begin(trainer.position.images, trainer.total, trainer.family.references)
 
-    def progressed(self, progress: RunProgress) -> None:
-        speed = f"{progress.images_per_second:,.0f}/s" if progress.images_per_second else ""
-        stage = progress.stage if progress.fade >= 1 else f"{progress.stage} (fade {progress.fade:.0%})"
-        self._bar.update(self._task, description=stage, completed=progress.images, speed=speed)
+    def progressed(self, progress: Progress) -> None:
+        self._panel.move(progress)
+        if self.console.size != self._size:
+            self._begin_anew()
 
     def measuring(self) -> None:
-        self._bar.update(self._task, description="measuring")
+        self._panel.doing = "measuring"
 
     def logged(self, record: Mapping[str, Any]) -> None:
-        self._record = record
+        self._panel.record = record
 
+    def evaluated(self, evaluation: Evaluation) -> None:
+        super().evaluated(evaluation)
+        self._panel.evaluation = evaluation
 
-def _numbers(evaluation: Evaluation) -> dict[str, float]:
-    """The metrics, and the samples' diversity as a fraction of the data's."""
-    diversity = {} if evaluation.diversity is None else {"diversity": evaluation.diversity}
-    return {**evaluation.values, **diversity}
+    def previewed(self, path: Path, caption: str) -> None:
+        super().previewed(path, caption)
+        if can_draw(self.console):
+            self._panel.show(Thumbnail(path))
+
+    def _panel_below(self) -> Live:
+        return Live(self._panel, console=self.console, refresh_per_second=REFRESHES, transient=True)
+
+    def _begin_anew(self) -> None:
+        """On an empty screen: a terminal of another width has broken the lines of the panel, so that nobody knows how
+        many there are to go back over.
+        """
+        self._size = self.console.size
+        self._live.stop()
+        self.console.clear()
+        for text in self._said:
+            super().say(text)
+        self._live = self._panel_below()
+        self._live.start()
 
 
 def _listed(values: Mapping[str, float]) -> str:
@@ -176,8 +189,7 @@ def display(recipe: Recipe, run: Run) -> Iterator[View]:
     if not console.is_terminal:
         yield PlainView(recipe, run, console)
         return
-    view = LiveView(recipe, run, console)
-    with view.live:
+    with LiveView(recipe, run, console) as view:
         yield view
 
 
@@ -185,7 +197,7 @@ def display(recipe: Recipe, run: Run) -> Iterator[View]:
 def reading(what: str, doing: str = "packing") -> Iterator[Callable[[int, int], None]]:
     """A progress bar for work on a data set, which appears only if there is something to wait for."""
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
         tasks: list[Any] = []
 
         def progress(done: int, total: int) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from gancli.commands.one_recipe import flat
+from gancli.commands.tracker_names import named_trackers
 from gancli.errors import Collapse, DataError, Interrupted, UsageError
+from gancli.hookspecs import TrackerInfo
 from gancli.recipe import Recipe, load_recipe
 from gancli.run import MANIFEST, Run, disk_errors, new_run, runs_of
+from gancli.trackers import Start
 
 MAY_CHANGE = ("images", "log_every", "preview_every", "checkpoint_every", "keep")
 """Options of `train:` that a resumed run may be given anew, because they do not touch what was already done. Those of
@@ -23,6 +27,7 @@ def train(
     device: str,
     out: Path | None,
     dry_run: bool,
+    track: Sequence[str] = (),
     group: str | None = None,
     resuming: str | None = None,
 ) -> Run:
@@ -35,6 +40,7 @@ def train(
         device: as the command line names it.
         out: the run's directory; chosen by the recipe's name, if None.
         dry_run: forecasts, and writes nothing.
+        track: names of trackers to tell of it.
         group: of which this run is one, for its manifest.
         resuming: the command that goes on where it stops; this one with `--resume`, if None.
 
@@ -43,6 +49,7 @@ def train(
         GanError: anything else a user can act on.
     """
     recipe = load_recipe(target, overrides)
+    trackers = named_trackers(track)
     if dry_run:
         from gancli.commands.dry_run import forecast_run
 
@@ -50,12 +57,21 @@ def train(
     run = _choose_run(recipe, resume=resume, out=out)
     if resume:
         _check_same(recipe, load_recipe(str(run.recipe)), run)
-    resuming = resuming or resuming_command(target, overrides, device, out)
-    _train(recipe, run, resume=resume, device_name=device, group=group, resuming=resuming)
+    resuming = resuming or resuming_command(target, overrides, device, out, track=track)
+    _train(recipe, run, resume=resume, device_name=device, trackers=trackers, group=group, resuming=resuming)
     return run
 
 
-def _train(recipe: Recipe, run: Run, *, resume: bool, device_name: str, group: str | None, resuming: str) -> None:
+def _train(
+    recipe: Recipe,
+    run: Run,
+    *,
+    resume: bool,
+    device_name: str,
+    trackers: Sequence[TrackerInfo],
+    group: str | None,
+    resuming: str,
+) -> None:
     from gancli.commands.display import display, reading
     from gancli.commands.report import report_at_end
     from gancli.data.dataset import open_dataset
@@ -63,6 +79,7 @@ def _train(recipe: Recipe, run: Run, *, resume: bool, device_name: str, group: s
     from gancli.engine.device import choose_device
     from gancli.engine.identity import run_manifest
     from gancli.engine.signals import StopRequest
+    from gancli.engine.tracking import tracking
     from gancli.engine.trainer import Trainer
 
     device = choose_device(device_name)
@@ -88,13 +105,18 @@ def _train(recipe: Recipe, run: Run, *, resume: bool, device_name: str, group: s
         run.begin(manifest, recipe.to_yaml())
         view.started(trainer)
         try:
-            ended = trainer.train(stop)
+            with tracking(trackers, _start(recipe, run, manifest, trainer.position.images), view) as trainer.listener:
+                ended = trainer.train(stop)
         except Collapse:
             report_at_end(run, device=device_name)
             raise
     if not ended:
         raise Interrupted(f"stopped at {trainer.position.images:,} images and saved; go on with:\n  {resuming}")
     view.finished(trainer, report_at_end(run, device=device_name))
+
+
+def _start(recipe: Recipe, run: Run, manifest: Mapping[str, Any], images: int) -> Start:
+    return Start(path=run.path, name=run.name, recipe=recipe.to_dict(), manifest=manifest, images=images)
 
 
 def _choose_run(recipe: Recipe, *, resume: bool, out: Path | None) -> Run:
@@ -130,7 +152,13 @@ def _check_same(wanted: Recipe, ran: Recipe, run: Run) -> None:
 
 
 def resuming_command(
-    target: str, overrides: Sequence[str], device: str, out: Path | None, seeds: str | None = None
+    target: str,
+    overrides: Sequence[str],
+    device: str,
+    out: Path | None,
+    *,
+    seeds: str | None = None,
+    track: Sequence[str] = (),
 ) -> str:
     """The command line that goes on with what these arguments began."""
     import shlex
@@ -140,6 +168,7 @@ def resuming_command(
         words += ["--seeds", seeds]
     if device != "auto":
         words += ["--device", device]
+    words += [word for name in track for word in ("--track", name)]
     if out is not None:
         words += ["--out", str(out)]
     return shlex.join([*words, "--resume"])

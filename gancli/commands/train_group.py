@@ -25,6 +25,7 @@ def train_group(
     device: str,
     out: Path | None,
     dry_run: bool,
+    track: Sequence[str] = (),
 ) -> list[Run]:
     """Trains a group of runs; with `resume` goes on with those that stopped, and begins those that never began.
 
@@ -36,6 +37,7 @@ def train_group(
         device: where to compute.
         out: the group's name and place: a run lies at `<out>-seed<seed>`.
         dry_run: forecasts the first run, which stands for all.
+        track: names of trackers to tell of each run.
 
     Raises:
         Interrupted: stopped by a signal, and saved; the runs after it have not begun.
@@ -46,9 +48,9 @@ def train_group(
     name = load_recipe(target, recipes[0]).name
     if dry_run:
         print(f"{len(chosen)} runs, one after the other, of which each would be:")
-        return [train(target, recipes[0], resume=False, device=device, out=None, dry_run=True)]
+        return [train(target, recipes[0], resume=False, device=device, out=None, dry_run=True, track=track)]
     group = _choose_group(name, resume=resume, out=out)
-    resuming = resuming_command(target, overrides, device, out, seeds)
+    resuming = resuming_command(target, overrides, device, out, seeds=seeds, track=track)
     trained = []
     for seed, options in zip(chosen, recipes, strict=True):
         run = member(group, seed)
@@ -62,6 +64,7 @@ def train_group(
                 device=device,
                 out=run.path,
                 dry_run=False,
+                track=track,
                 group=group.name,
                 resuming=resuming,
             )

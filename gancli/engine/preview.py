@@ -51,6 +51,7 @@ class Previews:
         self._images = _images_of_images(family, tasks, packed, device)
         self._labels = len(family.data.labels) if "label" in recipe.info.batch else 0
         self._run, self._device, self._mixture = run, device, packed.mixture
+        self._resolution = [packed.spec.height, packed.spec.width]
 
     @torch.no_grad()
     def draw(self, nets: Nets, images: int) -> Preview | None:
@@ -75,7 +76,8 @@ class Previews:
         with aside(self._device), at_rest(nets.modules):
             torch.manual_seed(PREVIEW_SEED)
             picture = self._images.draw(nets)
-        write_png(path, picture, metadata={"run": self._run.name, "images": images, "seed": PREVIEW_SEED})
+        about = {"run": self._run.name, "images": images, "seed": PREVIEW_SEED}
+        write_png(path, picture, metadata={**about, "resolution": self._resolution, "columns": self._images.columns})
         return Preview(path, "")
 
     def _draw_sheet(self, family: Samples, nets: Nets, context: Context, metadata: Mapping[str, Any]) -> Path:
@@ -84,7 +86,7 @@ class Previews:
         label = torch.arange(columns, device=self._device).repeat(ROWS) if self._labels else None
         drawn = family.sample(nets, family.latent(columns * ROWS, context), label)
         path = self._run.samples / f"{metadata['images']:09d}.png"
-        about = {**metadata, "resolution": list(drawn.shape[2:])}
+        about = {**metadata, "resolution": list(drawn.shape[2:]), "columns": columns}
         write_png(path, sheet(to_pixels(drawn), columns=columns), metadata=about)
         if nets.stage is not None and nets.stage.resolution is not None:
             growth.record(self._run, metadata["images"], columns=columns, metadata=about)

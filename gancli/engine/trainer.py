@@ -11,7 +11,7 @@ from gancli.data import source
 from gancli.data.loader import Loader, split
 from gancli.data.pyramid import build_levels
 from gancli.engine import checkpoint as checkpoints
-from gancli.engine import randomness, snapshot
+from gancli.engine import memory, randomness, snapshot
 from gancli.engine.cast import Cast
 from gancli.engine.checkpoint import Checkpoint
 from gancli.engine.device import (
@@ -243,9 +243,11 @@ class Trainer:
             return
         stage, _ = self.plan.reached(self.position)
         place = {"images": self.position.images, "step": self.position.step, "stage": stage.name}
+        speed = {"images": self.position.images, **self._speed.record(self.position.images)}
         self.metrics.append({**place, **means})
-        self.timings.append({"images": self.position.images, **self._speed.record(self.position.images)})
+        self.timings.append(speed)
         self.listener.logged({**place, **means})
+        self.listener.timed(speed)
 
     def _preview(self) -> None:
         preview = self.previews.draw(self.nets(), self.position.images)
@@ -260,6 +262,7 @@ class Trainer:
             images=self.position.images,
             total=self.total,
             images_per_second=self._speed.lap(self.position.images),
+            memory=memory.peak(self.device),
         )
 
     def _go_to(self, checkpoint: Checkpoint) -> None:

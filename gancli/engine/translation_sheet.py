@@ -31,6 +31,13 @@ class TranslationSheet:
     def __init__(self, family: Translates, packed: Packed, *, rows: int, device: torch.device) -> None:
         self._family, self._packed, self._rows, self._device = family, packed, rows, device
 
+    @property
+    def columns(self) -> int:
+        """How many images a row has."""
+        ways = list(self._family.translations())
+        inputs = sum(1 for _ in groupby(ways, key=lambda way: way.reads))
+        return inputs + len(ways) + sum(way.truth is not None for way in ways)
+
     @torch.no_grad()
     def draw(self, nets: Nets) -> Pixels:
         """The sheet, as a picture (height, width, C)."""

@@ -27,6 +27,10 @@ class UpscalingSheet:
     def __init__(self, family: Upscales, packed: Packed, *, rows: int, device: torch.device) -> None:
         self._family, self._packed, self._rows, self._device = family, packed, rows, device
 
+    @property
+    def columns(self) -> int:
+        return 3
+
     @torch.no_grad()
     def draw(self, nets: Nets) -> Pixels:
         """The sheet, as a picture (height, width, C)."""

@@ -1,50 +1,131 @@
-"""What a person sees in a real terminal."""
+"""What a person sees in a real terminal: `gan train` on a pseudo-terminal, read by a terminal emulator."""
 
 from __future__ import annotations
 
+import codecs
+import fcntl
 import os
 import pty
 import re
+import signal
+import struct
 import subprocess
 import sys
+import termios
+from collections.abc import Callable
 from pathlib import Path
 
+import pyte
 import pytest
+from rich.cells import cell_len
 
 COMMAND = [
     *(sys.executable, "-m", "gancli", "train", "gan", "--device", "cpu"),
-    *("--set", "train.images=20_000", "--set", "data.resolution=8"),
+    *("--set", "train.images=10_000", "--set", "data.resolution=8", "--set", "train.log_every=500"),
 ]
+ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+COLOUR = re.compile(r"\x1b\[[0-9;]*[34]8;[25];[0-9;]+m")
+TOP, SIDE, BOTTOM = "╭│╰"
 
 
-def watch(tmp_path: Path, **environment: str) -> str:
-    """Runs a short training on a terminal of its own and returns everything that reached it."""
-    outer, inner = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", **environment}
-    process = subprocess.Popen(COMMAND, cwd=tmp_path, stdin=inner, stdout=inner, stderr=inner, env=environment)
-    os.close(inner)
-    seen = b""
-    while True:
-        try:
-            chunk = os.read(outer, 65_536)
-        except OSError:  # how the end of a terminal's output reads
-            break
-        if not chunk:
-            break
-        seen += chunk
-    os.close(outer)
-    assert process.wait(60) == 0, seen.decode()
-    return seen.decode()
+class Terminal:
+    """One of so many columns and lines, in which a training runs."""
+
+    def __init__(self, folder: Path, columns: int, lines: int, **environment: str) -> None:
+        self.screen = pyte.Screen(columns, lines)
+        self.seen = ""
+        self.panels: list[list[str]] = []
+        self._stream = pyte.ByteStream(self.screen)
+        self._decoder = codecs.getincrementaldecoder("utf-8")()  # a chunk may end within a letter
+        self._outer, inner = pty.openpty()
+        self._set_size(columns, lines)
+        fresh = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
+        fresh |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONIOENCODING": "utf-8", **environment}
+        self.process = subprocess.Popen(COMMAND, cwd=folder, stdin=inner, stdout=inner, stderr=inner, env=fresh)
+        os.close(inner)
+
+    def watch(self, then: Callable[[Terminal], bool] = lambda terminal: False) -> int:
+        """Reads to the end, or until `then` says that it is enough; returns the exit code, or 0."""
+        while not then(self):
+            try:
+                chunk = os.read(self._outer, 65_536)
+            except OSError:  # how the end of a terminal's output reads
+                chunk = b""
+            if not chunk:
+                os.close(self._outer)
+                return self.process.wait(60)
+            self.seen += self._decoder.decode(chunk)
+            self._stream.feed(chunk)
+            if panel := self._panel():
+                self.panels.append(panel)
+        return 0
+
+    def resize(self, columns: int, lines: int) -> None:
+        self.screen.resize(lines, columns)
+        self._set_size(columns, lines)
+        self.panels, self.seen = [], ""
+
+    def press_ctrl_c(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(line.rstrip() for line in self.screen.display)
+
+    def _panel(self) -> list[str]:
+        """The lines of the panel, if it has just been drawn to its end; none in the middle of a redrawing."""
+        lines = [line.rstrip() for line in self.screen.display]
+        bottom = self.screen.cursor.y
+        tops = [index for index, line in enumerate(lines[:bottom]) if line.startswith(TOP)]
+        if not tops or not re.fullmatch(f"{BOTTOM}─+╯", lines[bottom]):
+            return []
+        return lines[tops[-1] : bottom + 1]
+
+    def _set_size(self, columns: int, lines: int) -> None:
+        fcntl.ioctl(self._outer, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
 
 
-@pytest.mark.parametrize("environment", [{}, {"NO_COLOR": "1"}], ids=["colour", "no colour"])
-def test_a_live_panel_with_the_optimum_beside_every_value(tmp_path: Path, environment: dict[str, str]) -> None:
-    seen = watch(tmp_path, **environment)
-    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen)
-    assert "gan train gan" in plain
-    assert re.search(r"20,0\d\d/20,000 images|\d,\d\d\d/20,000 images", plain)
-    assert re.search(r"discriminator/D\(x\)\s+0\.\d+\s+0\.5000", plain)
-    assert re.search(r"discriminator/V\(D,G\)\s+-\d\.\d+\s+-1\.3863", plain)
-    assert "next: gan sample runs/gan" in plain
-    colours = re.findall(r"\x1b\[[0-9;]*(?:3[0-7]|38;5;\d+)m", seen)
-    assert bool(colours) == (not environment)
+def assert_drawn_within(terminal: Terminal, columns: int, lines: int) -> None:
+    """The panel was never wider or higher than the terminal, and had all its sides."""
+    written = [line for line in re.split(r"[\r\n]+", ESCAPE.sub("", terminal.seen)) if line[:1] in (TOP, SIDE, BOTTOM)]
+    assert max(map(cell_len, written)) == columns
+    assert terminal.panels
+    for panel in terminal.panels:
+        assert len(panel) < lines
+        assert {len(line) for line in panel} == {columns}
+        assert {line[0] + line[-1] for line in panel[1:-1]} == {SIDE + SIDE}
+
+
+@pytest.mark.parametrize(
+    ("columns", "lines", "environment"),
+    [(80, 24, {}), (120, 40, {"NO_COLOR": "1"}), (50, 10, {"COLORTERM": ""})],
+    ids=["80x24", "120x40 without colour", "50x10"],
+)
+def test_a_live_panel_that_fits(tmp_path: Path, columns: int, lines: int, environment: dict[str, str]) -> None:
+    terminal = Terminal(tmp_path, columns, lines, **environment)
+    assert terminal.watch() == 0, terminal.seen
+    assert_drawn_within(terminal, columns, lines)
+    plain = ESCAPE.sub("", terminal.seen)
+    assert re.search(r"\d,\d\d\d/10,000 images   [\d,]+ images/s", plain)
+    assert "next: gan sample runs/gan" in terminal.text
+    assert TOP not in terminal.text
+    assert bool(COLOUR.search(terminal.seen)) == ("NO_COLOR" not in environment)
+    assert ("▀" in plain) == (lines > 10 and "NO_COLOR" not in environment)
+    if lines > 10:
+        assert re.search(r"images/s   0:00:\d\d left   \d\.\d GB", plain)
+        assert re.search(r"D\(x\) +0\.\d{4} +0\.5000", plain)
+        assert re.search(r"V\(D,G\) +-\d\.\d{4} +-1\.3863", plain)
+
+
+def test_another_size_and_an_interruption(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path, 120, 40)
+    terminal.watch(lambda terminal: bool(terminal.panels) and "D(x)" in terminal.text)
+    assert_drawn_within(terminal, 120, 40)
+    terminal.resize(70, 30)
+    terminal.watch(lambda terminal: any(len(panel[0]) == 70 for panel in terminal.panels))
+    assert terminal.text.count("gan train gan") == 1
+    assert "gan on digits" in terminal.text
+    terminal.press_ctrl_c()
+    assert terminal.watch() == 75
+    assert TOP not in terminal.text
+    assert "go on with:\n  gan train gan" in terminal.text.replace("\n  --", " --")

@@ -33,6 +33,14 @@ def gan_metrics():
     return MetricInfo(name={name!r}, summary="", needs=("sample",), metric="")
 """
 
+TRACKER = """
+from gancli import TrackerInfo, hookimpl
+
+@hookimpl
+def gan_trackers():
+    return TrackerInfo(name={name!r}, summary="", tracker="")
+"""
+
 BROKEN = {
     "raises": "raise RuntimeError('no luck')",
     "exits": "import sys\nsys.exit(3)",
@@ -40,6 +48,7 @@ BROKEN = {
     "wrong_hook": "from gancli import hookimpl\n@hookimpl\ndef gan_nonsense():\n    return 1",
     "wrong_type": "from gancli import hookimpl\n@hookimpl\ndef gan_families():\n    return 'dcgan'",
     "wrong_metric": "from gancli import hookimpl\n@hookimpl\ndef gan_metrics():\n    return [lambda subject: []]",
+    "wrong_tracker": "from gancli import hookimpl\n@hookimpl\ndef gan_trackers():\n    return print",
     "raises_late": "from gancli import hookimpl\n@hookimpl\ndef gan_families():\n    raise ValueError('late')",
 }
 
@@ -103,6 +112,16 @@ def test_a_metrics_name_is_not_taken_twice(write) -> None:
     faults = {plugin.name: plugin.fault for plugin in found.plugins()}
     assert "the metric 'parzen' is already provided by" in (faults["greedy"] or "")
     assert found.metric("parzen").metric.startswith("gancli.")
+
+
+def test_trackers_are_found_and_their_names_are_not_taken_twice(write) -> None:
+    core = metadata.EntryPoint(name="gancli-trackers", value="gancli.trackers.builtin", group="gancli")
+    mine, greedy = write("mine", TRACKER.format(name="mine")), write("greedy", TRACKER.format(name="tensorboard"))
+    found = Registry([mine, greedy, core])
+    assert set(found.trackers()) == {"mine", "tensorboard"}
+    assert found.tracker("tensorboard").tracker.startswith("gancli.")
+    with pytest.raises(UsageError, match="unknown tracker 'mien': did you mean 'mine'"):
+        found.tracker("mien")
 
 
 def test_only_the_named_plugin_is_loaded(write) -> None:

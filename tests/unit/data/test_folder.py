@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gancli.data import cache, decoding, packing
+from gancli.cache_folder import cache_folder
+from gancli.data import decoding, packing
 from gancli.data.config import FolderConfig
 from gancli.data.dataset import open_dataset
 from gancli.data.folder import FolderSource
@@ -329,7 +330,7 @@ def test_the_cache_header_is_numpys(cache: Path) -> None:
 
 def test_the_cache_folder_is_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GANCLI_CACHE")
-    assert cache.cache_folder().name == "gancli"
+    assert cache_folder().name == "gancli"
 
 
 def test_real_photographs(shared: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from gancli.data import cache
+from gancli.cache_folder import VARIABLE
 from gancli.data.builtin import gan_datasets
 from gancli.data.dataset import open_dataset, open_source
 from gancli.data.derived import array_of
@@ -133,7 +133,7 @@ def test_an_epoch_shows_every_source_equally_often() -> None:
 
 
 def test_mapped_images_stay_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
     np.save(tmp_path / "faces.npy", images(7))
     mapped = np.load(tmp_path / "faces.npy", mmap_mode="r")
     faces = with_attributes()

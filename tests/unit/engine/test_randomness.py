@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import json
 import random
 
@@ -36,3 +37,12 @@ def test_what_runs_aside_leaves_the_training_alone() -> None:
     with aside(CPU):
         torch.rand(100)
     assert torch.equal(torch.rand(4), expected)
+
+
+def test_a_stream_of_another_kind_of_device_is_left_as_it_was_seeded() -> None:
+    """A run that began on a GPU goes on on a CPU; the state of a GPU's stream has 16 bytes."""
+    stream = make_generator(CPU, 5)
+    state = capture(stream)
+    state["engine"] = state["cuda"] = base64.b85encode(bytes(16)).decode()
+    restore(state, stream)
+    assert torch.equal(stream.get_state(), make_generator(CPU, 5).get_state())

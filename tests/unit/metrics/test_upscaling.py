@@ -19,11 +19,11 @@ from gancli.data.dataset import open_whole
 from gancli.data.ragged import Ragged
 from gancli.data.source import Packed
 from gancli.dataspec import DataSpec
-from gancli.errors import DataError
+from gancli.errors import DataError, UsageError
 from gancli.family import Family, FamilyConfig, Nets
 from gancli.metrics.ms_ssim import ssim as similarity
 from gancli.metrics.subject import Measurement, Options, Subject, Whole
-from gancli.metrics.upscaling import psnr, ssim
+from gancli.metrics.upscaling import lpips, psnr, ssim
 from gancli.nn.imresize import imresize
 
 
@@ -207,3 +207,41 @@ def test_bicubic_reaches_on_set5_what_is_published(set5: Path, tmp_path: Path, m
     assert found[0]["psnr"] < found[0]["psnr/bicubic"]
     # 0.8104 is what the authors of VDSR and of EDSR give.
     assert values(ssim(subject(nearest(4), dict(pairs))))["ssim/bicubic"] == pytest.approx(0.8104, abs=1e-3)
+
+
+@pytest.fixture
+def channelwise(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """In LPIPS' place: the mean difference of images in [-1, 1]; notes whether it might have been downloaded."""
+    asked: list[bool] = []
+
+    class Difference(torch.nn.Module):
+        def forward(self, first: Tensor, second: Tensor) -> Tensor:
+            assert first.dtype == torch.float32
+            return (first - second).abs().mean((1, 2, 3))
+
+    def load(name: str, *, fetch: bool) -> Difference:
+        asked.append(fetch)
+        return Difference()
+
+    monkeypatch.setattr("gancli.metrics.upscaling.load_lpips", load)
+    return asked
+
+
+def test_lpips_looks_at_colours_in_the_range_of_images(channelwise: list[bool]) -> None:
+    found = lpips(subject(nearest(4), pair(low=100, high=151)))
+    assert values(found) == pytest.approx({"lpips": 0.4, "lpips/bicubic": 0.4})
+    assert found[0].protocol["channel"] == "grey"
+    assert found[0].protocol["backbone"] == "alexnet"
+    assert len(found[0].protocol["backbone_sha256"]) == len(found[0].protocol["heads_sha256"]) == 64
+    found = lpips(subject(bicubic(2), {"image": photographs((40, 52), (33, 47))}, scale=2, fetch=False))
+    assert [each.metric for each in found] == ["lpips", "lpips/bicubic"]
+    assert found[0].protocol["channel"] == "rgb"
+    assert found[0].value == found[1].value > 0
+    assert channelwise == [True, False]
+
+
+def test_lpips_of_a_network_that_it_does_not_know(channelwise: list[bool]) -> None:
+    with pytest.raises(UsageError, match="lpips compares features of alexnet or vgg16, not of 'inception'"):
+        lpips(subject(nearest(4), pair(low=1, high=2), backbone="inception"))
+    vgg = lpips(subject(nearest(4), pair(low=1, high=2), backbone="vgg16"))
+    assert vgg[0].protocol["backbone"] == "vgg16"

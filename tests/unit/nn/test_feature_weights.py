@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def test_a_name_that_says_nothing(tmp_path: Path) -> None:
 
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"is no file; .*features_file"):
-        find_weights(tmp_path / VGG19)
+        find_weights(tmp_path / VGG19.file)
 
 
 class Canary:
@@ -71,7 +72,7 @@ class Canary:
 
 def test_nothing_is_executed(tmp_path: Path) -> None:
     path = written(tmp_path, {"features.0.weight": Canary(tmp_path / "trace")})
-    with pytest.raises(DataError, match="holds no weights"):
+    with pytest.raises(DataError, match=r"it wants .*mkdir while it is read"):
         read_weights(path)
     assert not (tmp_path / "trace").exists()
 
@@ -85,40 +86,28 @@ def test_something_else_than_tensors(tmp_path: Path, content: Any) -> None:
 def test_a_truncated_file(tmp_path: Path) -> None:
     whole = written(tmp_path)
     (tmp_path / "half.pth").write_bytes(whole.read_bytes()[:100])
-    with pytest.raises(DataError, match="holds no weights"):
+    with pytest.raises(DataError, match="is refused: it is damaged"):
         read_weights(named(tmp_path / "half.pth"))
 
 
-@pytest.fixture
-def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where weights are kept, in a home of its own."""
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    return tmp_path / "checkpoints"
+def test_eight_digits_of_vgg19s_name_are_not_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that agrees with them, as a forger can make one, and not with the others."""
+    path = written(tmp_path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    forged = replace(VGG19, file=path.name, sha256=digest[:8] + 56 * "0")
+    monkeypatch.setattr(feature_weights, "VGG19", forged)
+    with pytest.raises(DataError, match=r"damaged, or another file.* VGG-19"):
+        find_weights(path)
+    monkeypatch.setattr(feature_weights, "VGG19", replace(forged, sha256=digest))
+    assert find_weights(path) == path
 
 
-def test_downloaded_once(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-
-    def fetch(url: str, path: str, **_: Any) -> None:
-        asked.append(url)
-        Path(path).write_bytes(b"")
-
-    monkeypatch.setattr(torch.hub, "download_url_to_file", fetch)
-    # Of nothing, the SHA-256 is known.
-    monkeypatch.setattr(feature_weights, "VGG19", f"vgg19-{hashlib.sha256().hexdigest()[:8]}.pth")
-    assert find_weights(None) == find_weights(None) == hub / feature_weights.VGG19
-    assert len(asked) == 1
-    assert asked[0].endswith(VGG19)
-
-
-def test_without_a_network_one_sentence_says_what_to_do(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_network_one_sentence_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fetch(*_: Any, **__: Any) -> None:
         raise OSError("no route to host")
 
+    monkeypatch.setenv("GANCLI_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", fetch)
-    with pytest.raises(
-        DataError, match=r"no route to host.*vgg19-dcbb9e9d\.pth.*put it into .*features_file"
-    ) as caught:
+    with pytest.raises(DataError, match=r"vgg19-dcbb9e9d\.pth, 575 MB, .*put it into .*features_file"):
         find_weights(None)
-    assert str(hub) in str(caught.value)
-    assert "\n" not in str(caught.value)

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 import torchvision
+from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from gancli.errors import DataError, UsageError
 from gancli.nn import features
@@ -39,9 +41,9 @@ class Narrow(nn.Module):
 
 
 def saved(tensors: dict[str, Tensor], folder: Path) -> Path:
-    torch.save(tensors, folder / "weights")
+    save_file(tensors, folder / "weights")
     digest = hashlib.sha256((folder / "weights").read_bytes()).hexdigest()
-    return (folder / "weights").rename(folder / f"narrow-{digest[:8]}.pth")
+    return (folder / "weights").rename(folder / f"narrow-{digest[:8]}.safetensors")
 
 
 def images(*shape: int) -> Tensor:
@@ -106,6 +108,16 @@ def test_features_of_bf16_are_float32(narrow: Narrow, tmp_path: Path) -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = network(images(1, 3, 8, 8))["relu1_1"]
     assert found.dtype == torch.float32
+
+
+def test_tensors_without_content_have_features_without_content(narrow: Narrow, tmp_path: Path) -> None:
+    file = saved(narrow.state_dict(), tmp_path)
+    with FakeTensorMode():
+        shown = torch.empty(2, 3, 32, 48, requires_grad=True)
+        found = FeatureNetwork(("pool2",), file=file)(shown)["pool2"]
+        found.sum().backward()
+    assert found.shape == (2, 4, 8, 12)
+    assert shown.grad is not None
 
 
 def test_images_that_are_too_small(narrow: Narrow, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from gancli.nn.imresize import Border, degrade, imresize
 
@@ -107,6 +108,17 @@ def test_weights_that_were_first_used_without_gradients_serve_training() -> None
     imresize(images, scale=5).sum().backward()
     assert images.grad is not None
     torch.testing.assert_close(images.grad.sum(), torch.tensor(11.0 * 11 * 25, dtype=torch.float64))
+
+
+def test_tensors_without_content_have_shapes_and_leave_nothing_behind() -> None:
+    """As costs are counted, before and after real ones of the same shape."""
+    for turn in range(2):
+        with FakeTensorMode():
+            images = torch.empty(2, 3, 24, 300, requires_grad=True)
+            assert degrade(images, 4).shape == (2, 3, 6, 75)
+            imresize(images, scale=3).sum().backward()
+            assert images.grad is not None
+        assert degrade(torch.full((2, 3, 24, 300), 2 * turn - 1.0), 4).unique().tolist() == [2 * turn - 1]
 
 
 def test_it_stays_float32_under_autocast_and_for_shorter_floats() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from gancli.errors import DataError, UsageError
 from gancli.metrics.backbones import inception_weights
 from gancli.metrics.backbones.inception import Inception, resized
-from gancli.metrics.backbones.inception_weights import FILE, load_inception
+from gancli.metrics.backbones.inception_weights import WEIGHTS, load_inception
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +91,8 @@ def published(path: Path, monkeypatch: pytest.MonkeyPatch, content: Any = None) 
     state = Tiny().state_dict()
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save({k: v for k, v in state.items() if "num_batches" not in k} if content is None else content, path)
-    monkeypatch.setattr(inception_weights, "SHA256", hashlib.sha256(path.read_bytes()).hexdigest())
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(inception_weights, "WEIGHTS", replace(WEIGHTS, sha256=digest))
     return state
 
 
@@ -109,7 +111,7 @@ def test_a_file_is_opened_apart_and_then_read_from_the_cache(
 
 
 def test_a_downloaded_file_is_used_and_a_damaged_copy_made_again(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    state = published(hub / FILE, monkeypatch)
+    state = published(hub / WEIGHTS.file, monkeypatch)
     assert same(load_inception(), state)
     (copy,) = (hub.parent / "cache" / "backbones").iterdir()
     copy.write_bytes(copy.read_bytes()[:-1] + b"x")
@@ -117,7 +119,7 @@ def test_a_downloaded_file_is_used_and_a_damaged_copy_made_again(hub: Path, monk
 
 
 def test_another_file_is_refused(hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    other = tmp_path / FILE
+    other = tmp_path / WEIGHTS.file
     published(other, monkeypatch)
     other.write_bytes(b"")
     with pytest.raises(DataError, match=r"damaged, or another file: its SHA-256 begins with e3b0c442"):
@@ -139,7 +141,7 @@ def test_without_a_network_one_sentence_says_what_to_do(hub: Path, monkeypatch: 
     said = str(caught.value)
     for word in (
         "no route to host",
-        FILE,
+        WEIGHTS.file,
         "github.com/toshas/torch-fidelity",
         str(hub),
         "--backbone classifier",
@@ -147,4 +149,4 @@ def test_without_a_network_one_sentence_says_what_to_do(hub: Path, monkeypatch: 
     ):
         assert word in said
     assert "\n" not in said
-    assert not (hub / FILE).exists()
+    assert not (hub / WEIGHTS.file).exists()
