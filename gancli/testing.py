@@ -7,45 +7,36 @@
         model = {"channels": 8}
 
 Every test states a promise of `gancli.family`; a family that passes trains, resumes and samples like the built-in ones.
+The checks themselves are those of `gan plugins check`.
 """
 
 from __future__ import annotations
 
-import ast
-import inspect
-import json
-import subprocess
-import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-import torch
-from torch import Tensor
 
+from gancli.conformance import description, detection, losses, ownership, tasks, training
+from gancli.conformance.finding import Finding
+from gancli.conformance.specimen import DATA, Specimen
+from gancli.conformance.specimen import context as context
 from gancli.data.synthetic import BATCH_SIZE as BATCH_SIZE
 from gancli.data.synthetic import batch as batch
 from gancli.data.synthetic import synthetic as synthetic
 from gancli.engine import history
-from gancli.engine.cast import Cast
-from gancli.engine.checkpoint import load
-from gancli.engine.plan import make_plan
 from gancli.engine.trainer import Trainer
-from gancli.family import DataSpec, Family, Turn
+from gancli.family import DataSpec, Family
 from gancli.hookspecs import FamilyInfo
-from gancli.plugins import import_class, registry
-from gancli.recipe import FamilyConfig, Recipe, SourceConfig, TrainConfig
-from gancli.run import Run
-from gancli.task_contract import TaskContract
-from gancli.task_contract import context as context
+from gancli.plugins import registry
+from gancli.recipe import FamilyConfig, Recipe
 
-FORBIDDEN_CALLS = frozenset({"backward", "step", "item", "tolist", "cpu", "numpy", "print", "zero_grad"})
-"""What only the engine does. Each would wait for the device, or repeat the mechanism of every other family."""
+Find = Callable[[Specimen, Path], Iterator[Finding]]
 
 
-class FamilyContract(TaskContract):
+class FamilyContract:
     """The promises of a family, as tests.
 
     Attributes:
@@ -56,7 +47,7 @@ class FamilyContract(TaskContract):
 
     family: ClassVar[str]
     model: ClassVar[Mapping[str, Any]] = {}
-    data: ClassVar[DataSpec] = DataSpec(channels=1, height=16, width=16, labels=("zero", "one", "two"))
+    data: ClassVar[DataSpec] = DATA
 
     @pytest.fixture(autouse=True)
     def figures_of_points_stay_blank(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,129 +58,72 @@ class FamilyContract(TaskContract):
     def info(self) -> FamilyInfo:
         return registry().family(self.family)
 
+    @property
+    def specimen(self) -> Specimen:
+        return Specimen(self.info, self.model, self.data)
+
     def config(self) -> FamilyConfig:
-        config: FamilyConfig = import_class(self.info.config).model_validate_json(json.dumps(dict(self.model)))
-        return config
+        return self.specimen.config()
 
     def make(self) -> Family[Any]:
         """The family, with small networks."""
-        family: Family[Any] = import_class(self.info.family)(self.config(), self.data)
-        return family
+        return self.specimen.make()
 
     def recipe(self, **train: Any) -> Recipe:
         """A recipe for `trainer`; the keyword arguments are options of `train:`."""
-        options: dict[str, Any] = {"images": 12 * BATCH_SIZE, "batch_size": BATCH_SIZE, "log_every": 2 * BATCH_SIZE}
-        return Recipe(
-            name=self.family,
-            info=self.info,
-            model=self.config(),
-            data=SourceConfig(source="synthetic"),
-            train=TrainConfig(**(options | train)),
-            heading=[],
-        )
+        return self.specimen.recipe(**train)
 
     def trainer(self, folder: Path, **train: Any) -> Trainer:
         """A trainer on the CPU over random images, which writes into `folder`."""
-        run = Run(folder)
-        run.begin({}, "")
-        packed = synthetic(self.data, keys=self.info.batch)
-        return Trainer(self.recipe(**train), run, packed, device=torch.device("cpu"))
+        return self.specimen.trainer(folder, **train)
 
-    def test_description_needs_no_torch(self) -> None:
-        """A listing and a recipe's check must not wait for torch."""
-        program = (
-            "import sys\n"
-            "from gancli.plugins import import_class, registry\n"
-            f"import_class(registry().family({self.family!r}).config)\n"
-            "sys.exit('torch' in sys.modules)"
-        )
-        assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+    def test_description_needs_no_torch(self, tmp_path: Path) -> None:
+        self._holds(description.needs_no_torch, tmp_path)
 
-    def test_options_are_described_and_closed(self) -> None:
-        fields = type(self.config()).model_fields
-        assert not [name for name, field in fields.items() if not field.description]
-        assert type(self.config()).model_config.get("extra") == "forbid"
+    def test_options_are_described_and_closed(self, tmp_path: Path) -> None:
+        self._holds(description.options_are_described, tmp_path)
 
-    def test_every_network_has_one_owner_at_most(self) -> None:
-        family = self.make()
-        assert Cast(family.build(), family.players()).actors
+    def test_tasks_are_implemented(self, tmp_path: Path) -> None:
+        self._holds(description.tasks_are_implemented, tmp_path)
 
-    def test_losses_only_compute(self) -> None:
-        """No loss does the engine's work."""
-        tree = ast.parse(inspect.getsource(sys.modules[type(self.make()).__module__]))
-        calls = {_called(node) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-        assert not calls & FORBIDDEN_CALLS
+    def test_every_network_has_one_owner(self, tmp_path: Path) -> None:
+        self._holds(ownership.every_network_has_one_owner, tmp_path)
 
-    def test_losses_are_named_finite_scalars(self) -> None:
-        for turn, terms in self._play():
-            assert terms, f"the loss of {turn.player} returns no term"
-            for name, term in terms.items():
-                assert isinstance(name, str)
-                assert term.shape == (), f"{turn.player}/{name} has shape {tuple(term.shape)}, not ()"
-                assert torch.isfinite(term), f"{turn.player}/{name} is not finite"
+    def test_losses_only_compute(self, tmp_path: Path) -> None:
+        self._holds(losses.losses_only_compute, tmp_path)
 
-    def test_losses_keep_no_tensor(self) -> None:
-        family = self.make()
-        list(self._play(family))
-        assert not [name for name, value in vars(family).items() if isinstance(value, Tensor)]
+    def test_losses_are_named_finite_scalars(self, tmp_path: Path) -> None:
+        self._holds(losses.losses_are_named_finite_scalars, tmp_path)
 
-    def test_a_turn_changes_its_player_alone(self) -> None:
-        family = self.make()
-        modules = family.build()
-        cast, shared = Cast(modules, family.players()), context()
-        for turn in _turns(family, self.recipe()):
-            before = {name: parameter.clone() for name, parameter in _parameters(modules)}
-            actor = cast.turn(turn.player)
-            terms = turn.loss(cast.nets, batch(self.info, self.data), shared)
-            torch.autograd.backward(list(terms.values()))
-            graded = {name for name, parameter in _parameters(modules) if parameter.grad is not None}
-            assert graded, f"no gradient reaches {turn.player}"
-            assert graded <= set(actor.named_parameters)
-            assert all(torch.equal(parameter, before[name]) for name, parameter in _parameters(modules))
+    def test_losses_keep_no_tensor(self, tmp_path: Path) -> None:
+        self._holds(losses.losses_keep_no_tensor, tmp_path)
+
+    def test_losses_read_what_is_declared(self, tmp_path: Path) -> None:
+        self._holds(losses.losses_read_what_is_declared, tmp_path)
+
+    def test_a_turn_changes_its_player_alone(self, tmp_path: Path) -> None:
+        self._holds(losses.a_turn_changes_its_player_alone, tmp_path)
+
+    def test_samples(self, tmp_path: Path) -> None:
+        self._holds(tasks.samples, tmp_path, task="sample")
+
+    def test_translates(self, tmp_path: Path) -> None:
+        self._holds(tasks.translates, tmp_path, task="translate")
+
+    def test_upscales(self, tmp_path: Path) -> None:
+        self._holds(tasks.upscales, tmp_path, task="upscale")
+
+    def test_detects(self, tmp_path: Path) -> None:
+        self._holds(detection.detects, tmp_path, task="detect")
 
     def test_training_is_deterministic_and_resumes_exactly(self, tmp_path: Path) -> None:
-        whole = self.trainer(tmp_path / "whole")
-        whole.train()
-        half = self.trainer(tmp_path / "half", images=5 * BATCH_SIZE, checkpoint_every=BATCH_SIZE)
-        half.train()
-        rest = self.trainer(tmp_path / "half")
-        rest.resume()
-        rest.train()
-        expected = load(tmp_path / "whole" / "checkpoints" / str(whole.position.images))
-        resumed = load(tmp_path / "half" / "checkpoints" / str(rest.position.images))
-        assert expected.state["random"] == resumed.state["random"]
-        for file, tensors in expected.tensors.items():
-            for name, tensor in tensors.items():
-                assert torch.equal(tensor, resumed.tensors[file][name]), f"{file}: {name}"
+        self._holds(training.training_resumes_exactly, tmp_path)
 
     def test_trains_in_bf16_with_accumulation(self, tmp_path: Path) -> None:
-        trainer = self.trainer(tmp_path / "run", precision="bf16", accumulate=2, images=3 * BATCH_SIZE)
-        trainer.train()
-        assert all(torch.isfinite(parameter).all() for _, parameter in _parameters(trainer.cast.modules))
+        self._holds(training.trains_in_bf16_with_accumulation, tmp_path)
 
-    def _play(self, family: Family[Any] | None = None) -> list[tuple[Turn, Mapping[str, Tensor]]]:
-        """Every turn's loss once, in order, over one shared context, as in a step."""
-        family = family or self.make()
-        cast = Cast(family.build(), family.players())
-        shared, images = context(), batch(self.info, self.data)
-        played = []
-        for turn in _turns(family, self.recipe()):
-            cast.turn(turn.player)
-            played.append((turn, turn.loss(cast.nets, images, shared)))
-        return played
-
-
-def _turns(family: Family[Any], recipe: Recipe) -> list[Turn]:
-    plan = make_plan(family.stages(), recipe.train)
-    return [turn for planned in plan.stages for turn in planned.stage.turns]
-
-
-def _parameters(modules: Mapping[str, torch.nn.Module]) -> list[tuple[str, torch.nn.Parameter]]:
-    return [(f"{name}.{key}", value) for name, module in modules.items() for key, value in module.named_parameters()]
-
-
-def _called(node: ast.Call) -> str:
-    function = node.func
-    return (
-        function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else ""
-    )
+    def _holds(self, find: Find, folder: Path, *, task: str | None = None) -> None:
+        if task is not None and task not in self.info.tasks:
+            pytest.skip(f"{self.family} does not {task}")
+        found = list(find(self.specimen, folder))
+        assert not found, "\n".join(map(str, found))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import shlex
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -63,10 +64,15 @@ def check(target: str, overrides: list[str], *, json: bool) -> None:
         DataError: there is nothing to check; or, after the report, some images cannot be read, or do not go together.
     """
     from gancli.data.dataset import open_source
+    from gancli.data.pair_sizes import larger_targets
 
-    config, command = find_data(target, overrides)
+    config, command, of_recipe = find_data(target, overrides)
     with _progress(config.source) as progress:
         survey = open_source(config).survey(progress)
+    if enlarges := survey.scale is not None and survey.scale > 1:
+        command = shlex.join(
+            ["gan", "eval", "--data", "paired", *(word for option in overrides for word in ("--set", option))]
+        )
     if json:
         print(jsonlib.dumps({"target": target, **survey.to_json()}))
     else:
@@ -79,6 +85,8 @@ def check(target: str, overrides: list[str], *, json: bool) -> None:
     if survey.problems:
         more = f" (and {len(survey.problems) - 1} more, see above)" if len(survey.problems) > 1 else ""
         raise DataError(survey.problems[0] + more)
+    if enlarges and of_recipe:
+        raise DataError(larger_targets(survey.scale))
     if not json:
         print(f"next: {command}")
 
@@ -99,6 +107,8 @@ def _report(target: str, survey: Survey) -> None:
     _say(console, f"{len(survey.labels):,} labels", _counts(survey.labels))
     for key, part in survey.parts.items():
         _say(console, key, f"{part.count:,} images; {_sizes(part)}; {_channels(part)}")
+    if survey.scale is not None and survey.scale > 1:
+        _say(console, "scale", f"targets are {survey.scale} times as large as their sources")
     for name in survey.ignored:
         _say(console, "ignored", name)
     for name, reason in survey.unreadable:

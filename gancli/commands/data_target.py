@@ -7,7 +7,7 @@ import os
 import shlex
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gancli.errors import UsageError
 from gancli.plugins import import_class, registry
@@ -16,8 +16,22 @@ if TYPE_CHECKING:
     from gancli.recipe import SourceConfig
 
 
-def find_data(target: str, overrides: list[str]) -> tuple[SourceConfig, str]:
-    """The options that read it, and the command that would train on it, or look for a family that does.
+class Found(NamedTuple):
+    """What a person means.
+
+    Args:
+        config: the options that read it.
+        command: what would train on it, or look for a family that does.
+        recipe: whether it is a recipe's, whose family is to be trained on it.
+    """
+
+    config: SourceConfig
+    command: str
+    recipe: bool = False
+
+
+def find_data(target: str, overrides: list[str]) -> Found:
+    """The data that a word on the command line stands for.
 
     Args:
         target: a folder's path, the name of a data source, or a recipe's path or name, looked up in this order: a
@@ -42,7 +56,7 @@ def find_data(target: str, overrides: list[str]) -> tuple[SourceConfig, str]:
         if folder.exists() or is_recipe or _is_bundled(target):
             raise
         raise UsageError(f"{target!r} is neither a data source, nor a folder, nor a recipe: {error}") from None
-    return config, _command(target, overrides)
+    return Found(config, _command(target, overrides), recipe=True)
 
 
 def _is_bundled(target: str) -> bool:
@@ -51,7 +65,7 @@ def _is_bundled(target: str) -> bool:
     return target in bundled()
 
 
-def _from_values(values: dict[str, Any], overrides: list[str]) -> tuple[SourceConfig, str]:
+def _from_values(values: dict[str, Any], overrides: list[str]) -> Found:
     from pydantic import ValidationError
 
     from gancli.data.config import PointsConfig
@@ -70,7 +84,7 @@ def _from_values(values: dict[str, Any], overrides: list[str]) -> tuple[SourceCo
     settings = [f"data.{key}={inline(value)}" for key, value in values.items() if key != "split"]
     if isinstance(config, PointsConfig):
         settings.append("data.resolution=null")  # which the recipe sets, and points have none
-    return config, _training(settings + overrides)
+    return Found(config, _training(settings + overrides))
 
 
 def _training(settings: list[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gancli.commands.able import check_able, open_able
@@ -97,7 +97,7 @@ def _measure(run: Path | None, request: Request) -> Measured:
     if request.options.truncation is not None and not any("sample" in info.needs for info in chosen):
         raise UsageError("--truncation is about samples, and none are drawn for these metrics; leave it out")
     data = data_of(path, model, request.data, request.overrides)
-    subject = subject_of(model, data, request.options)
+    subject = subject_of(model, data, replace(request.options, fetch=named is not None))
     checkpoint = {"chosen": _choice(path, model)}
     records: list[Record] = []
     pictures: list[Path] = []

@@ -8,7 +8,7 @@ from gancli.plugins import Plugin, registry
 
 
 def ls(*, json: bool) -> None:
-    """Prints every plugin with its package, version, families, tasks, data sources, metrics and fault."""
+    """Prints every plugin with its package, version, families, tasks, data sources, metrics, trackers and fault."""
     plugins = registry().plugins()
     if json:
         listed = [
@@ -16,10 +16,14 @@ def ls(*, json: bool) -> None:
                 "name": plugin.name,
                 "package": plugin.package,
                 "version": plugin.version,
-                "families": [{"name": info.name, "tasks": list(info.tasks)} for info in plugin.families],
+                "families": [
+                    {"name": info.name, "tasks": list(info.tasks), "paper": info.paper} for info in plugin.families
+                ],
                 "datasets": [info.name for info in plugin.datasets],
                 "metrics": [info.name for info in plugin.metrics],
+                "trackers": [info.name for info in plugin.trackers],
                 "fault": plugin.fault,
+                "where": str(plugin.where) if plugin.where else None,
             }
             for plugin in plugins
         ]
@@ -30,16 +34,18 @@ def ls(*, json: bool) -> None:
     from rich.table import Table
 
     console = Console()
-    table = Table("package", "version", "family", "does", "paper", box=None, pad_edge=False)
+    table = Table("package", "version", "family", "does", box=None, pad_edge=False)
     for plugin in plugins:
         for info in plugin.families:
-            table.add_row(plugin.package, plugin.version, info.name, ", ".join(info.tasks), info.paper)
+            table.add_row(plugin.package, plugin.version, info.name, ", ".join(info.tasks))
         if not plugin.families and not plugin.fault:
-            table.add_row(plugin.package, plugin.version, "", _brings(plugin), "")
+            table.add_row(plugin.package, plugin.version, "", _brings(plugin))
     console.print(table)
     for plugin in plugins:
         if plugin.fault:
-            console.print(f"broken: {plugin.package} {plugin.version} ({plugin.name}): {plugin.fault}", markup=False)
+            where = f", {plugin.where}" if plugin.where else ""
+            line = f"broken: {plugin.package} {plugin.version} ({plugin.name}{where}): {plugin.fault}"
+            console.print(line, markup=False, highlight=False)
     console.print("next: gan recipes ls", markup=False)
 
 
@@ -47,4 +53,5 @@ def _brings(plugin: Plugin) -> str:
     """What a plugin without families is good for."""
     sources = [f"{len(plugin.datasets)} data sources"] if plugin.datasets else []
     metrics = [f"metrics: {', '.join(info.name for info in plugin.metrics)}"] if plugin.metrics else []
-    return "; ".join(sources + metrics)
+    trackers = [f"trackers: {', '.join(info.name for info in plugin.trackers)}"] if plugin.trackers else []
+    return "; ".join(sources + metrics + trackers)

@@ -41,7 +41,8 @@ def evaluate(
         str | None,
         typer.Option(
             help="Whose features are compared: classifier (of the data's own labels; the default), inception, a file "
-            "of weights of either, or the directory of a run, for its discriminator."
+            "of weights of either, or the directory of a run, for its discriminator. Of lpips: alexnet (the default) "
+            "or vgg16."
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the first sample, and of every choice.")] = 0,

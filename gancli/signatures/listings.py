@@ -10,9 +10,7 @@ import typer
 from gancli.signatures.options import Json, Set
 
 recipes_app = typer.Typer(name="recipes", help="Recipes: list, copy, check.", no_args_is_help=True)
-plugins_app = typer.Typer(
-    name="plugins", help="Plugins: what is installed, and what is wrong with it.", no_args_is_help=True
-)
+plugins_app = typer.Typer(name="plugins", help="Plugins: list, begin one of your own, check.", no_args_is_help=True)
 data_app = typer.Typer(name="data", help="Data sources: list, check.", no_args_is_help=True)
 runs_app = typer.Typer(name="runs", help="Runs under runs/: list, remove.", no_args_is_help=True)
 
@@ -72,6 +70,38 @@ def plugins_ls(json: Json = False) -> None:
     from gancli.commands import plugins as body
 
     body.ls(json=json)
+
+
+@plugins_app.command("new")
+def plugins_new(
+    name: Annotated[str, typer.Argument(help="Of the family: lower case, words joined by hyphens.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Where to put the folder gancli-NAME; the current directory if left out.")
+    ] = None,
+) -> None:
+    """Begin a family of your own: a distribution that installs, passes its tests and trains as it is."""
+    from gancli.commands import plugin_new as body
+
+    body.new(name, out=out)
+
+
+@plugins_app.command("check")
+def plugins_check(
+    package: Annotated[str, typer.Argument(help="An installed package, its folder, or one of its families.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="What to check with: --set model.channels=8, data.channels, data.resolution. Small is quick.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Hold the families of a plugin to the contract, and name what is wrong with file and line."""
+    from gancli.commands import plugin_check as body
+
+    body.check(package, overrides or [], json=json)
 
 
 @data_app.command("ls")

@@ -24,6 +24,10 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on exactly where the newest run stopped.")] = False,
     device: Device = "auto",
     out: Annotated[Path | None, typer.Option(help="The run's directory; runs/<recipe> if left out.")] = None,
+    track: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TRACKER", help="Report to this tracker too, such as tensorboard."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Measure what each stage would take, print it, and write nothing.")
     ] = False,
@@ -32,12 +36,21 @@ def train(
     if seeds is not None:
         from gancli.commands import train_group as groups
 
-        groups.train_group(recipe, overrides or [], seeds=seeds, resume=resume, device=device, out=out, dry_run=dry_run)
+        groups.train_group(
+            recipe,
+            overrides or [],
+            seeds=seeds,
+            resume=resume,
+            device=device,
+            out=out,
+            dry_run=dry_run,
+            track=track or [],
+        )
         return
 
     from gancli.commands import train as body
 
-    body.train(recipe, overrides or [], resume=resume, device=device, out=out, dry_run=dry_run)
+    body.train(recipe, overrides or [], resume=resume, device=device, out=out, dry_run=dry_run, track=track or [])
 
 
 def demo(device: Device = "auto") -> None:

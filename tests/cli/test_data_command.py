@@ -205,6 +205,77 @@ def test_check_names_what_does_not_go_together(place: Path, capsys: pytest.Captu
     assert len(json.loads(capsys.readouterr().out)["problems"]) == 2
 
 
+SMALL_AND_LARGE = ["data.root=large", "data.source_folder=low", "data.target_folder=high"]
+
+
+def enlarged(place: Path, *sides: int, times: int = 4) -> None:
+    """Pairs for super-resolution, whose sources have such sides, each a third wider than high."""
+    for number, side in enumerate(sides):
+        for folder, factor, more in (("low", 1, 0), ("high", times, number % 2)):
+            (place / "large" / folder).mkdir(parents=True, exist_ok=True)
+            size = side * 4 // 3 * factor, side * factor + more  # of some, a row is left over
+            Image.new("RGB", size).save(place / "large" / folder / f"{number}.png")
+
+
+def test_check_pairs_of_small_and_large_images(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    enlarged(place, 30, 21, 24)
+    data.check("paired", SMALL_AND_LARGE, json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert "  scale: targets are 4 times as large as their sources" in lines
+    assert lines[-1].startswith("next: gan eval --data paired --set data.root=large --set data.source_folder=low")
+    data.check("paired", SMALL_AND_LARGE, json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert (found["scale"], found["problems"]) == (4, [])
+
+
+def test_check_names_pairs_that_are_of_no_whole_factor(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    enlarged(place, 30, 21, 24, 27)
+    Image.new("RGB", (150, 90)).save(place / "large" / "high" / "1.png")
+    Image.new("RGB", (32, 24)).save(place / "large" / "high" / "2.png")
+    expected = (
+        "targets are 4 times as large as their sources in 2 of 4 pairs, but large/low/1.png is 21x28, its target "
+        "90x150, and 1 more pairs differ"
+    )
+    with pytest.raises(DataError, match=expected):
+        data.check("paired", SMALL_AND_LARGE, json=False)
+    assert f"problem: {expected}" in capsys.readouterr().out
+
+
+def test_check_a_recipe_that_would_train_on_pairs_of_two_sizes(place: Path) -> None:
+    enlarged(place, 30, 21, 24)
+    (place / "pairs.yaml").write_text(
+        "family: pix2pix\ndata: {source: paired, root: large, source_folder: low, target_folder: high, split: all}\n"
+    )
+    with pytest.raises(DataError, match=r"targets are 4 times .* `gan eval --data paired`, .* data\.fit=stretch"):
+        data.check("pairs.yaml", [], json=False)
+    data.check("pairs.yaml", ["data.fit=stretch", "data.resolution=32"], json=False)
+
+
+def test_set5_is_sound(place: Path, shared_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for file in (shared_data / "set5" / "x4").glob("*.png"):
+        name, _, kind = file.stem.rpartition("_")
+        folder = place / "large" / {"LR": "low", "HR": "high"}[kind]
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.png").symlink_to(file.resolve())
+    data.check("paired", SMALL_AND_LARGE, json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert (found["scale"], found["problems"], found["unreadable"], found["count"]) == (4, [], [], 10)
+
+
+def test_check_photographs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    enlarged(place, 30, 21, 24)
+    whole = ["data.root=large/high"]
+    data.check("photographs", whole, json=False)
+    assert capsys.readouterr().out.splitlines()[-1].endswith("--set data.source=photographs --set data.root=large/high")
+    data.check("photographs", [*whole, "data.random_crop=84"], json=False)
+    expected = "large/high/1.png has 85x112 pixels .and 1 more are too small., in which data.random_crop of 97x97"
+    (place / "large" / "high" / "3.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"1 of 4 images cannot be read; .*data\.unreadable=skip"):
+        data.check("photographs", [*whole, "data.random_crop=97"], json=False)
+    with pytest.raises(DataError, match=expected):
+        data.check("photographs", [*whole, "data.random_crop=97", "data.unreadable=skip"], json=False)
+
+
 @pytest.mark.parametrize("harm", ["unmatched", "unreadable", "empty"])
 def test_exit_codes_of_pairs(place: Path, harm: str) -> None:
     overrides = pairs(place, masks=0 if harm == "empty" else 3 if harm == "unmatched" else 4)

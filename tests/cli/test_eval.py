@@ -276,5 +276,25 @@ def test_upscaled_images_beside_bicubic_ones(gan, upscaling: Path, pairs: Path) 
     )
 
 
+def test_lpips_is_downloaded_only_where_it_is_asked_for(
+    gan, upscaling: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def refuse(url: str, *_: object, **__: object) -> None:
+        asked.append(url)
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path / "hub"))
+    monkeypatch.setattr("torch.hub.download_url_to_file", refuse)
+    ended = gan("eval", "--json")
+    assert ended.code == 0
+    assert {record["protocol"]["by"] for record in json.loads(ended.out)["metrics"]} == {"psnr", "ssim"}
+    assert "left out: lpips: the weights of LPIPS on AlexNet are not at hand: fetch alex.pth" in ended.err
+    assert asked == []
+    assert_refused(gan("eval", "--metrics", "lpips"), 65, "no route to host")
+    assert len(asked) == 1
+
+
 def test_only_a_model_that_upscales_is_measured_so(gan, unconditional: Path) -> None:
     assert_refused(gan("eval", "runs/gan", "--metrics", "psnr"), 2, "upscales no images")

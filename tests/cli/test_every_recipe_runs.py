@@ -53,6 +53,7 @@ NARROWER = {
     "cyclegan-nuclei": [*SMALL_TRANSLATORS, "data.a_folder=A", "data.b_folder=B"],
     "paper/cyclegan-horse2zebra": SMALL_TRANSLATORS,
     **{f"paper/cyclegan-{name}2photo": SMALL_TRANSLATORS for name in ("monet", "cezanne", "ukiyoe", "vangogh")},
+    **{name: ["eval.metrics=[]"] for name in ("dcgan", "cgan")},  # which would train a classifier first
     "stargan": ["model.channels=2", "model.n_critic=2"],
     **{f"paper/stargan-{name}": ["model.channels=2", "data.resolution=16"] for name in ("celeba", "celeba-rafd")},
     "simgan": REFINING,

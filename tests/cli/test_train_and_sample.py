@@ -144,6 +144,8 @@ def test_doctor_and_plugins(gan) -> None:
     assert "gan" in findings["families"]
     assert findings["problems"] == []
     (plugin,) = [entry for entry in json.loads(gan("plugins", "ls", "--json").out) if entry["name"] == "gan"]
-    assert plugin["families"] == [{"name": "gan", "tasks": ["sample"]}]
+    (family,) = plugin["families"]
+    assert (family["name"], family["tasks"]) == ("gan", ["sample"])
+    assert family["paper"].startswith("Goodfellow et al. 2014")
     assert plugin["fault"] is None
     assert "gancli-gan" in gan("plugins", "ls").out

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from gancli.guarded import PATIENCE_VARIABLE
+from gancli.plugins import SUBSET_VARIABLE
+
 BROKEN = {
     "raises": "raise RuntimeError('no luck')",
     "exits": "raise SystemExit(7)",
@@ -18,13 +21,35 @@ BROKEN = {
     "old-hook": "from gancli import hookimpl\n@hookimpl\ndef gan_models():\n    return []",
     "wrong-type": "from gancli import hookimpl\n@hookimpl\ndef gan_families():\n    return {'name': 'x'}",
     "raises-late": "from gancli import hookimpl\n@hookimpl\ndef gan_families():\n    raise OSError('late')",
+    "old-argument": ("from gancli import hookimpl\n@hookimpl\ndef gan_families(configuration):\n    return []"),
+    "field-of-no-sense": (
+        "from gancli import FamilyInfo, hookimpl\n@hookimpl\ndef gan_families():\n"
+        "    return FamilyInfo(name='odd', summary='', paper='', tasks=None, batch=(), family='', config='')"
+    ),
+    "hangs": "while True:\n    try:\n        import time; time.sleep(60)\n    except Exception:\n        pass",
+    "never-ends": "def f():\n    f()\nf()",
     "takes-a-name": (
         "from gancli import FamilyInfo, hookimpl\n@hookimpl\ndef gan_families():\n"
         "    return FamilyInfo(name='gan', summary='', paper='', tasks=(), batch=(), family='', config='')"
     ),
 }
 
-COMMANDS = ["--help", "recipes ls", "recipes check gan", "plugins ls", "data ls", "runs ls"]
+LEFT_BEHIND = {"gone": "gone = broken_gone", "unreadable": "unreadable = "}
+"""Entry points of distributions that were not removed whole, or never written whole: without module and metadata."""
+
+NOISY = "print('{')\nfrom gancli import hookimpl\n@hookimpl\ndef gan_families():\n    print('}')\n    return []"
+
+COMMANDS = [
+    "--help",
+    "recipes ls",
+    "recipes check gan",
+    "recipes schema gan",
+    "plugins ls",
+    "plugins check gan",
+    "data ls",
+    "runs ls",
+    "train gan --dry-run",
+]
 
 
 @pytest.fixture
@@ -37,11 +62,15 @@ def site(tmp_path: Path) -> Path:
         info.mkdir()
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: broken-{name}\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text(f"[gancli]\n{name} = {module}\n")
+    for name, line in LEFT_BEHIND.items():
+        info = tmp_path / f"broken_{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "entry_points.txt").write_text(f"[gancli]\n{line}\n")
     return tmp_path
 
 
 def gan(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(site)}
+    environment = {**os.environ, "PYTHONPATH": str(site), PATIENCE_VARIABLE: "1"}
     command = [sys.executable, "-m", "gancli", *arguments]
     return subprocess.run(command, cwd=site, env=environment, capture_output=True, text=True, check=False)
 
@@ -56,10 +85,32 @@ def test_s8_commands_work_beside_broken_plugins(site: Path, command: str) -> Non
 def test_s8_every_fault_is_named(site: Path) -> None:
     listed = {plugin["name"]: plugin for plugin in json.loads(gan(site, "plugins", "ls", "--json").stdout)}
     assert listed["gan"]["fault"] is None
-    assert all(listed[name]["fault"] for name in BROKEN)
+    assert all(listed[name]["fault"] for name in [*BROKEN, *LEFT_BEHIND])
+    assert len(BROKEN) + len(LEFT_BEHIND) >= 12
     assert listed["raises"]["package"] == "broken-raises"
+    assert listed["raises"]["where"] == "broken_raises.py:1"
+    assert listed["misspelt"]["where"] == "broken_misspelt.py:1"
+    assert listed["hangs"]["fault"] == "TooSlow: it did not load within 1 seconds"
+    assert "FamilyInfo.tasks must be a tuple of text" in listed["field-of-no-sense"]["fault"]
+    assert not any(listed[name]["families"] for name in [*BROKEN, *LEFT_BEHIND])
     problems = json.loads(gan(site, "doctor", "--json").stdout)["problems"]
-    assert len(problems) == len(BROKEN)
+    assert len(problems) == len(BROKEN) + len(LEFT_BEHIND)
+
+
+def test_s8_what_a_plugin_prints_is_no_answer(site: Path) -> None:
+    (site / "broken_raises.py").write_text(NOISY)
+    ended = gan(site, "plugins", "ls", "--json")
+    assert {"name", "fault"} <= set(json.loads(ended.stdout)[0])
+    assert "{" in ended.stderr
+
+
+def test_s8_a_subset_leaves_the_broken_ones_asleep(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(SUBSET_VARIABLE, "dcgan, gan")
+    listed = json.loads(gan(site, "plugins", "ls", "--json").stdout)
+    families = [family["name"] for plugin in listed for family in plugin["families"]]
+    assert sorted(families) == ["dcgan", "gan"]
+    assert not [plugin["fault"] for plugin in listed if plugin["fault"]]
+    assert [plugin for plugin in listed if plugin["datasets"]], "gancli's own are always there"
 
 
 def test_s8_a_broken_family_is_named_where_it_is_wanted(site: Path) -> None:

@@ -1,0 +1,1 @@
+"""The shortest GAN family that gancli takes."""

@@ -1,0 +1,114 @@
+"""`gan export`: a model without what training needs, which answers as the run does."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from gancli.engine.answers import answers
+from gancli.engine.model import open_model
+
+CPU = torch.device("cpu")
+
+
+def pixels(path: Path) -> bytes:
+    return Image.open(path).tobytes()
+
+
+def files(model: Path) -> set[str]:
+    (checkpoint,) = (model / "checkpoints").iterdir()
+    return {file.name for file in checkpoint.iterdir()}
+
+
+def test_it_draws_what_the_run_draws(gan, conditional: Path, tmp_path: Path) -> None:
+    ended = gan("export")
+    assert ended.code == 0, ended.err
+    assert "wrote models/digits" in ended.out
+    assert "bit for bit: sample, discriminate" in ended.out
+    assert "next: gan sample models/digits" in ended.out
+    model = tmp_path / "models" / "digits"
+    assert files(model) == {"manifest.json", "model.safetensors", "state.json"}
+    for path, out in ((conditional, "a.png"), (model, "b.png")):
+        assert gan("sample", str(path), "--label", "3", "-n", "4", "--out", out).code == 0
+    assert pixels(tmp_path / "a.png") == pixels(tmp_path / "b.png")
+    assert gan("eval", str(model), "--metrics", "distinct", "--samples", "10").code == 0
+
+
+def test_averaged_weights_take_the_place_of_live_ones(gan, tmp_path: Path) -> None:
+    words = (
+        "--set",
+        "train.images=64",
+        "--set",
+        "train.batch_size=16",
+        "--set",
+        "train.ema=0.9",
+        "--set",
+        "data.resolution=8",
+    )
+    assert gan("train", "gan", *words, "--device", "cpu").code == 0
+    assert gan("export", "--out", "averaged").code == 0
+    assert gan("export", "--no-ema", "--out", "live").code == 0
+    kept = load_file(tmp_path / "runs" / "gan" / "checkpoints" / "64" / "ema.safetensors")
+    averaged = load_file(tmp_path / "averaged" / "checkpoints" / "64" / "model.safetensors")
+    live = load_file(tmp_path / "live" / "checkpoints" / "64" / "model.safetensors")
+    assert kept
+    assert all(torch.equal(averaged[name], value) for name, value in kept.items())
+    assert not all(torch.equal(live[name], value) for name, value in kept.items())
+    manifest = json.loads((tmp_path / "averaged" / "manifest.json").read_text())
+    assert manifest["exported"]["run"] == "gan"
+    assert manifest["exported"]["ema"] is True
+
+
+def test_other_tasks_are_compared_too(gan, toy_weights: Path, tmp_path: Path) -> None:
+    assert gan("convert", "weights.safetensors", "--family", "toyscale").code == 0
+    ended = gan("export", "runs/weights", "--json")
+    assert json.loads(ended.out)["compared"] == ["upscale"]
+    assert not (tmp_path / "models" / "weights" / "recipe.yaml").exists()
+    assert "next: gan upscale models/w IMAGE" in gan("export", "runs/weights", "--out", "models/w").out
+
+
+def test_a_directory_is_not_written_over(gan, unconditional: Path) -> None:
+    assert gan("export").code == 0
+    ended = gan("export")
+    assert ended.code == 2
+    assert ended.err == "error: models/gan exists already; choose another --out\n"
+
+
+def test_a_model_that_answers_otherwise_is_not_kept(
+    gan, unconditional: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def changed(path: Path, **options: object) -> object:
+        model = open_model(path, **options)  # type: ignore[arg-type]
+        next(iter(model.nets.modules["generator"].parameters())).data.view(-1)[0] += 1
+        return model
+
+    monkeypatch.setattr("gancli.commands.export.open_model", changed)
+    ended = gan("export", str(unconditional))
+    assert ended.code == 65
+    assert "sample" in ended.err
+    assert "discriminate" not in ended.err
+    assert not (tmp_path / "models" / "gan").exists()
+
+
+def test_an_exported_model_is_no_run_to_resume(gan, unconditional: Path) -> None:
+    assert gan("export", "--out", "model").code == 0
+    ended = gan("train", "gan", "--resume", "--out", "model", "--set", "train.images=128", "--device", "cpu")
+    assert ended.code in (2, 65)
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_answers_are_the_same_twice_and_tell_models_apart(unconditional: Path) -> None:
+    first, second = open_model(unconditional, device=CPU), open_model(unconditional, device=CPU)
+    before = answers(first)
+    assert before.keys() == {"sample", "discriminate"}
+    assert all(torch.equal(value, answers(second)[name]) for name, value in before.items())
+    for parameter in second.nets.modules["discriminator"].parameters():
+        parameter.data += 0.1
+    after = answers(second)
+    assert torch.equal(before["sample"], after["sample"])
+    assert not torch.equal(before["discriminate"], after["discriminate"])
