@@ -63,6 +63,45 @@ class PlanePanel:
     points: Numbers
 
 
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """A number through training.
+
+    Args:
+        title: above the panel.
+        images: (M,), training images shown.
+        values: (M,).
+        level: what it is compared with, drawn across; None: nothing.
+        level_name: of that.
+        best: images shown at the best moment; None: none is marked.
+    """
+
+    title: str
+    images: Numbers
+    values: Numbers
+    level: float | None = None
+    level_name: str = ""
+    best: int | None = None
+
+
+def courses(panels: Sequence[Course]) -> Pixels:
+    """Panels side by side, each a curve over the training images shown."""
+    with _figure(len(panels), width=3.6, height=2.8) as figure:
+        for spot, panel in zip(_spots(figure, len(panels)), panels, strict=True):
+            axes = figure.add_subplot(spot)
+            axes.set_title(panel.title)
+            axes.plot(panel.images, panel.values, color=BLUE, marker="o", markersize=3, linewidth=1.5)
+            if panel.level is not None:
+                axes.axhline(panel.level, color=BLACK, linestyle=":", linewidth=1.5, label=panel.level_name)
+            if panel.best is not None:
+                axes.axvline(panel.best, color=VERMILION, linestyle="--", linewidth=1, label="best checkpoint")
+            axes.set_xlabel("images shown")
+            axes.ticklabel_format(axis="x", style="sci", scilimits=(0, 3))
+        if any(axes.get_legend_handles_labels()[0] for axes in figure.axes):
+            _add_legend(figure)
+        return _pixels(figure)
+
+
 def densities(panels: Sequence[LinePanel]) -> Pixels:
     """Panels side by side, each as figure 1 of Goodfellow et al. 2014: densities to the left axis, D to the right.
 

@@ -33,6 +33,7 @@ def gan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GANCLI_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("gancli.metrics.backbones.classifier.SEEN", 1_000)  # enough to be asked
 
     def run(*arguments: str) -> Ended:
         capfd.readouterr()

@@ -18,11 +18,9 @@ from typing import Any, BinaryIO, Self
 
 import numpy as np
 
+from gancli.cache_folder import cache_folder
 from gancli.data.ragged import Ragged
 from gancli.data.source import Bytes
-
-VARIABLE = "GANCLI_CACHE"
-"""Names another cache folder than the user's own."""
 
 _HEADER_BYTES = 128
 _DAY = 24 * 3600
@@ -41,15 +39,6 @@ class Entry:
     images: Bytes
     unreadable: tuple[int, ...]
     ragged: Ragged | None = None
-
-
-def cache_folder() -> Path:
-    """Where packed images and downloads are kept; it need not exist."""
-    if named := os.environ.get(VARIABLE):
-        return Path(named).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("gancli"))
 
 
 def load(fingerprint: str) -> Entry | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gancli.data.cache import cache_folder
+from gancli.cache_folder import cache_folder
 from gancli.errors import DataError
 
 _TIMEOUT = 30.0  # seconds without an answer; torchvision itself would wait for ever

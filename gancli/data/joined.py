@@ -11,6 +11,7 @@ from itertools import chain
 
 import numpy as np
 
+from gancli.cache_folder import cache_folder
 from gancli.data import cache
 from gancli.data.dataset import open_dataset, open_source
 from gancli.data.derived import array_of
@@ -116,5 +117,5 @@ def _concatenated(arrays: Sequence[Bytes], fingerprint: str) -> Bytes:
                 writer.append(image)
             return writer.commit(()).images
     except OSError as error:
-        _log.warning("joined images are kept in memory: %s cannot be written (%s)", cache.cache_folder(), error)
+        _log.warning("joined images are kept in memory: %s cannot be written (%s)", cache_folder(), error)
     return np.concatenate(arrays)

@@ -18,7 +18,9 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
+from gancli.cache_folder import cache_folder
 from gancli.data import cache, decoding
+from gancli.data.crops import too_small
 from gancli.data.ragged import Ragged
 from gancli.data.resizing import Size, as_size
 from gancli.data.selection import Chosen, choose
@@ -183,14 +185,9 @@ def _cut_shape(
     size = as_size(config.random_crop)
     if whole or size is None:
         return images.channels, *images.smallest
-    small = np.flatnonzero((images.sizes < size).any(1))
-    if len(small):
-        height, width = images.sizes[small[0]].tolist()
-        more = f" (and {len(small) - 1:,} more are too small)" if len(small) > 1 else ""
-        raise DataError(
-            f"{pictures.name(int(rows[small[0]]))} has {height}x{width} pixels{more}, in which data.random_crop of "
-            f"{size[0]}x{size[1]} does not lie; set a smaller one, or remove it"
-        )
+    sizes = {int(row): (int(height), int(width)) for row, (height, width) in zip(rows, images.sizes, strict=True)}
+    if problem := too_small(sizes, pictures.name, size):
+        raise DataError(problem)
     return images.channels, *size
 
 
@@ -255,7 +252,7 @@ def _fill(
         with cache.Writer(fingerprint, size and (channels, *size)) as writer:
             return writer.commit(decode_all(writer.append))
     except OSError as error:  # the writer's: those of reading images are caught one by one
-        _log.warning("packed images are kept in memory: %s cannot be written (%s)", cache.cache_folder(), error)
+        _log.warning("packed images are kept in memory: %s cannot be written (%s)", cache_folder(), error)
     if size is None:
         kept: list[Bytes] = []
         unreadable = decode_all(kept.append)

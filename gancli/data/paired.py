@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -15,6 +16,7 @@ from gancli.data import decoding, packing
 from gancli.data.config import PairedConfig
 from gancli.data.joining import join, join_surveys
 from gancli.data.listing import File, check_root, identity
+from gancli.data.pair_sizes import PairSizes, compare, larger_targets
 from gancli.data.sides import Side, few, find_side, lonely
 from gancli.data.source import Packed, Progress, Source, Survey
 from gancli.errors import DataError
@@ -32,8 +34,8 @@ class PairedSource(Source[PairedConfig]):
         pictures = self._pictures(sides)
         configs = {key: self._config_of(key) for key in _KEYS}
         known = all(packing.is_packed(pictures[key], configs[key]) for key in _KEYS)
-        if not known and (problems := self._of_other_size(pictures)):
-            raise DataError(problems[0])
+        if not known:
+            self._check_sizes(pictures)
         return join({key: packing.pack(pictures[key], configs[key], progress) for key in _KEYS}, self.config.source)
 
     def whole(self, progress: Progress | None = None) -> Mapping[str, Packed]:
@@ -49,7 +51,9 @@ class PairedSource(Source[PairedConfig]):
         pictures = self._pictures(sides)
         source = self.config.source
         parts = {key: packing.survey(pictures[key], source, sides[key].ignored, progress) for key in _KEYS}
-        return join_surveys(source, parts, self._without_partner(sides) + self._of_other_size(pictures))
+        found = self._sizes(pictures)
+        survey = join_surveys(source, parts, [*self._without_partner(sides), *found.problems])
+        return replace(survey, scale=found.scale)
 
     def _sides(self) -> dict[str, Side]:
         config = self.config
@@ -74,23 +78,20 @@ class PairedSource(Source[PairedConfig]):
                 )
         return problems
 
-    def _of_other_size(self, pictures: dict[str, packing.Pictures]) -> list[str]:
+    def _check_sizes(self, pictures: dict[str, packing.Pictures]) -> None:
+        found = self._sizes(pictures)
+        if found.problems:
+            raise DataError(found.problems[0])
+        if found.scale != 1:
+            raise DataError(larger_targets(found.scale))
+
+    def _sizes(self, pictures: dict[str, packing.Pictures]) -> PairSizes:
         """Sizes may differ only where both are stretched to one: cropped, the two would not lie upon each other."""
         if self.config.side_by_side or self._stretches:
-            return []
+            return PairSizes(scale=1)
         source, target = (packing.sizes(pictures[key]) for key in _KEYS)
-        unlike = [
-            f"{pictures['source'].name(row)} is {of_source[0]}x{of_source[1]}, its target {of_target[0]}x{of_target[1]}"
-            for row, (of_source, of_target) in enumerate(zip(source, target, strict=True))
-            if of_source and of_target and of_source != of_target
-        ]
-        if not unlike:
-            return []
-        more = f", and {len(unlike) - 1:,} more pairs differ" if len(unlike) > 1 else ""
-        return [
-            f"the images of a pair must have one size: {unlike[0]}{more}; resize them, or set data.fit=stretch and "
-            "data.resolution"
-        ]
+        names = [pictures["source"].name(row) for row in range(len(source))]
+        return compare(list(zip(source, target, strict=True)), names)
 
     @property
     def _stretches(self) -> bool:

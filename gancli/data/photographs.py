@@ -12,8 +12,10 @@ import numpy as np
 from gancli.data import decoding, packing
 from gancli.data.arrays import Arrays, pack_arrays, survey_arrays
 from gancli.data.config import PhotographsConfig
+from gancli.data.crops import too_small
 from gancli.data.listing import check_root, identity
 from gancli.data.photos import photographs
+from gancli.data.resizing import as_size
 from gancli.data.sides import find_side
 from gancli.data.source import Packed, Progress, Source, Survey
 
@@ -40,7 +42,16 @@ class PhotographsSource(Source[PhotographsConfig]):
         if self.config.root is None:
             return survey_arrays(self._bundled(), self.config.source)
         pictures, ignored = self._pictures(self.config.root)
-        return packing.survey(pictures, self.config.source, ignored, progress)
+        survey = packing.survey(pictures, self.config.source, ignored, progress)
+        problem = self._too_small(pictures)
+        return replace(survey, problems=(problem,)) if problem else survey
+
+    def _too_small(self, pictures: packing.Pictures) -> str | None:
+        crop = as_size(self.config.random_crop)
+        if crop is None or self.config.resolution is not None:
+            return None
+        sizes = {row: size for row, size in enumerate(packing.sizes(pictures)) if size}
+        return too_small(sizes, pictures.name, crop)
 
     def _read(self, progress: Progress | None, *, whole: bool) -> Packed:
         if self.config.root is None:

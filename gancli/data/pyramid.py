@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gancli.cache_folder import VARIABLE, cache_folder
 from gancli.data import cache
 from gancli.data.ragged import Ragged
 from gancli.data.residency import fits_in_memory
@@ -138,10 +139,10 @@ def _write(images: Images, name: str, sizes: Sequence[Size], progress: Progress 
         need = sum(len(images) * int(np.prod(_shape(images, size))) for size in sizes)
         if not fits_in_memory(need):
             raise DiskError(
-                f"cannot write {cache.cache_folder()} ({error.strerror or error}), and {need / 1e9:,.1f} GB of reduced "
-                f"images are too much for the memory; make room there, or name another folder in {cache.VARIABLE}"
+                f"cannot write {cache_folder()} ({error.strerror or error}), and {need / 1e9:,.1f} GB of reduced "
+                f"images are too much for the memory; make room there, or name another folder in {VARIABLE}"
             ) from error
-        _log.warning("reduced images are kept in memory: %s cannot be written (%s)", cache.cache_folder(), error)
+        _log.warning("reduced images are kept in memory: %s cannot be written (%s)", cache_folder(), error)
     return _keep(images, sizes, progress)
 
 

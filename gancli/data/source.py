@@ -139,6 +139,7 @@ class Survey:
         kind: as in `DataSpec`.
         parts: of pairs and domains, the images of each key by themselves; the numbers above are then of all together.
         problems: why the whole cannot be trained on although each image may be sound, a sentence each.
+        scale: of pairs that have it in common, how many times as large the targets are along each side.
     """
 
     source: str
@@ -152,6 +153,7 @@ class Survey:
     kind: Literal["image", "points"] = "image"
     parts: Mapping[str, Survey] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    scale: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -166,6 +168,7 @@ class Survey:
             "ignored": list(self.ignored),
             "parts": {key: part.to_json() for key, part in self.parts.items()},
             "problems": list(self.problems),
+            "scale": self.scale,
         }
 
 

@@ -55,6 +55,13 @@ METRICS = (
         better="higher",
     ),
     MetricInfo(
+        name="lpips",
+        summary="distance of upscaled images from the true ones in a network's features",
+        needs=("upscale", "image"),
+        metric="gancli.metrics.upscaling:lpips",
+        better="lower",
+    ),
+    MetricInfo(
         name="modes",
         summary="modes of a known mixture that samples cover",
         needs=("sample", "points"),

@@ -19,7 +19,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from gancli.data.cache import cache_folder
+from gancli.cache_folder import cache_folder
 from gancli.data.source import Labels, Packed
 from gancli.data.tensors import Rows, batches, images_at, some_rows
 from gancli.errors import DataError, NumericalError

@@ -29,9 +29,10 @@ class Options:
         samples: images to draw; None leaves it to the metric.
         limit: test images at most; None takes all.
         seed: of everything that is drawn at random.
-        backbone: the network whose features are compared, as `gancli.metrics.backbones.chosen` takes it; None: the
-            classifier of the data's labels.
+        backbone: the network whose features are compared, as `gancli.metrics.backbones.chosen` takes it, or one of
+            LPIPS; None: the classifier of the data's labels, or AlexNet.
         truncation: largest absolute value of a normal number in a latent; None: no limit.
+        fetch: whether a metric may download what it needs; not where nobody asked for it by name.
     """
 
     labelled: int = 1_000
@@ -40,6 +41,7 @@ class Options:
     seed: int = 0
     backbone: str | None = None
     truncation: float | None = None
+    fetch: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

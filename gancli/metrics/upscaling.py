@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,10 +17,11 @@ import torch
 from torch import Tensor
 
 from gancli.data.source import Bytes, Packed
-from gancli.errors import DataError
+from gancli.errors import DataError, UsageError
 from gancli.family import Upscales
 from gancli.metrics import ms_ssim as similarity
 from gancli.metrics import psnr as noise
+from gancli.metrics.backbones.lpips_weights import HEADS, TRUNKS, load_lpips
 from gancli.metrics.subject import Measurement, Subject
 from gancli.nn.imresize import degrade, imresize
 
@@ -39,7 +41,7 @@ def psnr(subject: Subject) -> list[Measurement]:
     Raises:
         DataError: there are no images to measure by, or their sizes do not fit the scale.
     """
-    return _measure("psnr", noise.psnr, subject)
+    return _measure("psnr", noise.psnr, _views, subject)
 
 
 def ssim(subject: Subject) -> list[Measurement]:
@@ -48,11 +50,45 @@ def ssim(subject: Subject) -> list[Measurement]:
     Raises:
         DataError: as `psnr` raises.
     """
-    return _measure("ssim", similarity.ssim, subject)
+    return _measure("ssim", similarity.ssim, _views, subject)
 
 
-def _measure(name: str, compare: Callable[[Tensor, Tensor], Tensor], subject: Subject) -> list[Measurement]:
-    """The mean of what `compare` says of images in 0..255, by channels and by the way they were made."""
+def lpips(subject: Subject) -> list[Measurement]:
+    """The distance LPIPS, from 0, in colour; grey is three times the same.
+
+    Raises:
+        UsageError: `--backbone` names none of its networks.
+        DataError: as `psnr` raises, or the weights cannot be had.
+    """
+    name = subject.options.backbone or "alexnet"
+    if name not in TRUNKS:
+        raise UsageError(f"lpips compares features of {' or '.join(TRUNKS)}, not of {name!r}; leave --backbone out")
+    network = load_lpips(name, fetch=subject.options.fetch).to(subject.device)
+
+    def compare(first: Tensor, second: Tensor) -> Tensor:
+        distances: Tensor = network(*(each.float().to(subject.device) / 127.5 - 1 for each in (first, second)))
+        return distances
+
+    protocol = {"backbone": name, "backbone_sha256": TRUNKS[name].sha256, "heads_sha256": HEADS[name].sha256}
+    return _measure("lpips", compare, _colours, subject, protocol)
+
+
+def _measure(
+    name: str,
+    compare: Callable[[Tensor, Tensor], Tensor],
+    views: Callable[[Tensor, int], dict[str, Tensor]],
+    subject: Subject,
+    own: Mapping[str, Any] = MappingProxyType({}),
+) -> list[Measurement]:
+    """The mean of what `compare` says of images in 0..255, by channels and by the way they were made.
+
+    Args:
+        name: of the metric, which is that of its first view too.
+        compare: a value for each pair.
+        views: what is compared of an image, by its channels, without so many pixels along the border.
+        subject: that is measured.
+        own: what this metric adds to the protocol.
+    """
     family = subject.family
     assert isinstance(family, Upscales)
     values: dict[tuple[str, str], list[float]] = defaultdict(list)
@@ -61,9 +97,9 @@ def _measure(name: str, compare: Callable[[Tensor, Tensor], Tensor], subject: Su
     for low_res, high_res in _pairs(whole.parts, rows, family.scale):
         made = {"": family.upscale(subject.nets, low_res.to(subject.device)).cpu()}
         made["bicubic"] = imresize(low_res, scale=family.scale)
-        truth = _views(high_res, family.scale)
+        truth = views(high_res, family.scale)
         for way, images in made.items():
-            for channel, view in _views(images, family.scale).items():
+            for channel, view in views(images, family.scale).items():
                 values[channel, way].append(float(compare(view, truth[channel])))
     protocol = {
         "split": whole.split,
@@ -72,16 +108,18 @@ def _measure(name: str, compare: Callable[[Tensor, Tensor], Tensor], subject: Su
         "border": family.scale,
         "low_res": "as given" if set(_PAIR) <= set(whole.parts) else "bicubic, as MATLAB's imresize",
         "mean": "over images",
+        **own,
     }
-    return [_mean(name, key, found, protocol) for key, found in values.items()]
+    first = next(iter(values))[0]
+    return [_mean(name, key, found, protocol, first) for key, found in values.items()]
 
 
-def _mean(name: str, key: tuple[str, str], values: list[float], protocol: Mapping[str, Any]) -> Measurement:
+def _mean(name: str, key: tuple[str, str], values: list[float], protocol: Mapping[str, Any], first: str) -> Measurement:
     channel, way = key
     finite = [value for value in values if np.isfinite(value)]
     if not finite:
         raise DataError(f"every image came out as it should to the byte, so that {name} has no value; name other data")
-    metric = "/".join(filter(None, (name, "rgb" if channel == "rgb" else "", way)))
+    metric = "/".join(filter(None, (name, "" if channel == first else channel, way)))
     exact = {"exact": len(values) - len(finite)} if len(finite) < len(values) else {}
     protocol = {**protocol, "channel": channel}
     return Measurement(metric=metric, value=float(np.mean(finite)), protocol=protocol, observed=exact)
@@ -133,3 +171,9 @@ def _views(images: Tensor, border: int) -> dict[str, Tensor]:
     inner = images[:, :3, border:-border, border:-border]
     levels = inner.double().add(1).mul(127.5).round().clamp(0, 255)
     return {"y": noise.luma(levels), "rgb": levels} if levels.shape[1] == 3 else {"grey": levels}
+
+
+def _colours(images: Tensor, border: int) -> dict[str, Tensor]:
+    """Likewise, but all colours at once, or the grey."""
+    views = _views(images, border)
+    return {channel: view for channel, view in views.items() if channel != "y"}

@@ -1,25 +1,33 @@
 """The weights of a feature network: a file of one's own or one that is downloaded once, and checked either way.
 
 A file ends its name, before `.pth` or `.safetensors`, in a hyphen and the first eight digits of its SHA-256 or more, as
-`vgg19-dcbb9e9d.pth` does; so whoever names a file has also said what is in it. Of a `.pth` nothing but tensors is read.
+`vgg19-dcbb9e9d.pth` does; so whoever names a file has also said what is in it. A file of VGG-19's name is held to all
+64 digits. A `.pth` is opened by a process of its own, and of it nothing but tensors is read.
 """
 
 from __future__ import annotations
 
-import pickle
 import re
 from pathlib import Path
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
-
 from gancli.errors import DataError
-from gancli.weights.fetching import download, sha256_of, told, weights_folder
+from gancli.weights import published
+from gancli.weights.fetching import sha256_of
+from gancli.weights.foreign import read_foreign
+from gancli.weights.published import Published
+from gancli.weights.tensor_file import Tensors
 
-VGG19 = "vgg19-dcbb9e9d.pth"
-"""What torchvision calls VGG-19's weights."""
+VGG19 = Published(
+    of="VGG-19",
+    file="vgg19-dcbb9e9d.pth",
+    folder="https://download.pytorch.org/models",
+    sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
+    size="575 MB",
+    prefix="features.",
+)
+"""As torchvision distributes them. Kept are the convolutions, 80 MB; the classifier on top of them is most of it."""
+
+_INSTEAD = "name it in model.features_file"
 
 _DIGITS = re.compile(r"-([0-9a-f]{8,64})\.(pth|safetensors)$")
 
@@ -31,59 +39,39 @@ def find_weights(file: Path | None) -> Path:
     earlier one, that they are missing.
 
     Args:
-        file: of one's own; None: VGG-19's in the folder where torchvision keeps weights, downloaded if it is missing.
+        file: of one's own; None: VGG-19's, from the cache or the folder where PyTorch keeps weights, downloaded if it
+            is missing.
 
     Raises:
         DataError: it is not there and cannot be fetched, or is not what its name says; the text says what to do.
     """
-    path = _downloaded() if file is None else file
-    if not path.is_file():
-        raise DataError(f"{path} is no file; name one in model.features_file, or leave it out to download {VGG19}")
-    digits = _DIGITS.search(path.name)
+    if file is None:
+        return published.find(VGG19, instead=_INSTEAD)
+    if not file.is_file():
+        raise DataError(f"{file} is no file; name one in model.features_file, or leave it out to download {VGG19.file}")
+    digits = _DIGITS.search(file.name)
     if digits is None:
         raise DataError(
-            f"{path.name} does not say what is in it: rename it to end in the first eight digits of its SHA-256, as "
-            f"{VGG19} does"
+            f"{file.name} does not say what is in it: rename it to end in the first eight digits of its SHA-256, as "
+            f"{VGG19.file} does"
         )
-    found = sha256_of(path)
+    if file.name == VGG19.file:
+        published.check(VGG19, file)
+        return file
+    found = sha256_of(file)
     if not found.startswith(digits[1]):
         raise DataError(
-            f"{path} is damaged, or another file: its SHA-256 begins with {found[:8]}, its name says {digits[1][:8]}; "
+            f"{file} is damaged, or another file: its SHA-256 begins with {found[:8]}, its name says {digits[1][:8]}; "
             "fetch it again"
         )
-    return path
+    return file
 
 
-def read_weights(file: Path | None) -> dict[str, Tensor]:
+def read_weights(file: Path | None) -> Tensors:
     """The tensors of such a file by their names, on the CPU; nothing in it is ever executed.
 
     Raises:
-        DataError: as `find_weights`, or it holds something else than tensors.
+        DataError: as `find_weights`, or it holds no tensors.
     """
     path = find_weights(file)
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, SafetensorError, RuntimeError, EOFError, OSError) as error:
-        raise DataError(f"{path} holds no weights ({(str(error).splitlines() or ['empty'])[0][:200]})") from None
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise DataError(f"{path} holds no weights: it should be a dictionary of tensors, a PyTorch state dict")
-    return content
-
-
-def _downloaded() -> Path:
-    folder = weights_folder()
-    path = folder / VGG19
-    if path.is_file():
-        return path
-    try:
-        from torchvision.models import VGG19_Weights
-
-        download(VGG19_Weights.IMAGENET1K_V1.url, path)
-    except Exception as error:  # of the network, whose kinds are many
-        raise DataError(
-            f"the weights of VGG-19 could not be downloaded ({told(error)}): fetch torchvision's {VGG19}, 548 MB, and "
-            f"put it into {folder}, or name it in model.features_file"
-        ) from None
-    return path
+    return published.read(VGG19, path) if file is None or path.name == VGG19.file else read_foreign(path)

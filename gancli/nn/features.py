@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 
 from gancli.errors import DataError, UsageError
 from gancli.nn.feature_weights import read_weights
@@ -87,9 +88,11 @@ class FeatureNetwork(nn.Module):
 
     def _on(self, device: torch.device) -> dict[str, Tensor]:
         if device not in self._weights:
-            self._weights[device] = {
-                key: _last(tensor.to(device)) for key, tensor in _checked(read_weights(self._file), self._depth).items()
-            }
+            with unset_fake_temporarily() as empty:
+                weights = _checked(read_weights(self._file), self._depth)
+            if isinstance(empty, FakeTensorMode):  # where costs are counted, on tensors without content
+                weights = {key: empty.from_tensor(tensor) for key, tensor in weights.items()}
+            self._weights[device] = {key: _last(tensor.to(device)) for key, tensor in weights.items()}
         return self._weights[device]
 
 

@@ -15,7 +15,9 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 Border = Literal["repeat", "mirror"]
@@ -119,9 +121,11 @@ def _along(images: Tensor, direction: _Direction) -> Tensor:
     if direction.scale == 1:
         return images
     images = images if images.dtype in (torch.float32, torch.float64) else images.float()
+    # Of tensors without content, by which costs are counted, the weights have none either: they must not be kept.
+    blocks = _kept_blocks if type(images) is Tensor else _blocks
     parts = []
     with torch.autocast(images.device.type, enabled=False):
-        for start, end, weights in _blocks(direction, images.device, images.dtype):
+        for start, end, weights in blocks(direction, images.device, images.dtype):
             part = images.narrow(direction.axis, start, end - start)
             parts.append(weights @ part if direction.axis == 2 else part @ weights.T)
     return parts[0] if len(parts) == 1 else torch.cat(parts, direction.axis)
@@ -129,6 +133,10 @@ def _along(images: Tensor, direction: _Direction) -> Tensor:
 
 @lru_cache(maxsize=64)
 @torch.inference_mode(False)  # what is kept has to serve training too
+def _kept_blocks(direction: _Direction, device: torch.device, dtype: torch.dtype) -> list[_Block]:
+    return _blocks(direction, device, dtype)
+
+
 def _blocks(direction: _Direction, device: torch.device, dtype: torch.dtype) -> list[_Block]:
     places, weights = _taps(direction)
     blocks = []
@@ -136,36 +144,36 @@ def _blocks(direction: _Direction, device: torch.device, dtype: torch.dtype) -> 
     for first in range(0, direction.wanted, step):
         some = places[first : first + step]
         start, end = int(some.min()), int(some.max()) + 1
-        matrix = torch.zeros(len(some), end - start, dtype=torch.float64)
-        matrix.scatter_add_(1, some - start, weights[first : first + step])
-        blocks.append(_Block(start, end, matrix.to(dtype).to(device)))
+        matrix = np.zeros((len(some), end - start))
+        np.add.at(matrix, (np.arange(len(some))[:, None], some - start), weights[first : first + step])
+        blocks.append(_Block(start, end, torch.from_numpy(matrix).to(dtype).to(device)))
     return blocks
 
 
-def _taps(direction: _Direction) -> tuple[Tensor, Tensor]:
-    """Of each pixel that comes out, which ones it is a sum of, (wanted, taps), and their weights, in float64."""
+def _taps(direction: _Direction) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Of each pixel that comes out, which ones it is a sum of, (wanted, taps), and their weights."""
     scale = float(direction.scale)
     widening = min(scale, 1.0)
     width = 4 / widening
     # Pixels are intervals of length one, with centres at halves, so both images begin at one place and end at another.
-    centres = (torch.arange(direction.wanted, dtype=torch.float64) + 0.5) / scale - 0.5
-    first = (centres - width / 2).ceil()
-    places = first.long()[:, None] + torch.arange(math.floor(width) + 1)
+    centres = (np.arange(direction.wanted) + 0.5) / scale - 0.5
+    first = np.ceil(centres - width / 2).astype(np.int64)
+    places = first[:, None] + np.arange(math.floor(width) + 1)
     weights = _cubic((centres[:, None] - places) * widening)
-    return _within(places, direction), weights / weights.sum(1, keepdim=True)
+    return _within(places, direction), weights / weights.sum(1, keepdims=True)
 
 
-def _within(places: Tensor, direction: _Direction) -> Tensor:
+def _within(places: NDArray[np.int64], direction: _Direction) -> NDArray[np.int64]:
     """Places beyond the border as those of the pixels that stand there."""
     if direction.border == "repeat":
-        return places.clamp(0, direction.side - 1)
-    turn = places.remainder(2 * direction.side)
-    return torch.minimum(turn, 2 * direction.side - 1 - turn)
+        return places.clip(0, direction.side - 1)
+    turn = places % (2 * direction.side)
+    return np.minimum(turn, 2 * direction.side - 1 - turn)
 
 
-def _cubic(distance: Tensor) -> Tensor:
+def _cubic(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     """Keys' kernel with a = -1/2."""
-    x = distance.abs()
+    x = np.abs(distance)
     near = 1.5 * x**3 - 2.5 * x**2 + 1
     far = -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2
-    return torch.where(x <= 1, near, torch.where(x < 2, far, 0.0))
+    return np.where(x <= 1, near, np.where(x < 2, far, 0.0))

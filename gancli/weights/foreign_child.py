@@ -38,6 +38,8 @@ ROOM = 2**30
 
 MAX_TENSORS = 20_000
 MAX_DEPTH = 8
+MAX_VALUES = 200_000
+"""Of any kind; dictionaries that hold one another over and over come to billions within a few bytes."""
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
@@ -103,9 +105,12 @@ def _tensors(loaded: Any, limit: int) -> Any:
     """The tensors in nested dictionaries, each with its keys joined by dots, as tensors that share no memory."""
     import torch
 
-    left, count, waiting = limit, 0, [("", loaded, 0)]
+    left, count, seen, waiting = limit, 0, 0, [("", loaded, 0)]
     while waiting:
         name, value, depth = waiting.pop()
+        seen += 1
+        if seen > MAX_VALUES:
+            raise ValueError("it holds more values than any model has")
         if isinstance(value, dict) and depth < MAX_DEPTH:
             inner = [
                 (f"{name}.{key}" if name else key, part, depth + 1) for key, part in value.items() if type(key) is str

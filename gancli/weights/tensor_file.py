@@ -33,6 +33,8 @@ def read_tensors(path: Path) -> Tensors:
         if len(header) > MAX_TENSORS:
             raise DataError(f"{path} is refused: it claims {len(header):,} tensors")
         return dict(load_file(path))
+    except RecursionError:
+        raise DataError(f"{path} is refused: its header is nested without end") from None
     except (OSError, ValueError, SafetensorError) as error:
         raise DataError(f"{path} is not a sound safetensors file ({error})") from None
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from gancli.data.cache import cache_folder
+from gancli.cache_folder import cache_folder
 from gancli.data.source import Packed
 from gancli.errors import DataError, UsageError
 from gancli.metrics.backbones import classifier_file, local
 from gancli.metrics.backbones.backbone import INCEPTION, Backbone
 from gancli.metrics.backbones.classifier import train
 from gancli.metrics.backbones.classifier_file import Description, Saved
-from gancli.metrics.backbones.inception_weights import FILE, SHA256, load_inception
+from gancli.metrics.backbones.inception_weights import WEIGHTS, load_inception
 from gancli.metrics.subject import Subject
 from gancli.run import disk_errors
 
@@ -51,7 +51,7 @@ def _chosen(subject: Subject, wanted: str) -> Backbone:
     if path.suffix == ".pth" and path.is_file():
         return _inception(subject, path)
     raise UsageError(
-        f"there is no backbone {wanted!r}; name `classifier`, `inception`, Inception's {FILE}, a classifier's "
+        f"there is no backbone {wanted!r}; name `classifier`, `inception`, Inception's {WEIGHTS.file}, a classifier's "
         ".safetensors file, or the directory of a run"
     )
 
@@ -59,7 +59,7 @@ def _chosen(subject: Subject, wanted: str) -> Backbone:
 def _inception(subject: Subject, file: Path | None) -> Backbone:
     return Backbone(
         name=INCEPTION,
-        digest=SHA256,
+        digest=WEIGHTS.sha256,
         input="299x299, bilinear as TensorFlow 1 samples",
         ask=load_inception(file).to(subject.device),
     )

@@ -1,0 +1,150 @@
+"""S2: a corpus of 300 files through the converter. Not one makes a file, starts a process or has a module imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gancli.commands.convert import convert
+from gancli.errors import DataError
+from gancli.weights import foreign_child
+from gancli.weights.foreign import read_foreign
+
+CANARY, MODULE = "canary", "canary_module"
+
+CONVERT = """
+import importlib.util, json, os, sys
+child_file, module, trusting, *names = sys.argv[1:]
+spec = importlib.util.spec_from_file_location("child", child_file)
+child = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(child)
+import safetensors.torch, torch
+torch.load, plain = (lambda *a, **k: plain(*a, **{**k, "weights_only": trusting == "no"})), torch.load
+sys.path.insert(0, os.getcwd())
+BAD = ("os.system", "os.exec", "os.fork", "os.posix_spawn", "os.mkdir", "subprocess.", "socket.", "pty.", "ctypes.")
+events = []
+def watch(event, arguments):
+    writes = event == "open" and set(str(arguments[1])) & set("wax+")
+    if writes or event.startswith(BAD) or (event == "import" and arguments[0] == module):
+        events.append(event)
+sys.addaudithook(watch)
+child.confine(2**20)
+for name in names:
+    events.clear()
+    with open(name, "rb") as file:
+        answer = child.convert(file, name + ".out", 2 * os.path.getsize(name) + 2**20)
+    print(json.dumps([name, answer, events]), flush=True)
+"""
+"""Every file in one process, which is confined as the real one is, and watched before it is."""
+
+
+@pytest.fixture
+def files(corpus: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """The corpus in the working directory, beside the module that it would import."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / f"{MODULE}.py").write_text(f"open({CANARY!r}, 'w')\n")
+    for name, content in corpus.items():
+        (tmp_path / name).write_bytes(content)
+    return corpus
+
+
+def pickles(files: dict[str, bytes]) -> list[str]:
+    return [name for name in files if not name.endswith(".safetensors")]
+
+
+def converted(names: list[str], *, trusting: bool = False) -> dict[str, tuple[dict[str, str], list[str]]]:
+    """By name what the child answers, and what it was seen to try."""
+    ended = subprocess.run(
+        [sys.executable, "-IB", "-c", CONVERT, foreign_child.__file__, MODULE, "yes" if trusting else "no", *names],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout[-300:] + ended.stderr[-3000:]
+    lines = [line for line in ended.stdout.splitlines() if line.startswith('["')]  # a profiler may have printed too
+    return {name: (answer, events) for name, answer, events in map(json.loads, lines)}
+
+
+def may_be_sound(name: str) -> bool:
+    return name.startswith("changed-")
+
+
+def test_s2_no_file_of_the_corpus_is_executed(files: dict[str, bytes]) -> None:
+    before = {path.name for path in Path().iterdir()}
+    found = converted(pickles(files))
+    assert list(found) == pickles(files)
+    assert {name: events for name, (_, events) in found.items() if events} == {}
+    assert [name for name, (answer, _) in found.items() if not answer and not may_be_sound(name)] == []
+    assert {path.name for path in Path().iterdir()} - before <= {f"{name}.out" for name in files if may_be_sound(name)}
+
+
+def test_s2_without_its_first_guard_the_corpus_bites(files: dict[str, bytes]) -> None:
+    """Were pickles trusted, most of those that call something would reach it, and the second guard would hold."""
+    hostile = [name for name in pickles(files) if name.startswith(("global-", "stack-global-", "inst-", "memo-"))]
+    found = converted(hostile, trusting=True)
+    biting = [name for name, (_, events) in found.items() if events]
+    assert len(biting) > len(hostile) / 2
+    assert not Path(CANARY).exists()
+
+
+def test_s1_the_corpus_under_the_name_of_safetensors(files: dict[str, bytes]) -> None:
+    """Those are read in this process, by a reader that executes nothing."""
+    for name, content in files.items():
+        path = Path(name).with_suffix(".safetensors")
+        path.write_bytes(content)
+        with pytest.raises(DataError):
+            read_foreign(path)
+    assert not Path(CANARY).exists()
+    assert MODULE not in sys.modules
+
+
+def test_s2_what_is_no_plain_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.symlink("b.pth", "a.pth")
+    os.symlink("a.pth", "b.pth")
+    os.symlink("nowhere.pth", "dangling.pth")
+    os.symlink("/dev/zero", "endless.pth")
+    os.symlink("/", "folder.pth")
+    os.mkfifo("pipe.pth")
+    for name in ("a", "dangling", "endless", "folder", "pipe"):
+        with pytest.raises(DataError, match=r"does not exist|is no file"):
+            read_foreign(Path(f"{name}.pth"))
+    Path("secret").write_text("not for anybody's eyes")
+    os.symlink("secret", "text.pth")
+    with pytest.raises(DataError, match="damaged") as caught:
+        read_foreign(Path("text.pth"))
+    assert "eyes" not in str(caught.value)
+
+
+def check_convert(names: list[str]) -> None:
+    """By the body of the command, which has a process of its own open each file."""
+    for name in names:
+        with pytest.raises(DataError) as caught:
+            convert(
+                Path(name),
+                family="dcgan",
+                overrides=[],
+                mapping=None,
+                prefix=None,
+                partial=False,
+                out=Path("made"),
+                json=False,
+            )
+        assert "\n" not in str(caught.value), name
+        assert not Path("made").exists(), name
+    assert not Path(CANARY).exists()
+    assert MODULE not in sys.modules
+
+
+def test_s2_every_150th_file_through_gan_convert(files: dict[str, bytes]) -> None:
+    check_convert(list(files)[::150])
+
+
+@pytest.mark.long
+def test_s2_every_file_through_gan_convert(files: dict[str, bytes]) -> None:
+    check_convert(list(files))
