@@ -161,7 +161,8 @@ def newest(wanted: str, can: Callable[[Mapping[str, Any]], bool], root: Path = R
     for run in candidates:
         if any(run.checkpoints.glob(f"*/{MANIFEST}")) and can(run.manifest()):
             return run
-    have = f"none of the {len(candidates)} runs under {root}/" if candidates else f"no run under {root}/ yet"
+    several = f"none of the {len(candidates)} runs under {root}/"
+    have = [f"no run under {root}/ yet", f"the only run under {root}/ is none that", several][min(len(candidates), 2)]
     raise UsageError(f"{have} {wanted}; train one first (`gan recipes ls` lists recipes) or name a run directory")
 
 

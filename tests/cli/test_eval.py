@@ -144,7 +144,9 @@ def test_points_have_modes(gan, tmp_path: Path) -> None:
     entry = json.loads(ended.out)["metrics"][0]
     assert entry["metric"] == "modes"
     assert entry["protocol"]["modes"] == 8
-    assert_refused(gan("eval", "--metrics", "feature_svm,modes"), 2, "none of the 1 runs", "can be measured by")
+    assert_refused(
+        gan("eval", "--metrics", "feature_svm,modes"), 2, "the only run under runs/ is none that", "can be measured by"
+    )
     assert_refused(gan("eval", "runs/ring", "--metrics", "feature_svm"), 2, "is a model of points", "gan runs ls")
 
 

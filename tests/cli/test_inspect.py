@@ -121,7 +121,7 @@ def test_what_cannot_be_inspected(gan, unconditional: Path, tmp_path: Path) -> N
 def test_a_family_that_cannot_be_asked(gan, mute: None) -> None:
     assert gan("train", "gan", "--set", "family=mute", "--set", "train.images=64", "--device", "cpu").code == 0
     assert_refused(gan("inspect", "runs/gan"), 2, "no discriminator that can be asked", "gan plugins ls")
-    assert_refused(gan("inspect"), 2, "none of the 1 runs", "can be inspected")
+    assert_refused(gan("inspect"), 2, "the only run under runs/ is none that", "can be inspected")
     assert_refused(gan("eval", "runs/gan", "--metrics", "feature_svm"), 2, "'feature_svm'", "no discriminator")
 
 

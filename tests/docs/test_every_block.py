@@ -59,6 +59,7 @@ NOT_RUN = {
     r"gan eval runs/normal-\*": "needs the runs of that loop",
     r"gan convert": "needs weights of another program; test_convert.py and test_s2_foreign_files.py write some",
     r"gan upscale models/srresnet": "needs those weights",
+    r"gan eval --metrics psnr,ssim,lpips": "downloads AlexNet; test_lpips.py has the metric without its weights",
     r"gan .*--backbone inception": "downloads Inception; test_inception.py has the network without its weights",
 }
 """Commands that are parsed only, and why."""
