@@ -12,6 +12,7 @@ from gancli.data.loader import Loader, split
 from gancli.data.pyramid import build_levels
 from gancli.engine import checkpoint as checkpoints
 from gancli.engine import memory, randomness, snapshot
+from gancli.engine.allocator import keep_freed_memory
 from gancli.engine.cast import Cast
 from gancli.engine.checkpoint import Checkpoint
 from gancli.engine.device import (
@@ -69,6 +70,8 @@ class Trainer:
         if train.deterministic:
             make_deterministic()
         self.fast_matmul = device.type == "cpu" and use_fast_matmul()
+        if device.type == "cpu":
+            keep_freed_memory()
         self.recipe, self.run, self.packed, self.device = recipe, run, packed, device
         self.listener = listener or Listener()
         randomness.seed_everything(train.seed)
