@@ -13,8 +13,8 @@ from gancli.errors import GanError
 from gancli.signatures import converting, drawing, judging, listings, searching, training, transforming
 
 EPILOG = (
-    "Exit codes: 0 done, 2 wrong usage or recipe, 65 unreadable data or checkpoint, 70 training became non-finite, "
-    "74 disk full, 75 interrupted and saved (--resume goes on), 130 aborted."
+    "Exit codes: 0 done, 2 wrong usage or recipe, 65 unreadable data or checkpoint, 70 training became non-finite "
+    "or collapsed, 74 disk full, 75 interrupted and saved (--resume goes on), 130 aborted."
 )
 
 app = typer.Typer(
