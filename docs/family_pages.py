@@ -65,9 +65,7 @@ SHOWN = {
         PHOTOGRAPHS,
     ),
     "stargan": Picture("digits, and the same in red, green and blue", "stargan --set train.images=8_000"),
-    "wgan-gp": Picture(
-        "sixteen samples, after a third of the bundled recipe's images", "wgan-gp --set train.images=80_000"
-    ),
+    "wgan-gp": Picture("sixteen samples", "wgan-gp"),
 }
 """By family: the picture of that name in PICTURES."""
 
