@@ -78,52 +78,52 @@ class FamilyContract:
         return self.specimen.trainer(folder, **train)
 
     def test_description_needs_no_torch(self, tmp_path: Path) -> None:
-        self._holds(description.needs_no_torch, tmp_path)
+        assert self._faults(description.needs_no_torch, tmp_path) == []
 
     def test_options_are_described_and_closed(self, tmp_path: Path) -> None:
-        self._holds(description.options_are_described, tmp_path)
+        assert self._faults(description.options_are_described, tmp_path) == []
 
     def test_tasks_are_implemented(self, tmp_path: Path) -> None:
-        self._holds(description.tasks_are_implemented, tmp_path)
+        assert self._faults(description.tasks_are_implemented, tmp_path) == []
 
     def test_every_network_has_one_owner(self, tmp_path: Path) -> None:
-        self._holds(ownership.every_network_has_one_owner, tmp_path)
+        assert self._faults(ownership.every_network_has_one_owner, tmp_path) == []
 
     def test_losses_only_compute(self, tmp_path: Path) -> None:
-        self._holds(losses.losses_only_compute, tmp_path)
+        assert self._faults(losses.losses_only_compute, tmp_path) == []
 
     def test_losses_are_named_finite_scalars(self, tmp_path: Path) -> None:
-        self._holds(losses.losses_are_named_finite_scalars, tmp_path)
+        assert self._faults(losses.losses_are_named_finite_scalars, tmp_path) == []
 
     def test_losses_keep_no_tensor(self, tmp_path: Path) -> None:
-        self._holds(losses.losses_keep_no_tensor, tmp_path)
+        assert self._faults(losses.losses_keep_no_tensor, tmp_path) == []
 
     def test_losses_read_what_is_declared(self, tmp_path: Path) -> None:
-        self._holds(losses.losses_read_what_is_declared, tmp_path)
+        assert self._faults(losses.losses_read_what_is_declared, tmp_path) == []
 
     def test_a_turn_changes_its_player_alone(self, tmp_path: Path) -> None:
-        self._holds(losses.a_turn_changes_its_player_alone, tmp_path)
+        assert self._faults(losses.a_turn_changes_its_player_alone, tmp_path) == []
 
     def test_samples(self, tmp_path: Path) -> None:
-        self._holds(tasks.samples, tmp_path, task="sample")
+        assert self._faults(tasks.samples, tmp_path, task="sample") == []
 
     def test_translates(self, tmp_path: Path) -> None:
-        self._holds(tasks.translates, tmp_path, task="translate")
+        assert self._faults(tasks.translates, tmp_path, task="translate") == []
 
     def test_upscales(self, tmp_path: Path) -> None:
-        self._holds(tasks.upscales, tmp_path, task="upscale")
+        assert self._faults(tasks.upscales, tmp_path, task="upscale") == []
 
     def test_detects(self, tmp_path: Path) -> None:
-        self._holds(detection.detects, tmp_path, task="detect")
+        assert self._faults(detection.detects, tmp_path, task="detect") == []
 
     def test_training_is_deterministic_and_resumes_exactly(self, tmp_path: Path) -> None:
-        self._holds(training.training_resumes_exactly, tmp_path)
+        assert self._faults(training.training_resumes_exactly, tmp_path) == []
 
     def test_trains_in_bf16_with_accumulation(self, tmp_path: Path) -> None:
-        self._holds(training.trains_in_bf16_with_accumulation, tmp_path)
+        assert self._faults(training.trains_in_bf16_with_accumulation, tmp_path) == []
 
-    def _holds(self, find: Find, folder: Path, *, task: str | None = None) -> None:
+    def _faults(self, find: Find, folder: Path, *, task: str | None = None) -> list[str]:
+        """What is wrong, each with its file and line."""
         if task is not None and task not in self.info.tasks:
             pytest.skip(f"{self.family} does not {task}")
-        found = list(find(self.specimen, folder))
-        assert not found, "\n".join(map(str, found))
+        return [str(found) for found in find(self.specimen, folder)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from gancli.commands.groups import member, members, newest_group
@@ -51,24 +52,12 @@ def train_group(
         return [train(target, recipes[0], resume=False, device=device, out=None, dry_run=True, track=track)]
     group = _choose_group(name, resume=resume, out=out)
     resuming = resuming_command(target, overrides, device, out, seeds=seeds, track=track)
+    one = partial(train, target, device=device, dry_run=False, track=track, group=group.name, resuming=resuming)
     trained = []
     for seed, options in zip(chosen, recipes, strict=True):
         run = member(group, seed)
-        begun = (run.path / MANIFEST).is_file()
         print(f"seed {seed}: {run.path}", flush=True)
-        trained.append(
-            train(
-                target,
-                options,
-                resume=begun,
-                device=device,
-                out=run.path,
-                dry_run=False,
-                track=track,
-                group=group.name,
-                resuming=resuming,
-            )
-        )
+        trained.append(one(options, resume=(run.path / MANIFEST).is_file(), out=run.path))
     print(f"next: gan eval {shlex.quote(str(group))}")
     return trained
 

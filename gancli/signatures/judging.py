@@ -9,6 +9,23 @@ import typer
 
 from gancli.signatures.options import Data, Device, Ema, Json, RunDirectory, Set, Truncation
 
+Backbone = Annotated[
+    str | None,
+    typer.Option(
+        help="Whose features are compared: classifier (of the data's own labels; the default), inception, a file "
+        "of weights of either, or the directory of a run, for its discriminator. Of lpips: alexnet (the default) "
+        "or vgg16."
+    ),
+]
+Compare = Annotated[
+    bool,
+    typer.Option(
+        "--compare",
+        help="Measure nothing: put the newest measurements of these runs and groups side by side, a row each. "
+        "Refuses to mix protocols.",
+    ),
+]
+
 
 def evaluate(
     runs: Annotated[
@@ -19,14 +36,7 @@ def evaluate(
             "or the group's name, as `gan train --seeds` gives it, or with other data.classes: their mean and spread.",
         ),
     ] = None,
-    compare: Annotated[
-        bool,
-        typer.Option(
-            "--compare",
-            help="Measure nothing: put the newest measurements of these runs and groups side by side, a row each. "
-            "Refuses to mix protocols.",
-        ),
-    ] = False,
+    compare: Compare = False,
     metrics: Annotated[
         str | None, typer.Option(help="Names between commas; every metric that fits, if left out.")
     ] = None,
@@ -37,14 +47,7 @@ def evaluate(
         int | None, typer.Option(min=2, help="Samples to draw; as many as the metric's protocol says, if left out.")
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Test images at most; all, if left out.")] = None,
-    backbone: Annotated[
-        str | None,
-        typer.Option(
-            help="Whose features are compared: classifier (of the data's own labels; the default), inception, a file "
-            "of weights of either, or the directory of a run, for its discriminator. Of lpips: alexnet (the default) "
-            "or vgg16."
-        ),
-    ] = None,
+    backbone: Backbone = None,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the first sample, and of every choice.")] = 0,
     truncation: Truncation = None,
     ema: Ema = None,
