@@ -85,11 +85,8 @@ def _train(
     device = choose_device(device_name)
     with reading(recipe.data.source) as progress:
         packed = open_dataset(recipe.data, progress=progress)
-    if resume and (known := run.manifest()["fingerprint"]) != packed.fingerprint:
-        raise DataError(
-            f"the data of {run.path} has changed since the run began ({known[:12]} then, {packed.fingerprint[:12]} "
-            "now): put it back, or start a new run without --resume"
-        )
+    if resume:
+        _check_same_data(run, packed.fingerprint)
     with reading(recipe.data.source, "reducing") as progress:
         trainer = Trainer(recipe, run, packed, device=device, progress=progress)
     with disk_errors(run.path):
@@ -113,6 +110,15 @@ def _train(
     if not ended:
         raise Interrupted(f"stopped at {trainer.position.images:,} images and saved; go on with:\n  {resuming}")
     view.finished(trainer, report_at_end(run, device=device_name))
+
+
+def _check_same_data(run: Run, fingerprint: str) -> None:
+    known = run.manifest()["fingerprint"]
+    if known != fingerprint:
+        raise DataError(
+            f"the data of {run.path} has changed since the run began ({known[:12]} then, {fingerprint[:12]} now): put "
+            "it back, or start a new run without --resume"
+        )
 
 
 def _start(recipe: Recipe, run: Run, manifest: Mapping[str, Any], images: int) -> Start:

@@ -229,13 +229,14 @@ def test_recipes_are_right(page, tmp_path: Path, name: str) -> None:
     for code in page(name).blocks("yaml"):
         document = parse(code, name=name)
         if name == "docs/foreign-weights.md":
-            Rules(document.value)  # names for `gan convert`, not a recipe
+            assert Rules(document.value)  # names for `gan convert`, not a recipe
             continue
         if not document.value:  # a comment for an editor
             continue
         others = {key: value for key, value in AROUND.get(name, {}).items() if key not in document.value}
         (tmp_path / "recipe.yaml").write_text(code + "".join(f"{key}: {value}\n" for key, value in others.items()))
-        load_recipe(str(tmp_path / "recipe.yaml"))
+        recipe = load_recipe(str(tmp_path / "recipe.yaml"))
+        assert recipe.info.name == {**others, **document.value}["family"]
 
 
 @pytest.mark.parametrize("name", PAGES)
