@@ -37,10 +37,11 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/footprint.py
 
 # Trains every bundled recipe with three seeds, measures what it reaches, and writes docs/results.md. Hours; what is done
-# is kept in runs/results/ and not done again, so it may be stopped at any time. SHARED: see benchmarks/quality.py.
+# is kept in docs/results.jsonl and not done again, so it may be stopped at any time. SHARED: see benchmarks/quality.py.
 SHARED ?= ../shared/data
+JOBS ?= 2
 results: $(INSTALLED)
-	$(BIN)/python benchmarks/quality.py --shared $(SHARED)
+	$(BIN)/python benchmarks/quality.py --shared $(SHARED) --jobs $(JOBS)
 	$(BIN)/python benchmarks/results.py
 	$(BIN)/python docs/generate.py
 

@@ -5,21 +5,25 @@
     python benchmarks/results.py                                      docs/results.md, of the figures at hand
 
 A setting is a bundled recipe, where it is long with a cap on its images (see `settings.py`). What was trained and
-measured is a line in the file that `--figures` names, and not done again, unless the recipe has changed. Some settings
-need data that are no part of this project, in the folder that `--shared` names: MNIST's four idx files in `mnist/`, in
-`features/` the weights of the LeNet that judges digits (see `mnist_judge.py`), photographs and masks in `nuclei/`, and
-`set5/` (see `shared_data.py`). Where these are not, they are left out.
+measured is a line in the file that `--figures` names, and not done again, unless the recipe has changed. Every training
+computes on one thread, so figures do not depend on how many cores there are; `--jobs` of them run at once. All settings
+are done with the first seed before any is with the second. Some settings need data that are no part of this project, in
+the folder that `--shared` names: MNIST's four idx files in `mnist/`, in `features/` the weights of the LeNet that judges
+digits (see `mnist_judge.py`), photographs and masks in `nuclei/`, and `set5/` (see `shared_data.py`). Where these are
+not, they are left out.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import shutil
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import figures
@@ -55,7 +59,7 @@ class Warnings(Listener):
 
 
 def run_setting(setting: Setting, shared: Path, seed: int, out: Path | None) -> Figures:
-    """Trains one setting with one seed, measures its last checkpoint and its best, and prints a row."""
+    """Trains one setting with one seed, and measures its last checkpoint and its best."""
     with tempfile.TemporaryDirectory() as folder:
         data, run = Path(folder) / "data", Run(Path(folder) / "run")
         options = [*setting.options, *setting.data(shared.resolve(), data), f"train.seed={seed}"]
@@ -74,7 +78,7 @@ def run_setting(setting: Setting, shared: Path, seed: int, out: Path | None) -> 
             kept = setting.measure(open_model(run.checkpoints / str(best.images), device=CPU), recipe, run, shared)
         if out is not None:
             picture(setting.name, run, model, seed, out)
-    row = Figures(
+    return Figures(
         setting=setting.name,
         digest=figures.digest(setting.recipe, setting.options),
         seed=seed,
@@ -86,8 +90,6 @@ def run_setting(setting: Setting, shared: Path, seed: int, out: Path | None) -> 
         best_by=best.metric if best else None,
         protocols=found.protocols,
     )
-    show(row)
-    return row
 
 
 def show(row: Figures) -> None:
@@ -122,46 +124,76 @@ def summarise(rows: list[Figures]) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shared", type=Path, default=Path("../shared/data"), help="folder of data and of the judge")
-    parser.add_argument("--only", choices=list(SETTINGS))
-    parser.add_argument("--seeds", type=parse_seeds, default=[0, 1, 2])
-    parser.add_argument("--figures", type=Path, default=figures.WHERE, help="where they are kept")
-    parser.add_argument("--anew", action="store_true", help="train again what is done")
-    parser.add_argument("--out", type=Path, help="a directory for pictures")
-    arguments = parser.parse_args()
-    failed = 0
-    for name in [arguments.only] if arguments.only else SETTINGS:
-        setting = SETTINGS[name]
-        missing = [need for need in setting.needs if not (arguments.shared / need).is_dir()]
-        if missing:
-            print(f"{name:20} left out: no {' and no '.join(missing)} in {arguments.shared}", flush=True)
-            continue
-        rows = list(_rows(setting, arguments))
-        failed += len(arguments.seeds) - len(rows)
+    arguments = _arguments()
+    settings = [SETTINGS[name] for name in arguments.only or SETTINGS]
+    complete = [setting for setting in settings if not _lacks_data(setting, arguments.shared)]
+    done = {} if arguments.anew else _done(complete, arguments.figures)
+    wanted = [(setting.name, seed) for seed in arguments.seeds for setting in complete]
+    for task in wanted:
+        if task in done:
+            show(done[task])
+    for row in _trained([task for task in wanted if task not in done], arguments):
+        figures.append(arguments.figures, row)
+        done[row.setting, row.seed] = row
+        show(row)
+    for setting in complete:
+        rows = [done[setting.name, seed] for seed in arguments.seeds if (setting.name, seed) in done]
         if len(rows) > 1:
             summarise(rows)
-    if failed:
+    if failed := sum(task not in done for task in wanted):
         sys.exit(f"{failed} trainings failed; the same command tries them again")
 
 
-def _rows(setting: Setting, arguments: argparse.Namespace) -> Iterator[Figures]:
-    """What is at hand, and what is not, trained and kept at once. What fails is said, and does not stop the others."""
-    current = figures.digest(setting.recipe, setting.options)
-    at_hand = [] if arguments.anew else figures.of_setting(figures.read(arguments.figures), setting.name, current)
-    done = {row.seed: row for row in at_hand}
-    for seed in arguments.seeds:
-        if seed in done:
-            show(done[seed])
-            yield done[seed]
-            continue
-        try:
-            row = run_setting(setting, arguments.shared, seed, arguments.out)
-        except GanError as error:
-            print(f"{setting.name:20} seed {seed}  failed: {error}", file=sys.stderr, flush=True)
-            continue
-        figures.append(arguments.figures, row)
-        yield row
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", type=Path, default=Path("../shared/data"), help="folder of data and of the judge")
+    parser.add_argument("--only", choices=list(SETTINGS), nargs="+", help="settings, of all of them")
+    parser.add_argument("--seeds", type=parse_seeds, default=[0, 1, 2])
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at once, each in a process of its own")
+    parser.add_argument("--figures", type=Path, default=figures.WHERE, help="where they are kept")
+    parser.add_argument("--anew", action="store_true", help="train again what is done")
+    parser.add_argument("--out", type=Path, help="a directory for pictures")
+    return parser.parse_args()
+
+
+def _lacks_data(setting: Setting, shared: Path) -> bool:
+    """Whether it cannot be trained and measured here; says so."""
+    missing = [need for need in setting.needs if not (shared / need).is_dir()]
+    if missing:
+        print(f"{setting.name:20} left out: no {' and no '.join(missing)} in {shared}", flush=True)
+    return bool(missing)
+
+
+def _done(settings: Iterable[Setting], file: Path) -> dict[tuple[str, int], Figures]:
+    """What is at hand of the settings as they are now, by setting and seed."""
+    at_hand = figures.read(file)
+    current = {setting.name: figures.digest(setting.recipe, setting.options) for setting in settings}
+    found = (row for name, digest in current.items() for row in figures.of_setting(at_hand, name, digest))
+    return {(row.setting, row.seed): row for row in found}
+
+
+def _trained(tasks: Sequence[tuple[str, int]], arguments: argparse.Namespace) -> Iterator[Figures]:
+    """What comes of them, as soon as it is there; what fails is said, and does not stop the others."""
+    every = [(name, seed, arguments.shared, arguments.out) for name, seed in tasks]
+    if arguments.jobs == 1:
+        yield from filter(None, (_attempt(*each) for each in every))
+        return
+    # A process for every training, and only the parent writes: what one leaves behind meets no other.
+    fresh = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(arguments.jobs, mp_context=fresh, max_tasks_per_child=1) as pool:
+        for future in as_completed([pool.submit(_attempt, *each) for each in every]):
+            if row := future.result():
+                yield row
+
+
+def _attempt(name: str, seed: int, shared: Path, out: Path | None) -> Figures | None:
+    """Trains and measures one setting; None if that fails."""
+    torch.set_num_threads(1)
+    try:
+        return run_setting(SETTINGS[name], shared, seed, out)
+    except GanError as error:
+        print(f"{name:20} seed {seed}  failed: {error}", file=sys.stderr, flush=True)
+        return None
 
 
 if __name__ == "__main__":
