@@ -1,6 +1,7 @@
 """Figures for a person to read: what a GAN learns of a distribution that is known.
 
-Everything is drawn on canvases of its own, never through pyplot, whose figures are global; the same numbers give the
+They are drawn with matplotlib, which the extra `plots` brings: of all that gancli installs it would be the largest part
+that most runs never use. Everything is drawn on canvases of its own, never through pyplot, whose figures are global; the same numbers give the
 same bytes. Colours are Okabe and Ito's, which colour-blind people tell apart; lines differ in their dashes too.
 """
 
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from gancli.errors import UsageError
 from gancli.metrics.densities import Curves
 
 if TYPE_CHECKING:
@@ -82,6 +84,18 @@ class Course:
     level: float | None = None
     level_name: str = ""
     best: int | None = None
+
+
+def require() -> None:
+    """Sees to it that there is something to draw with.
+
+    Raises:
+        UsageError: matplotlib is not installed.
+    """
+    try:
+        import matplotlib  # noqa: F401
+    except ImportError:
+        raise UsageError("figures are drawn with matplotlib, which is not installed: pip install 'gancli[plots]'") from None
 
 
 def courses(panels: Sequence[Course]) -> Pixels:
@@ -163,6 +177,7 @@ def _figure(count: int, *, width: float, height: float) -> Iterator[Figure]:
 
     Matplotlib's own style is used, whatever the user's settings say, while the figure is filled and drawn.
     """
+    require()
     from matplotlib import style
     from matplotlib.figure import Figure
 

@@ -27,6 +27,7 @@ def draw(run: Run, *, best: Best | None, floor: float) -> None:
 
     Raises:
         DataError: a line of `eval.jsonl` is no measurement.
+        UsageError: what draws it is not installed.
         DiskError: the disk refuses.
     """
     records = [record for record in read(run) if record["protocol"].get("chosen") == DURING]

@@ -12,7 +12,7 @@ from gancli.engine.evaluation import Evaluation
 from gancli.engine.guard import PERSISTENT
 from gancli.engine.randomness import undisturbed
 from gancli.engine.rest import at_rest
-from gancli.errors import Collapse, DataError
+from gancli.errors import Collapse, DataError, UsageError
 
 if TYPE_CHECKING:
     from gancli.engine.trainer import Trainer
@@ -46,15 +46,15 @@ def evaluate(trainer: Trainer) -> None:
 
 
 def conclude(trainer: Trainer) -> None:
-    """Draws what was measured on the way.
+    """Draws what was measured on the way, where there is something to draw with; the report has curves of its own.
 
     Raises:
         DiskError: the disk refuses.
     """
     try:
         course.draw(trainer.run, best=trainer.evaluations.standing.best, floor=trainer.recipe.eval.floor)
-    except DataError as error:  # of a line that somebody else has written
-        trainer.listener.warned(f"no curves are drawn: {error}")
+    except (DataError, UsageError) as error:  # a line that somebody else has written; nothing to draw with
+        trainer.listener.warned(f"no {course.NAME} is drawn: {error}")
 
 
 def _answer(trainer: Trainer, found: Evaluation) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from gancli import plots
 from gancli.data.source import Packed
 from gancli.engine import growth, history, points
 from gancli.engine.randomness import aside, make_generator
@@ -43,6 +44,9 @@ class Previews:
         run: where to write.
         device: where the networks are.
         packed: the training data, some of which will be translated or enlarged.
+
+    Raises:
+        UsageError: the data are points, and what draws figures of them is not installed.
     """
 
     def __init__(self, family: Family[Any], recipe: Recipe, run: Run, device: torch.device, packed: Packed) -> None:
@@ -50,6 +54,8 @@ class Previews:
         self._family = family if isinstance(family, Samples) and "sample" in tasks else None
         self._images = _images_of_images(family, tasks, packed, device)
         self._labels = len(family.data.labels) if "label" in recipe.info.batch else 0
+        if packed.mixture is not None:
+            plots.require()  # now, rather than after the first stretch of training
         self._run, self._device, self._mixture = run, device, packed.mixture
         self._resolution = [packed.spec.height, packed.spec.width]
 

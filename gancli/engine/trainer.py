@@ -54,6 +54,9 @@ class Trainer:
         device: where to compute.
         listener: who watches.
         progress: told while the data are brought to the stages' resolutions.
+
+    Raises:
+        UsageError: what this run would draw needs a package that is not installed.
     """
 
     def __init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,17 @@ def test_measurements_are_told_and_the_best_is_there_to_use(gan) -> None:
     assert Path("run/eval.png").is_file()
     sampled = gan("sample", "run/checkpoints/best", "-n", "2")
     assert sampled.code == 0
+
+
+def test_without_matplotlib_a_measured_run_ends_well_and_lacks_one_picture(
+    gan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    ended = gan(*MEASURED)
+    assert ended.code == 0
+    assert "no eval.png is drawn: figures are drawn with matplotlib, which is not installed" in ended.out + ended.err
+    assert not Path("run/eval.png").exists()
+    assert "distinct" in Path("run/report.html").read_text(encoding="utf-8")
 
 
 def test_there_may_be_no_best(gan) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,22 @@ def test_train_sample_and_resume(gan, recipe: str, tmp_path: Path) -> None:
         assert refused.code == 2
         assert said in refused.err
     assert not list(tmp_path.glob("single*"))
+
+
+def test_without_matplotlib_points_are_refused_before_anything_is_written(
+    gan, recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "error: figures are drawn with matplotlib, which is not installed: pip install 'gancli[plots]'\n"
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "matplotlib", None)
+        ended = gan("train", recipe, "--device", "cpu")
+        assert (ended.code, ended.err) == (2, said)
+        assert not (tmp_path / "runs").exists()
+    assert gan("train", recipe, "--device", "cpu", "--out", "run").code == 0
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    ended = gan("sample", "run", "--out", "a.png")
+    assert (ended.code, ended.err) == (2, said)
+    assert not (tmp_path / "a.png").exists()
 
 
 def test_options_without_a_meaning_are_named_with_their_place(gan, tmp_path: Path) -> None:
