@@ -15,8 +15,8 @@ from gancli.recipe import load_recipe
 from gancli.run import write_atomically
 
 WHERE = Path(__file__).resolve().parents[1] / "docs" / "results.jsonl"
-"""Where they are kept, if nothing else is said: beside the page that is made of them, so that whoever has the project can
-add to them, or hold the page against them."""
+"""Where they are kept, if nothing else is said: beside the page that is made of them, so that whoever has the project
+can add to them, or hold the page against them."""
 
 
 @dataclass(frozen=True, kw_only=True)

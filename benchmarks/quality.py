@@ -7,10 +7,10 @@
 A setting is a bundled recipe, where it is long with a cap on its images (see `settings.py`). What was trained and
 measured is a line in the file that `--figures` names, and not done again, unless the recipe has changed. Every training
 computes on one thread, so figures do not depend on how many cores there are; `--jobs` of them run at once. All settings
-are done with the first seed before any is with the second. Some settings need data that are no part of this project, in
-the folder that `--shared` names: MNIST's four idx files in `mnist/`, in `features/` the weights of the LeNet that judges
-digits (see `mnist_judge.py`), photographs and masks in `nuclei/`, and `set5/` (see `shared_data.py`). Where these are
-not, they are left out.
+are done with the first seed before any is with the second. Some settings need data that are no part of this project,
+in the folder that `--shared` names: MNIST's four idx files in `mnist/`, in `features/` the weights of the LeNet that
+judges digits (see `mnist_judge.py`), photographs and masks in `nuclei/`, and `set5/` (see `shared_data.py`). Where
+these are not, they are left out.
 """
 
 from __future__ import annotations

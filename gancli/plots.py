@@ -1,8 +1,8 @@
 """Figures for a person to read: what a GAN learns of a distribution that is known.
 
-They are drawn with matplotlib, which the extra `plots` brings: of all that gancli installs it would be the largest part
-that most runs never use. Everything is drawn on canvases of its own, never through pyplot, whose figures are global; the same numbers give the
-same bytes. Colours are Okabe and Ito's, which colour-blind people tell apart; lines differ in their dashes too.
+They are drawn with matplotlib, which the extra `plots` brings: most runs never use it. Everything is drawn on canvases
+of its own, never through pyplot, whose figures are global; the same numbers give the same bytes. Colours are Okabe and
+Ito's, which colour-blind people tell apart; lines differ in their dashes too.
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ def require() -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        raise UsageError("figures are drawn with matplotlib, which is not installed: pip install 'gancli[plots]'") from None
+        raise UsageError(
+            "figures are drawn with matplotlib, which is not installed: pip install 'gancli[plots]'"
+        ) from None
 
 
 def courses(panels: Sequence[Course]) -> Pixels:
