@@ -30,6 +30,8 @@ class Figures:
         images: training images shown.
         seconds: that training took, by the clock.
         cpu_seconds: processor time of that.
+        precision: that it was trained in, which `auto` chooses by the processor.
+        torch: its version.
         last: figures of the last checkpoint.
         best: those of the best one, where the recipe keeps it and it is another; None elsewhere.
         best_by: the metric that decided which is best.
@@ -42,6 +44,8 @@ class Figures:
     images: int
     seconds: float
     cpu_seconds: float
+    precision: str
+    torch: str
     last: Mapping[str, float]
     best: Mapping[str, float] | None = None
     best_by: str | None = None

@@ -85,6 +85,8 @@ def run_setting(setting: Setting, shared: Path, seed: int, out: Path | None) -> 
         images=trainer.position.images,
         seconds=seconds,
         cpu_seconds=cpu,
+        precision="bf16" if trainer.dtype == torch.bfloat16 else "fp32",
+        torch=torch.__version__.partition("+")[0],
         last=found.figures,
         best=kept.figures if kept else None,
         best_by=best.metric if best else None,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -28,12 +29,13 @@ HEAD = ("family", "recipe", "images", "time", "seeds", "metric", "last", "best",
 
 INTRODUCTION = """# Results
 
-What every bundled recipe reaches, by `make results`, which trains each with three seeds and writes this page. Values
-are means over seeds, ± the sample standard deviation where there are several. `last` is the checkpoint at the end of
-training, `best` the best one that the run kept, where its recipe says by which metric; where that always was the last
-one, or the recipe keeps none, there is a dash. `time` is processor time of training. `paper` is what the family's paper
-reports by the same protocol of measurement, for networks that were trained on far more; a dash where it has none. A
-recipe that has changed since it was measured counts as not measured.
+What every bundled recipe reaches, by `make results`, which trains each with three seeds and writes this page; every
+training is a line of [results.jsonl](results.jsonl). Values are means over seeds, ± the sample standard deviation where
+there are several. `last` is the checkpoint at the end of training, `best` the best one that the run kept, where its
+recipe says by which metric; where that always was the last one, or the recipe keeps none, there is a dash. `time` is
+processor time of training, on one thread. `paper` is what the family's paper reports by the same protocol of
+measurement, for networks that were trained on far more; a dash where it has none. A recipe that has changed since it
+was measured counts as not measured.
 """
 
 
@@ -41,14 +43,17 @@ def render(at_hand: Sequence[Figures]) -> str:
     """The page, out of the figures of any settings and seeds."""
     rows: list[Sequence[str]] = []
     notes: list[str] = []
+    current: list[Figures] = []
     for name, setting in _everything().items():
         found = figures.of_setting(at_hand, name, figures.digest(setting.recipe, setting.options)) if setting else []
         rows += _rows(name, setting, found)
+        current += found
         notes += _notes(name, found)
     lines = [f"| {' | '.join(_escaped(cell) for cell in row)} |" for row in (HEAD, *rows)]
     lines.insert(1, f"|{'---|' * len(HEAD)}")
     how = ["## How each number was taken", "", *notes] if notes else []
-    return "\n".join([INTRODUCTION, *lines, *(["", *how] if how else []), "", _unrun()]).rstrip() + "\n"
+    trained = _trained(current)
+    return "\n".join([INTRODUCTION, *lines, *trained, *(["", *how] if how else []), "", _unrun()]).rstrip() + "\n"
 
 
 def _everything() -> dict[str, Setting | None]:
@@ -96,6 +101,18 @@ def _notes(name: str, found: Sequence[Figures]) -> Iterator[str]:
         by_protocol.setdefault(protocol, []).append(metric)
     for protocol, metrics in by_protocol.items():
         yield f"- `{name}`, {', '.join(metrics)}: {protocol}"
+
+
+def _trained(current: Sequence[Figures]) -> Iterator[str]:
+    """In which precision, since networks of convolutions are trained in bf16 on a processor that multiplies it."""
+    counted = Counter(f"in {row.precision} with torch {row.torch}" for row in current)
+    if counted:
+        yield ""
+        yield f"Of {sum(counted.values())} trainings, {_and([f'{n} {how}' for how, n in sorted(counted.items())])}."
+
+
+def _and(parts: Sequence[str]) -> str:
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
 
 
 def _unrun() -> str:

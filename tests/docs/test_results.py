@@ -46,6 +46,8 @@ def some(figures: ModuleType, setting: Any, seed: int, **changed: Any) -> Any:
         "images": 1_000,
         "seconds": 70.0,
         "cpu_seconds": 60.0,
+        "precision": "fp32",
+        "torch": "2.15.0",
         "last": {"FD": 1.0 + 3 * seed},
         "protocols": {"FD": "10 samples"},
     }
@@ -60,8 +62,14 @@ def cells(page: str, recipe: str) -> list[list[str]]:
     return rows[first:last]
 
 
-def test_every_bundled_recipe_is_on_the_page_as_it_is_kept() -> None:
-    page = (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+def test_the_page_is_made_of_the_figures_that_are_kept(results, figures) -> None:
+    kept = figures.read(figures.WHERE)
+    assert kept
+    assert results.render(kept) == results.PAGE.read_text(encoding="utf-8"), "run: python benchmarks/results.py"
+
+
+def test_every_bundled_recipe_is_on_the_page_as_it_is_kept(results) -> None:
+    page = results.PAGE.read_text(encoding="utf-8")
     for name in bundled():
         assert name in page if "/" in name else cells(page, name), name
 
@@ -94,6 +102,9 @@ def test_mean_spread_best_and_paper(results, figures) -> None:
     assert first[8] == setting.papers[metric]
     assert second == ["", "", "", "", "", "of real", "7 ± 0", "-", "-"]
     assert "- `gan-mnist`, FD: 10 samples" in page
+    assert "Of 3 trainings, 3 in fp32 with torch 2.15.0." in page
+    mixed = [*rows[:2], some(figures, setting, 2, last=last[2], precision="bf16")]
+    assert "Of 3 trainings, 1 in bf16 with torch 2.15.0 and 2 in fp32 with torch 2.15.0." in results.render(mixed)
     rows[1] = some(figures, setting, 1, last=last[1], best={metric: 10.0, "of real": 7.0}, best_by="swd")
     assert cells(results.render(rows), "gan-mnist")[0][7] == "6 ± 4.6 (by swd)"
 
@@ -134,6 +145,7 @@ def test_what_is_done_is_not_done_again_and_a_failure_stops_no_other(
     assert "seed 1  failed: a value is not finite" in capsys.readouterr().err
     quality.main()
     assert begun == [0, 1, 2, 1]
+    assert [row.seed for row in figures.read(tmp_path / "figures.jsonl")] == [0, 2, 1]
     assert "mean +- spread of 3 seeds:  FD 4 +- 3" in capsys.readouterr().out
     monkeypatch.setattr(sys, "argv", [*command[:2], "dcgan-mnist", *command[3:]])
     quality.main()
