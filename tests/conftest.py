@@ -1,8 +1,11 @@
-"""What the tests of the command line share."""
+"""What the tests of the command line and of pages share."""
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +51,62 @@ def gan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
         return Ended(int(code or 0), out, err)  # type: ignore[call-overload]
 
     return run
+
+
+QUIET = [
+    "--headless=new",
+    "--no-sandbox",
+    "--no-first-run",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--enable-logging=stderr",
+    "--virtual-time-budget=2000",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+]
+
+NOBODY = "not an origin"
+"""How the browser's log calls what asks for something that no page wants."""
+
+
+class Seen:
+    """What a browser made of a page.
+
+    Attributes:
+        dom: its elements afterwards.
+        complaints: the browser's.
+        asked: addresses that the page, rather than the browser of its own accord, asked for.
+    """
+
+    def __init__(self, file: Path, tmp_path: Path, *flags: str) -> None:
+        log = tmp_path / "net.json"
+        command = ["chromium", *QUIET, f"--user-data-dir={tmp_path / 'profile'}", f"--log-net-log={log}"]
+        ended = subprocess.run(
+            [*command, *flags, "--dump-dom", file.as_uri()],
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=True,
+            env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
+        )
+        self.dom = ended.stdout
+        self.complaints = [line for line in ended.stderr.splitlines() if "CONSOLE" in line]
+        told = [event.get("params", {}) for event in json.loads(log.read_text())["events"]]
+        self.asked = [each["url"] for each in told if "url" in each and each.get("initiator", NOBODY) != NOBODY]
+
+
+Browse = Callable[..., Seen]
+
+
+@pytest.fixture
+def browse(tmp_path: Path) -> Browse:
+    """Opens a file in Debian's Chromium, with any flags; skips where that is not installed."""
+    if shutil.which("chromium") is None:
+        pytest.skip("Chromium is not installed: apt-get install --no-install-recommends chromium")
+    return lambda file, *flags: Seen(file, tmp_path, *flags)
 
 
 @pytest.fixture(scope="session")

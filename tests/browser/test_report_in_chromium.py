@@ -1,14 +1,9 @@
-"""The report in a real browser: it moves, complains of nothing and asks nobody anything.
-
-Needs Debian's Chromium, `apt-get install --no-install-recommends chromium`; without it, these tests are skipped.
-"""
+"""The report in a real browser: it moves, complains of nothing and asks nobody anything."""
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -19,57 +14,7 @@ from gancli.report.page import page
 from gancli.report.story import gather
 from gancli.run import Run
 
-CHROMIUM = shutil.which("chromium")
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="Chromium is not installed: apt-get install --no-install-recommends chromium"
-)
-
 HOSTILE = "<img src=http://report.invalid/x onerror=alert(1)></script><script>alert(1)</script>"
-
-QUIET = [
-    "--headless=new",
-    "--no-sandbox",
-    "--no-first-run",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-default-apps",
-    "--disable-sync",
-    "--disable-dev-shm-usage",
-    "--enable-logging=stderr",
-    "--virtual-time-budget=2000",
-    "--host-resolver-rules=MAP * ~NOTFOUND",
-]
-
-NOBODY = "not an origin"
-"""How the browser's log calls what asks for something that no page wants."""
-
-
-class Seen:
-    """What a browser made of a page.
-
-    Attributes:
-        dom: its elements afterwards.
-        complaints: the browser's.
-        asked: addresses that the page, rather than the browser of its own accord, asked for.
-    """
-
-    def __init__(self, file: Path, tmp_path: Path, *flags: str) -> None:
-        log = tmp_path / "net.json"
-        command = [str(CHROMIUM), *QUIET, f"--user-data-dir={tmp_path / 'profile'}", f"--log-net-log={log}"]
-        ended = subprocess.run(
-            [*command, *flags, "--dump-dom", file.as_uri()],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=True,
-            env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
-        )
-        self.dom = ended.stdout
-        self.complaints = [line for line in ended.stderr.splitlines() if "CONSOLE" in line]
-        told = [event.get("params", {}) for event in json.loads(log.read_text())["events"]]
-        self.asked = [each["url"] for each in told if "url" in each and each.get("initiator", NOBODY) != NOBODY]
 
 
 @pytest.fixture
@@ -97,8 +42,8 @@ def report(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("scheme", [0, 1], ids=["dark", "light"])
-def test_it_complains_of_nothing_and_asks_nobody(report: Path, tmp_path: Path, scheme: int) -> None:
-    seen = Seen(report, tmp_path, f"--blink-settings=preferredColorScheme={scheme}")
+def test_it_complains_of_nothing_and_asks_nobody(report: Path, browse, scheme: int) -> None:
+    seen = browse(report, f"--blink-settings=preferredColorScheme={scheme}")
     assert seen.complaints == []
     assert seen.asked == []
     assert seen.dom.count("<script") == 1
@@ -108,7 +53,7 @@ def test_it_complains_of_nothing_and_asks_nobody(report: Path, tmp_path: Path, s
     assert 'aria-valuetext="300 images"' in seen.dom
 
 
-def test_the_sliders_move_what_they_say(report: Path, tmp_path: Path) -> None:
+def test_the_sliders_move_what_they_say(report: Path, browse) -> None:
     moves = """
     const set = (slider, value) => { slider.value = value; slider.dispatchEvent(new Event("input")); };
     set(document.querySelector("#moment"), 1);
@@ -121,14 +66,14 @@ def test_the_sliders_move_what_they_say(report: Path, tmp_path: Path) -> None:
     """
     text = re.sub(r"<meta http-equiv=[^>]*>", "", report.read_text(), count=1)
     report.write_text(text.replace("</body>", f"<script>{moves}</script></body>"))
-    seen = Seen(report, tmp_path)
+    seen = browse(report)
     assert seen.complaints == []
     assert 'data-seen="100 images|200 images|0.5|2"' in seen.dom
 
 
-def test_this_test_would_see_a_complaint_and_a_request(tmp_path: Path) -> None:
+def test_this_test_would_see_a_complaint_and_a_request(browse, tmp_path: Path) -> None:
     file = tmp_path / "other.html"
     file.write_text("<!doctype html><img src=http://report.invalid/x><script>console.error('here')</script>")
-    seen = Seen(file, tmp_path)
+    seen = browse(file)
     assert any("here" in line for line in seen.complaints)
     assert seen.asked == ["http://report.invalid/x"]

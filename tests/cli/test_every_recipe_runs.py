@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from gancli.bundled import bundled
+from gancli.bundled import bundled, summaries
 from gancli.engine import preview
 from gancli.plugins import registry
 from gancli.recipe import load_recipe
@@ -163,14 +164,23 @@ def stand_in(source: str, folder: Path) -> list[str]:
     return STAND_INS[source](folder)
 
 
-@pytest.mark.parametrize("name", bundled())
-def test_a_short_run(gan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.fixture
+def short_run(gan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
+    """Trains a recipe for some steps, and returns how that ended."""
     monkeypatch.setattr(preview, "ROWS", 1)
-    recipe = load_recipe(name)
-    options = [*SHORT, *NARROWER.get(name, []), *stand_in(recipe.data.source, tmp_path / "data")]
-    words = [word for option in options for word in ("--set", option)]
-    ended = gan("train", name, *words, "--device", "cpu")
-    assert ended.code == 0, ended.err
+
+    def run(name: str) -> Any:
+        options = [*SHORT, *NARROWER.get(name, []), *stand_in(load_recipe(name).data.source, tmp_path / "data")]
+        ended = gan("train", name, *(word for option in options for word in ("--set", option)), "--device", "cpu")
+        assert ended.code == 0, ended.err
+        return ended
+
+    return run
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_a_short_run(gan, short_run, tmp_path: Path, name: str) -> None:
+    recipe, ended = load_recipe(name), short_run(name)
     for task in recipe.info.tasks:
         assert f"next: gan {task}" in ended.out
     if "sample" in recipe.info.tasks:
@@ -181,6 +191,17 @@ def test_a_short_run(gan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name:
     if "upscale" in recipe.info.tasks:
         pictures(tmp_path, (20, 30))
         assert gan("upscale", "0.png", "1.png").code == 0
+
+
+@pytest.mark.parametrize("name", [each.name for each in summaries() if each.name in (each.family, "gan-1d")])
+def test_the_report_opens_in_a_browser_without_complaint_or_request(
+    browse, short_run, tmp_path: Path, name: str
+) -> None:
+    short_run(name)
+    seen = browse(tmp_path / "runs" / name / "report.html")
+    assert seen.complaints == []
+    assert seen.asked == []
+    assert "<img" in seen.dom
 
 
 @pytest.mark.parametrize("name", bundled())
