@@ -36,6 +36,7 @@ bench: $(INSTALLED)
 	$(BIN)/python benchmarks/frechet.py
 	$(BIN)/python benchmarks/footprint.py
 	$(BIN)/python benchmarks/panel.py
+	$(BIN)/python benchmarks/crowded.py
 
 # Trains every bundled recipe with three seeds, measures what it reaches, and writes docs/results.md. Hours; what is done
 # is kept in docs/results.jsonl and not done again, so it may be stopped at any time. SHARED: see benchmarks/quality.py.

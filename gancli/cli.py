@@ -11,6 +11,7 @@ import typer
 import gancli
 from gancli.errors import GanError
 from gancli.signatures import converting, drawing, judging, listings, searching, training, transforming
+from gancli.spinning import limit_spinning
 
 EPILOG = (
     "Exit codes: 0 done, 2 wrong usage or recipe, 65 unreadable data or checkpoint, 70 training became non-finite "
@@ -45,6 +46,7 @@ for group in (listings.recipes_app, listings.plugins_app, listings.data_app, lis
 
 def main() -> None:
     """The entry point of the `gan` program: runs a command, and turns an error into a sentence and an exit code."""
+    limit_spinning()
     try:
         app()
     except GanError as error:
