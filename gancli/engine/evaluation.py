@@ -97,6 +97,7 @@ class Evaluations:
         self._decides = best_of(config)
         samples = isinstance(family, Samples) and "sample" in recipe.info.tasks
         self._guard = Guard(family, recipe, packed, levels, device) if samples and config.guard != "off" else None
+        self._full_size = family.stages()[-1].resolution
         self._data: dict[Size | None, ModelData] = {}
         self.standing = Standing()
 
@@ -144,7 +145,8 @@ class Evaluations:
             records.append({**told, "protocol": {**told["protocol"], "ema": False}})
         if records:
             append(self._run, records)
-        self.standing.findings.note(diversity, images=images, floor=self._recipe.eval.floor)
+        if not self._grows(live):
+            self.standing.findings.note(diversity, images=images, floor=self._recipe.eval.floor)
         decides = self._decides
         value = values.get(decides.name) if decides else None
         best = decides is not None and value is not None and self.standing.rank(value, decides, images=images)
@@ -175,6 +177,10 @@ class Evaluations:
 
     def _guards(self, steps: int) -> bool:
         return self._guard is not None and steps >= guard.WARM_UP
+
+    def _grows(self, nets: Nets) -> bool:
+        """Whether more pixels are to come: what is alike at a few of them often comes apart with the next layer."""
+        return nets.stage is not None and nets.stage.resolution != self._full_size
 
     def _checked(self, info: MetricInfo) -> MetricInfo:
         lacks = [need for need in info.needs if need not in self._abilities]

@@ -41,6 +41,7 @@ class Painter(Family[FamilyConfig]):
     """A generator with batch statistics and dropout, whose loss leaves it as it is, or makes all it paints the same."""
 
     collapses: ClassVar[Callable[[int], bool]] = lambda step: False
+    grows_for: ClassVar[int] = 0
 
     def build(self) -> dict[str, nn.Module]:
         layers = [nn.Linear(4, 64), nn.BatchNorm1d(64), nn.Dropout(0.2), nn.Linear(64, 64, bias=False), nn.Tanh()]
@@ -50,10 +51,13 @@ class Painter(Family[FamilyConfig]):
         return [Player(name=name, modules=(name,), optimizer=SGD(lr=0.05), ema=0.5) for name in ("g", "d")]
 
     def stages(self) -> Sequence[Stage]:
-        return [Stage(name="all", turns=(Turn(player="d", loss=self.d_loss), Turn(player="g", loss=self.g_loss)))]
+        turns = (Turn(player="d", loss=self.d_loss), Turn(player="g", loss=self.g_loss))
+        small = [Stage(name="small", turns=turns, images=self.grows_for, resolution=(4, 4))] if self.grows_for else []
+        return [*small, Stage(name="all", turns=turns, images=80 - self.grows_for if small else None)]
 
     def d_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
-        return {"adversarial": nets.d(batch["image"].flatten(1)).square().mean()}
+        image = nn.functional.adaptive_avg_pool2d(batch["image"], 8)
+        return {"adversarial": nets.d(image.flatten(1)).square().mean()}
 
     def g_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
         dull = Painter.collapses(ctx.step)
@@ -116,6 +120,7 @@ def painter(monkeypatch: pytest.MonkeyPatch) -> type[Painter]:
     monkeypatch.setattr(registry(), "metrics", lambda: {info.name: info for info in infos})
     monkeypatch.setattr(registry(), "owner", lambda name: types.SimpleNamespace(package="painter", version="1"))
     monkeypatch.setattr(Painter, "collapses", Painter.collapses)
+    monkeypatch.setattr(Painter, "grows_for", Painter.grows_for)
     monkeypatch.setattr(Script, "values", [])
     monkeypatch.setattr(guard, "WARM_UP", 0)
     monkeypatch.setattr(plots, "courses", lambda panels: np.zeros((1, len(panels), 3), dtype=np.uint8))
@@ -381,6 +386,16 @@ def test_nothing_is_a_collapse_before_training_has_got_under_way(
     trainer.train()
     assert trainer.evaluations.standing.findings.since == 56
     assert trainer.evaluations.standing.findings.low == 4
+
+
+def test_what_still_grows_has_not_collapsed(tmp_path: Path, painter: type[Painter]) -> None:
+    painter.collapses, painter.grows_for = (lambda step: True), 40
+    trainer = make(tmp_path)
+    trainer.train()
+    assert [each.diversity is not None and each.diversity < 0.5 for each in ears(trainer).seen] == [True] * 10
+    (sentence,) = ears(trainer).said
+    assert "since 48 images" in sentence  # at 40 images the networks are those of the stage that has just ended
+    assert trainer.evaluations.standing.findings.low == 5
 
 
 def test_the_guard_can_be_off(tmp_path: Path, painter: type[Painter]) -> None:
