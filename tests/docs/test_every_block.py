@@ -218,7 +218,7 @@ def test_languages_and_programs_are_known(page, name: str) -> None:
     lines = [line for code in page(name).blocks(*SHELL) for line in code.replace("\\\n", " ").splitlines()]
     unknown = [
         line
-        for line in (line.strip() for line in lines)
+        for line in (re.sub(r"^([A-Z_]+=\S+ )+", "", line.strip()) for line in lines)
         if line and not line.startswith(("#", "gan ", "error:")) and line.split()[0] not in OTHER_PROGRAMS
     ]
     assert unknown == [], "run it, or say in OTHER_PROGRAMS why not"
