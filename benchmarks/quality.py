@@ -182,10 +182,17 @@ def _trained(tasks: Sequence[tuple[str, int]], arguments: argparse.Namespace) ->
         return
     # A process for every training, and only the parent writes: what one leaves behind meets no other.
     fresh = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(arguments.jobs, mp_context=fresh, max_tasks_per_child=1) as pool:
+    pool = ProcessPoolExecutor(arguments.jobs, mp_context=fresh, max_tasks_per_child=1)
+    try:
         for future in as_completed([pool.submit(_attempt, *each) for each in every]):
             if row := future.result():
                 yield row
+    except KeyboardInterrupt:
+        for process in multiprocessing.active_children():  # or else what waits in the queue would still be trained
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _attempt(name: str, seed: int, shared: Path, out: Path | None) -> Figures | None:
@@ -199,4 +206,7 @@ def _attempt(name: str, seed: int, shared: Path, out: Path | None) -> Figures | 
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        sys.exit("stopped; what is done is kept, and the same command goes on")
