@@ -108,7 +108,7 @@ def _trained(current: Sequence[Figures]) -> Iterator[str]:
     counted = Counter(f"in {row.precision} with torch {row.torch}" for row in current)
     if counted:
         yield ""
-        yield f"Of {sum(counted.values())} trainings, {_and([f'{n} {how}' for how, n in sorted(counted.items())])}."
+        yield f"Trainings: {_and([f'{n} {how}' for how, n in sorted(counted.items())])}."
 
 
 def _and(parts: Sequence[str]) -> str:

@@ -102,9 +102,9 @@ def test_mean_spread_best_and_paper(results, figures) -> None:
     assert first[8] == setting.papers[metric]
     assert second == ["", "", "", "", "", "of real", "7 ± 0", "-", "-"]
     assert "- `gan-mnist`, FD: 10 samples" in page
-    assert "Of 3 trainings, 3 in fp32 with torch 2.15.0." in page
+    assert "Trainings: 3 in fp32 with torch 2.15.0." in page
     mixed = [*rows[:2], some(figures, setting, 2, last=last[2], precision="bf16")]
-    assert "Of 3 trainings, 1 in bf16 with torch 2.15.0 and 2 in fp32 with torch 2.15.0." in results.render(mixed)
+    assert "Trainings: 1 in bf16 with torch 2.15.0 and 2 in fp32 with torch 2.15.0." in results.render(mixed)
     rows[1] = some(figures, setting, 1, last=last[1], best={metric: 10.0, "of real": 7.0}, best_by="swd")
     assert cells(results.render(rows), "gan-mnist")[0][7] == "6 ± 4.6 (by swd)"
 
