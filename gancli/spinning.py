@@ -16,8 +16,8 @@ def limit_spinning() -> None:
     """Lets a thread that has done its part sleep after `ROUNDS` rounds of waiting, unless the user's variables say
     something else.
 
-    By itself it spins for some 300,000 rounds, which gains next to nothing on cores of its own. On cores that others use as
-    well, it holds the one that the thread it waits for would need: see `benchmarks/crowded.py`.
+    By itself it spins for some 300,000 rounds, which gains next to nothing on cores of its own. On cores that others
+    use as well, it holds the one that the thread it waits for would need: see `benchmarks/crowded.py`.
     """
     if not {SPINS, POLICY} & os.environ.keys():
         os.environ[SPINS] = str(ROUNDS)
