@@ -80,7 +80,7 @@ SETTINGS = {
         Setting("pggan", metrics("fd", "distinct", "swd")),
         Setting("adgan", metrics("auroc")),
         Setting("cyclegan", without_shared(translation_scores.known_truth)),
-        Setting("pix2pix", without_shared(translation_scores.from_outlines)),
+        Setting("pix2pix", without_shared(translation_scores.coloured)),
         Setting("simgan", without_shared(refinement_scores.worth)),
         Setting("stargan", without_shared(domain_scores.colours_and_digits)),
         _mnist("gan-mnist", PARZEN, papers=_GOODFELLOW),

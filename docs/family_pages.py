@@ -57,7 +57,7 @@ SHOWN = {
     "gan": Picture("sixteen samples", "gan-mnist"),
     "lsgan": Picture("sixteen samples", "lsgan"),
     "pggan": Picture("four latents at 4x4, 8x8, 16x16 and 32x32", "pggan-mnist"),
-    "pix2pix": Picture("outlines, what is drawn of them, and the photographs", "pix2pix", PHOTOGRAPHS),
+    "pix2pix": Picture("grey patches, their colours as drawn, and the photographs", "pix2pix", PHOTOGRAPHS),
     "simgan": Picture("digits of a font, each beside what becomes of it", "simgan"),
     "srgan": Picture(
         "bicubic, drawn, original; four times as large as what goes in",

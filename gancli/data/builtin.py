@@ -127,7 +127,7 @@ def _bundled_for_translation() -> list[DatasetInfo]:
     return [
         _info(
             "photo-pairs",
-            "outlines of patches of two photographs, and the patches",
+            "outlines or brightness of patches of two photographs, and the patches",
             "photo_pairs:PhotoPairsSource",
             "PhotoPairsConfig",
             needs="",

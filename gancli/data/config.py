@@ -39,7 +39,11 @@ class PhotosConfig(SourceConfig):
 
 
 class PhotoPairsConfig(PhotosConfig):
-    """`photo-pairs`: patches of two photographs as targets, and their outlines as sources; split as `photos` are."""
+    """`photo-pairs`: patches of two photographs as targets, and what is left of them as sources; split as `photos`."""
+
+    sources: Literal["outlines", "grey"] = Field(
+        default="outlines", description="what is left of a patch: its outlines, or its brightness"
+    )
 
 
 class DigitDomainsConfig(SourceConfig):

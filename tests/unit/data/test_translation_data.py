@@ -34,6 +34,13 @@ def test_photo_pairs_are_outlines_of_the_patches() -> None:
     assert rows_of(packed.arrays["target"][:16]) <= rows_of(patches.images)
 
 
+def test_photo_pairs_in_grey_have_the_brightness_of_their_targets() -> None:
+    packed = open_dataset(PhotoPairsConfig(source="photo-pairs", sources="grey", resolution=32, stride=32))
+    luma = np.tensordot((0.299, 0.587, 0.114), packed.arrays["target"].astype(float), (0, 1))
+    assert packed.spec.channels_of == {"source": 1, "target": 3}
+    assert np.abs(packed.arrays["source"][:, 0] - luma).max() <= 1
+
+
 def test_channels_of_photo_pairs_are_the_targets() -> None:
     packed = open_dataset(PhotoPairsConfig(source="photo-pairs", limit=4, channels=1))
     assert packed.spec.channels_of == {"source": 1, "target": 1}
