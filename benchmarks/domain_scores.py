@@ -25,14 +25,16 @@ from gancli.run import Run
 def colours_and_digits(model: Model, recipe: Recipe, run: Run) -> dict[str, float]:
     """Shares of translations whose colour, and whose digit, is read as it should be.
 
+    For scale, the share of digits that are read in the same images untranslated; and the distance from what the other
+    colour should look like, a mean over pixels in [-1, 1].
+
     Args:
         model: that translates to every label of the data.
         recipe: that it was trained with, on `coloured-digits`.
         run: that it is of.
 
     Returns:
-        Both shares; that of digits that are read in the same images untranslated, for scale; and the distance from what
-        the other colour should look like, a mean over pixels in [-1, 1].
+        All four, by name.
     """
     family, config = model.family, recipe.data
     assert isinstance(family, Translates)

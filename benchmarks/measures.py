@@ -123,7 +123,9 @@ def real(recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 
 def _explained(figures: Mapping[str, float], measured: Callable[..., object]) -> Found:
-    return Found(figures, {", ".join(figures): " ".join((inspect.getdoc(measured) or "").split())})
+    """With what the measure's docstring says ahead of its arguments."""
+    explanation = (inspect.getdoc(measured) or "").partition("\n\nArgs:")[0]
+    return Found(figures, {", ".join(figures): " ".join(explanation.split())})
 
 
 def _told(protocol: Protocol) -> str:

@@ -26,7 +26,7 @@ CLASSIFIERS = range(20)
 
 
 def worth(model: Model, recipe: Recipe, run: Run, *, split: Literal["train", "test"] = "test") -> dict[str, float]:
-    """The share of real images that classifiers read after learning from each kind of images.
+    """The share of real images that are read after learning from each kind of images; a mean over 20 classifiers.
 
     Args:
         model: of a family that refines the domain `a`.
@@ -35,8 +35,7 @@ def worth(model: Model, recipe: Recipe, run: Run, *, split: Literal["train", "te
         split: of the real images that are read; `train` is for choosing settings.
 
     Returns:
-        The shares after `unrefined`, `refined`, `both together`, and, for scale, `real` training images, each a mean
-        over `CLASSIFIERS`.
+        The shares after `unrefined`, `refined`, `both together`, and, for scale, `real` training images.
     """
     train = open_dataset(recipe.data)
     synthetic, digits = images_of(train, "a")

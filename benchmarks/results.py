@@ -34,8 +34,9 @@ training is a line of [results.jsonl](results.jsonl). Values are means over seed
 there are several. `last` is the checkpoint at the end of training, `best` the best one that the run kept, where its
 recipe says by which metric; where that always was the last one, or the recipe keeps none, there is a dash. `time` is
 processor time of training, on one thread. `paper` is what the family's paper reports by the same protocol of
-measurement, for networks that were trained on far more; a dash where it has none. A recipe that has changed since it
-was measured counts as not measured.
+measurement, for networks that were trained on far more; a dash where it has none. Where a recipe is cut short, `images`
+says so, and the figures tell how it begins rather than what it reaches. A recipe that has changed since it was measured
+counts as not measured.
 """
 
 
@@ -71,7 +72,7 @@ def _rows(name: str, setting: Setting | None, found: Sequence[Figures]) -> Itera
         yield (*start, NONE, NONE, "0", NONE, UNMEASURED, NONE, NONE)
         return
     minutes = statistics.mean(row.cpu_seconds for row in found) / 60
-    first = (*start, _span(found), f"{minutes:.1f} min", _seeds(found))
+    first = (*start, _span(found) + _cut_short(setting), f"{minutes:.1f} min", _seeds(found))
     blank = ("",) * len(first)
     bests = [row.best if row.best is not None else row.last for row in found]
     for index, metric in enumerate(metric for metric in found[0].last if all(metric in row.last for row in found)):
@@ -89,6 +90,12 @@ def _told(values: Sequence[float]) -> str:
 def _span(found: Sequence[Figures]) -> str:
     least, most = min(row.images for row in found), max(row.images for row in found)
     return f"{least:,}" if least == most else f"{least:,} to {most:,}"
+
+
+def _cut_short(setting: Setting) -> str:
+    """Of how many images the setting runs the first, where it does not run them all."""
+    whole, run = (load_recipe(setting.recipe, options).train.images for options in ((), setting.options))
+    return f" of {whole:,}" if whole != run else ""
 
 
 def _seeds(found: Sequence[Figures]) -> str:

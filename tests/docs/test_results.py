@@ -114,6 +114,21 @@ def test_one_seed_has_no_spread_and_says_that_it_is_one_of_three(results, figure
     assert row[4:7] == ["1 of 3", "FD", "7"]
 
 
+def test_what_is_cut_short_says_of_how_many_images(results, figures) -> None:
+    cut, whole = results.SETTINGS["paper/gan-mnist"], results.SETTINGS["paper/gan-mnist-mlp"]
+    page = results.render([some(figures, setting, 0) for setting in (cut, whole)])
+    assert cells(page, "paper/gan-mnist: train.images=400_000")[0][2] == "1,000 of 25,000,000"
+    assert cells(page, "paper/gan-mnist-mlp: data.limit=50000")[0][2] == "1,000"
+
+
+def test_a_measure_is_explained_without_its_arguments(benchmark_module) -> None:
+    measures, scores = benchmark_module("measures"), benchmark_module("refinement_scores")
+    ((metrics, told),) = measures._explained({"refined": 0.5, "real": 0.9}, scores.worth).protocols.items()
+    assert metrics == "refined, real"
+    assert told.startswith("The share of real images")
+    assert told.endswith("20 classifiers.")
+
+
 def test_figures_are_kept_and_stale_ones_do_not_count(results, figures, tmp_path: Path) -> None:
     setting, file = results.SETTINGS["lsgan"], tmp_path / "deep" / "figures.jsonl"
     assert figures.read(file) == []
