@@ -1,4 +1,4 @@
-"""Pairs without a download: patches of the two photographs that scikit-learn brings, and their outlines or brightness."""
+"""Pairs without a download: patches of two photographs that scikit-learn brings, and their outlines or brightness."""
 
 from __future__ import annotations
 
