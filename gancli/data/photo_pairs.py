@@ -27,11 +27,11 @@ class PhotoPairsSource(Source[PhotoPairsConfig]):
 
     def _arrays(self) -> dict[str, Arrays]:
         targets = photographs(self.config.split)
-        reduced = {"outlines": outlines, "grey": brightness}[self.config.sources]
+        reduced = {"outlines": outlines, "grey": _brightness}[self.config.sources]
         sources = [reduced(photograph)[:, :, None] for photograph in targets]
         return {"source": cut(sources, self.config), "target": cut(targets, self.config)}
 
 
-def brightness(photograph: Bytes) -> Bytes:
+def _brightness(photograph: Bytes) -> Bytes:
     """The luma of ITU-R BT.601, (H, W), of a photograph (H, W, 3)."""
     return np.asarray(Image.fromarray(photograph).convert("L"))
