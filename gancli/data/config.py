@@ -39,7 +39,7 @@ class PhotosConfig(SourceConfig):
 
 
 class PhotoPairsConfig(PhotosConfig):
-    """`photo-pairs`: patches of two photographs as targets, and what is left of them as sources; split as `photos`."""
+    """`photo-pairs`: patches of two photographs, and as sources what is left of them; split as `photos` are."""
 
     sources: Literal["outlines", "grey"] = Field(
         default="outlines", description="what is left of a patch: its outlines, or its brightness"
