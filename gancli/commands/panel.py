@@ -33,7 +33,7 @@ SPARE = 1
 HEADER = 6
 """A picture leaves this part of the terminal's lines to what was said before."""
 
-GAP = 3
+COLUMN_GAP = 3
 """Cells between the values and the picture."""
 
 SMALLEST, LARGEST = (6, 12), (30, 60)
@@ -79,8 +79,8 @@ class TrainingPanel:
         lines, cells = options.size.height - SPARE - FRAME - HEAD, width - 2 * FRAME
         values = _table(self._values(), lines, cut)
         needed = min(console.measure(values).maximum, cells)
-        free = min(lines - options.size.height // HEADER, LARGEST[0]), min(cells - needed - GAP, LARGEST[1])
-        body = Table.grid(padding=(0, GAP, 0, 0), pad_edge=False)
+        free = min(lines - options.size.height // HEADER, LARGEST[0]), min(cells - needed - COLUMN_GAP, LARGEST[1])
+        body = Table.grid(padding=(0, COLUMN_GAP, 0, 0), pad_edge=False)
         body.add_column(width=needed, overflow=cut)
         shown: list[RenderableType] = [values]
         if self._thumbnail is not None and all(map(ge, free, SMALLEST)) and can_draw(console):

@@ -147,12 +147,12 @@ def _check(job: Job, scale: int) -> None:
 
 def _report(jobs: Sequence[Job], run: Path, folder: Path, scale: int, *, json: bool) -> None:
     if json:
-        print(jsonlib.dumps({"images": [_told(job, scale) for job in jobs]}))
+        print(jsonlib.dumps({"images": [_job_record(job, scale) for job in jobs]}))
         return
     print(f"wrote {jobs[0].result}" if len(jobs) == 1 else f"wrote {folder}/ ({len(jobs)} files)")
     print(f"next: {shlex.join(['gan', 'eval', str(run)])}")
 
 
-def _told(job: Job, scale: int) -> dict[str, Any]:
+def _job_record(job: Job, scale: int) -> dict[str, Any]:
     size = {"height": job.seen.height * scale, "width": job.seen.width * scale, "scale": scale}
     return {"image": str(job.result), "from": str(job.file.path), **size}

@@ -12,7 +12,7 @@ from gancli.data.source import Bytes, Labels, Packed, Progress, Source, Survey
 COLOURS = ("red", "green", "blue", "yellow", "magenta", "cyan")
 
 _LIT = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]], dtype=np.uint8)
-_SEED = 1711_09020
+_COLOUR_SEED = 1711_09020
 
 
 class ColouredDigitsSource(Source[ColouredDigitsConfig]):
@@ -27,7 +27,7 @@ class ColouredDigitsSource(Source[ColouredDigitsConfig]):
     def _arrays(self) -> Arrays:
         digits, count = handwritten(self.config.split), self.config.colours
         assert digits.labels is not None
-        colours = np.random.default_rng(_SEED).integers(count, size=len(digits.images))
+        colours = np.random.default_rng(_COLOUR_SEED).integers(count, size=len(digits.images))
         images = tint(digits.images, colours, self.config.saturation)
         return Arrays(images, colours, COLOURS[:count], {"digit": digits.labels})
 

@@ -18,7 +18,7 @@ from gancli.data.resizing import as_size
 from gancli.data.source import Packed, Progress, Source, Survey
 from gancli.errors import DataError
 
-_SEED = 1612_07828
+_FONT_SEED = 1612_07828
 _PARTS = {"train": (0,), "test": (1,), "all": (0, 1)}  # each split is a draw of its own
 _CANVAS = 64  # pixels; drawn at this size, then reduced
 _HEIGHTS = (70, 89)  # of the font; a digit takes seven tenths of it, and the handwritten ones all of the image
@@ -59,7 +59,7 @@ def _draw(count: int, part: int) -> np.ndarray:
         raise DataError(
             "Pillow is installed without FreeType, which draws the digits; reinstall it: pip install pillow"
         )
-    random = np.random.default_rng([_SEED, part])
+    random = np.random.default_rng([_FONT_SEED, part])
     heights = random.integers(*_HEIGHTS, size=count)
     strokes = random.integers(_STROKES, size=count)
     centres = _CANVAS / 2 + random.integers(-_SHIFT, _SHIFT + 1, size=(count, 2))

@@ -131,7 +131,7 @@ class ModelData:
             packed = open_dataset(self._config.model_copy(update={"split": split, **changed}), progress=progress)
             if _shapes(packed.spec) != _shapes(self._spec):
                 raise DataError(
-                    f"{self.source!r} holds {_told(packed.spec)}, and the model was trained on {_told(self._spec)}; "
+                    f"{self.source!r} holds {_shapes_text(packed.spec)}, and the model was trained on {_shapes_text(self._spec)}; "
                     "name other data with --data"
                 )
             # The very images that the stage was trained on, not those that the source would make at that size.
@@ -147,7 +147,7 @@ def _shapes(spec: DataSpec) -> tuple[str, dict[str, tuple[int, int, int]]]:
     return spec.kind, {key: spec.shape_of(key) for key in spec.image_keys}
 
 
-def _told(spec: DataSpec) -> str:
+def _shapes_text(spec: DataSpec) -> str:
     if not spec.channels_of:
         return spec.described
     shapes = {key: "x".join(map(str, spec.shape_of(key))) for key in spec.image_keys}

@@ -30,7 +30,7 @@ from gancli.metrics.ranking import Truth, auroc, average_precision
 from gancli.metrics.subject import Measurement, Subject
 
 COMPONENTS = 20
-BATCH = 64
+SCORE_BATCH = 64
 
 
 def measure(subject: Subject) -> list[Measurement]:
@@ -100,7 +100,7 @@ def _evenly(count: int, wanted: int | None) -> Rows:
 def _collected(
     scored: Callable[[Tensor], Tensor], test: Packed, rows: Rows, device: torch.device
 ) -> np.ndarray[Any, np.dtype[np.float64]]:
-    parts = [scored(images_at(test, part, device)).double().cpu() for part in batches(rows, BATCH)]
+    parts = [scored(images_at(test, part, device)).double().cpu() for part in batches(rows, SCORE_BATCH)]
     return torch.cat(parts).numpy()
 
 

@@ -37,7 +37,7 @@ class Trunk:
     smallest: int
 
 
-TRUNKS = {
+ARCHITECTURES = {
     "alexnet": Trunk(taps=(1, 4, 7, 9, 11), smallest=31),
     "vgg16": Trunk(taps=(3, 8, 15, 22, 29), smallest=16),
 }
@@ -54,7 +54,7 @@ class LPIPS(nn.Module):
 
     def __init__(self, name: str, *, trunk: Mapping[str, Tensor], heads: Mapping[str, Tensor]) -> None:
         super().__init__()
-        self._trunk = TRUNKS[name]
+        self._trunk = ARCHITECTURES[name]
         self.name = name
         with torch.device("meta"):  # what is drawn there at random costs nothing
             features = torchvision.models.get_model(name, weights=None).features

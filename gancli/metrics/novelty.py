@@ -9,7 +9,7 @@ from torch import Tensor
 AXES_FROM = 4_096
 """Known images that principal axes are taken from, at most, where an image has more numbers than that."""
 
-BATCH = 500
+DISTANCE_BATCH = 500
 
 
 def pca_error(known: Tensor, images: Tensor, *, components: int = 20) -> Tensor:
@@ -29,7 +29,7 @@ def pca_error(known: Tensor, images: Tensor, *, components: int = 20) -> Tensor:
 def principal_axes(table: Tensor, components: int) -> Tensor:
     """Orthonormal axes (D, components) of rows (N, D) whose mean is zero, those of the largest variance."""
     if table.shape[1] > AXES_FROM:
-        table = table[_evenly(len(table), AXES_FROM)]
+        table = table[_evenly_spaced(len(table), AXES_FROM)]
     if len(table) < table.shape[1]:
         values, rows = torch.linalg.eigh(table @ table.T)
         kept = values[-components:] > values[-1] * 1e-12
@@ -42,9 +42,9 @@ def principal_axes(table: Tensor, components: int) -> Tensor:
 def nearest_distance(known: Tensor, images: Tensor) -> Tensor:
     """The Euclidean distance (M,) of images (M, ...) from the nearest of known ones (N, ...)."""
     table, rows = known.flatten(1), images.flatten(1)
-    parts = (rows[start : start + BATCH] for start in range(0, len(rows), BATCH))
+    parts = (rows[start : start + DISTANCE_BATCH] for start in range(0, len(rows), DISTANCE_BATCH))
     return torch.cat([torch.cdist(part, table).amin(1) for part in parts])
 
 
-def _evenly(count: int, wanted: int) -> Tensor:
+def _evenly_spaced(count: int, wanted: int) -> Tensor:
     return torch.arange(min(count, wanted)) * count // min(count, wanted)

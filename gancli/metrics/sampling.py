@@ -111,7 +111,7 @@ def swd(subject: Subject) -> list[Measurement]:
         other = patches.descriptors(images, count=count, seed=seed)
         found = patches.distances(real, other, seed=seed, device=subject.device)
         del other  # before the next takes as much memory
-        levels = {f"{name}/{_told(size)}": distance for size, distance in found.items()}
+        levels = {f"{name}/{_size_text(size)}": distance for size, distance in found.items()}
         values = {name: sum(found.values()) / len(found), **levels}
         measurements += [Measurement(metric=key, value=value, protocol=protocol) for key, value in values.items()]
     return measurements
@@ -176,7 +176,7 @@ def _to_byte_range(images: Tensor) -> Tensor:
     return images.float().add(1).mul(127.5).round().clamp(0, 255)
 
 
-def _told(size: Size) -> str:
+def _size_text(size: Size) -> str:
     height, width = size
     return str(height) if height == width else f"{height}x{width}"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-EPSILON = 1e-8
+STDDEV_EPSILON = 1e-8
 """Under the root, whose slope at 0 is infinite: the answer for identical samples is 1e-4."""
 
 
@@ -30,7 +30,7 @@ class MinibatchStddev(nn.Module):
         size = _largest_divisor(len(x), self.group or len(x))
         exact = torch.promote_types(x.dtype, torch.float32)
         groups = x.to(exact).view(size, -1, *x.shape[1:])
-        spread = (groups.var(0, correction=0) + EPSILON).sqrt().mean((1, 2, 3))
+        spread = (groups.var(0, correction=0) + STDDEV_EPSILON).sqrt().mean((1, 2, 3))
         maps = spread.to(x.dtype).repeat(size).view(-1, 1, 1, 1).expand(-1, 1, *x.shape[2:])
         return torch.cat((x, maps), 1)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-EPSILON = 1e-8
+NORM_EPSILON = 1e-8
 
 
 class PixelNorm(nn.Module):
@@ -19,5 +19,5 @@ class PixelNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         exact = torch.promote_types(x.dtype, torch.float32)  # half precision would round the sum
         length = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=exact)
-        normed: Tensor = x * (length.square() / x.shape[1] + EPSILON).rsqrt().to(x.dtype)
+        normed: Tensor = x * (length.square() / x.shape[1] + NORM_EPSILON).rsqrt().to(x.dtype)
         return normed

@@ -12,7 +12,7 @@ from gancli.report.thinning import thinned
 MOMENTS = 24
 """Of a run that are shown, at most."""
 
-ROOM = 2_200_000
+FRAME_BYTES = 2_200_000
 """Bytes that they take together, at most."""
 
 
@@ -29,7 +29,7 @@ class Frames:
     note: str
 
 
-def frames(samples: Mapping[int, Path], *, room: int = ROOM, moments: int = MOMENTS) -> Frames:
+def frames(samples: Mapping[int, Path], *, room: int = FRAME_BYTES, moments: int = MOMENTS) -> Frames:
     """The pictures at evenly spread moments, the first and the last among them, within so many bytes."""
     chosen = thinned(sorted(samples), moments)
     shown, broken = [], []

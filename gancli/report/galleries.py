@@ -14,7 +14,7 @@ from gancli.report.encoding import Encoded, encoded, encoded_file
 from gancli.report.markup import Html, element
 from gancli.run import Run
 
-ROOM = 1_100_000
+GALLERY_BYTES = 1_100_000
 """Bytes that they take together, at most."""
 
 METRICS = 4
@@ -63,7 +63,7 @@ class Gallery:
         return element("section", element("h3", self.heading), *note, element("div", *parts, class_=look))
 
 
-def galleries(run: Run, drawn: Sequence[Section], *, room: int = ROOM) -> list[Gallery]:
+def galleries(run: Run, drawn: Sequence[Section], *, room: int = GALLERY_BYTES) -> list[Gallery]:
     """All of a page, within so many bytes; files that cannot be read are left out."""
     files = [*_stories(run), *_of_metrics(run)]
     count = len(files) + sum(len(section.blocks) for section in drawn)

@@ -11,9 +11,9 @@ from gancli.report.chart import LEFT, RIGHT, Stretch, drawn
 from gancli.report.curves import Chart, logged, measured, stages
 from gancli.report.document import document, figure
 from gancli.report.facts import Facts, origin, overview, subtitle
-from gancli.report.frames import ROOM as ROOM_OF_FRAMES
+from gancli.report.frames import FRAME_BYTES
 from gancli.report.frames import Frames, frames
-from gancli.report.galleries import ROOM as ROOM_OF_PICTURES
+from gancli.report.galleries import GALLERY_BYTES
 from gancli.report.galleries import Gallery, galleries
 from gancli.report.markup import Html, element
 from gancli.report.story import Story
@@ -35,8 +35,8 @@ def page(story: Story, drawn_for_it: Sequence[Section], notes: Sequence[str] = (
     """
     content = b""
     for share in (1.0, 0.5, 0.2, 0.05, 0.0):
-        course = frames(story.samples if share else {}, room=int(share * ROOM_OF_FRAMES))
-        pictures = galleries(story.run, drawn_for_it, room=int(share * ROOM_OF_PICTURES)) if share else []
+        course = frames(story.samples if share else {}, room=int(share * FRAME_BYTES))
+        pictures = galleries(story.run, drawn_for_it, room=int(share * GALLERY_BYTES)) if share else []
         content = _page(story, course, pictures, [*story.faults, *notes]).encode(errors="replace")
         if len(content) < LIMIT:
             break
@@ -119,7 +119,7 @@ def _losses(story: Story) -> list[Html]:
     """The charts of each player under its name."""
     charts = logged(story)
     shown = charts[:CHARTS]
-    parts = [_control("losses"), *_told(stages(story.lines))]
+    parts = [_control("losses"), *_stages_note(stages(story.lines))]
     for player in dict.fromkeys(chart.player for chart in shown):
         parts += [element("h3", player)] if player else []
         parts.append(_charts(story, [chart for chart in shown if chart.player == player]))
@@ -128,7 +128,7 @@ def _losses(story: Story) -> list[Html]:
     return parts if shown else [element("p", "No value was logged yet.")]
 
 
-def _told(between: Sequence[Stretch]) -> list[Html]:
+def _stages_note(between: Sequence[Stretch]) -> list[Html]:
     """The stages in words, where there are several: in a chart, their names seldom fit."""
     if len(between) < 2:
         return []

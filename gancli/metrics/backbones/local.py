@@ -29,7 +29,7 @@ def of_file(path: Path, device: torch.device) -> Backbone:
     return Backbone(
         name=path.stem,
         digest=saved.digest,
-        input=_told(shape),
+        input=_input_text(shape),
         ask=lambda images: network(fitted(images, shape)),
         labels=description.labels,
     )
@@ -53,7 +53,7 @@ def of_run(judge: Judge) -> Backbone:
     return Backbone(
         name=judge.name,
         digest=judge.digest,
-        input=_told(shape),
+        input=_input_text(shape),
         ask=lambda images: Answers(features(asked, fitted(images, shape)), None),
     )
 
@@ -73,6 +73,6 @@ def fitted(images: Tensor, shape: tuple[int, int, int]) -> Tensor:
     return F.interpolate(images, size, mode="bilinear", antialias=True, align_corners=False)
 
 
-def _told(shape: tuple[int, int, int]) -> str:
+def _input_text(shape: tuple[int, int, int]) -> str:
     channels, height, width = shape
     return f"{channels}x{height}x{width}, bilinear"

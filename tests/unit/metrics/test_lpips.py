@@ -13,7 +13,7 @@ import torchvision
 from torch import Tensor, nn
 
 from gancli.errors import DataError
-from gancli.metrics.lpips import LPIPS, TRUNKS
+from gancli.metrics.lpips import LPIPS, ARCHITECTURES
 
 NAMES = {"alexnet": "alex", "vgg16": "vgg"}
 """What the authors' program calls our trunks."""
@@ -44,10 +44,10 @@ def state(layers: nn.Sequential) -> dict[str, Tensor]:
     return {**whole, "classifier.1.weight": torch.zeros(1)}  # which is not looked at
 
 
-@pytest.fixture(scope="module", params=list(TRUNKS))
+@pytest.fixture(scope="module", params=list(ARCHITECTURES))
 def made(request: pytest.FixtureRequest) -> tuple[LPIPS, nn.Sequential, dict[str, Tensor]]:
     layers = trunk_of(request.param)
-    heads = heads_of(layers, TRUNKS[request.param].taps)
+    heads = heads_of(layers, ARCHITECTURES[request.param].taps)
     return LPIPS(request.param, trunk=state(layers), heads=heads), layers, heads
 
 
@@ -83,7 +83,7 @@ def test_it_is_the_definition(made: Any) -> None:
     mean = torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1)
     deviation = torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1)
     expected = 0.0
-    for number, tap in enumerate(TRUNKS[network.name].taps):
+    for number, tap in enumerate(ARCHITECTURES[network.name].taps):
         features = [layers[: tap + 1]((image - mean) / deviation)[0] for image in (first, second)]
         head = heads[f"lin{number}.model.1.weight"].flatten()
         _, height, width = features[0].shape
@@ -119,10 +119,10 @@ def test_it_is_what_its_authors_program_says(made: Any) -> None:
     torch.testing.assert_close(ours(first, second), expected, rtol=1e-5, atol=1e-7)
 
 
-@pytest.mark.parametrize("name", list(TRUNKS))
+@pytest.mark.parametrize("name", list(ARCHITECTURES))
 def test_the_smallest_image_and_one_that_is_too_small(name: str) -> None:
-    layers, side = trunk_of(name), TRUNKS[name].smallest
-    network = LPIPS(name, trunk=state(layers), heads=heads_of(layers, TRUNKS[name].taps))
+    layers, side = trunk_of(name), ARCHITECTURES[name].smallest
+    network = LPIPS(name, trunk=state(layers), heads=heads_of(layers, ARCHITECTURES[name].taps))
     assert network(*pair(1, (side, side))).item() > 0
     with pytest.raises(DataError, match=rf"{side - 1}x90 are too small for {name}, which needs {side}x{side}"):
         network(*pair(1, (side - 1, 90)))
