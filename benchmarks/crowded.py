@@ -3,8 +3,8 @@
     python benchmarks/crowded.py
     python benchmarks/crowded.py --recipe dcgan --images 3_000
 
-`spinning` is GNU's OpenMP as it is by itself, `as gan sets it` is what `gancli/spinning.py` says, and `one thread` has
-nobody to wait for. Seconds by the clock: the median, the shortest and the longest of all rounds, which lie far apart.
+`spinning` is GNU OpenMP's default, `as gan sets it` is the setting of `gancli/runtime/threads.py`, and `one thread`
+never waits. Seconds by the clock: the median, the shortest and the longest of all rounds, which lie far apart.
 """
 
 from __future__ import annotations

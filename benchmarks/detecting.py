@@ -26,19 +26,22 @@ import shared_data
 import torch
 from torch import Tensor, nn
 
-from gancli.commands.model_data import data_of
+from gancli.cli.shared.data_target import data_of
 from gancli.data.dataset import open_dataset
-from gancli.engine.allocator import keep_freed_memory
-from gancli.engine.identity import run_manifest
-from gancli.engine.judging import subject_of
-from gancli.engine.model import open_model
-from gancli.engine.trainer import Trainer
-from gancli.family import Context, DataSpec, Detects, Family, Nets
-from gancli.metrics.auroc import measure
-from gancli.metrics.subject import Options
-from gancli.plugins import import_class, registry
-from gancli.recipe import load_recipe
-from gancli.run import Run
+from gancli.data.spec import DataSpec
+from gancli.evaluation.measure import subject_of
+from gancli.family.context import Context, Nets
+from gancli.family.contract import Family
+from gancli.family.tasks import Detects
+from gancli.inference.model import open_model
+from gancli.metrics.anomaly import measure
+from gancli.metrics.context import Options
+from gancli.plugins.registry import import_class, registry
+from gancli.recipes.recipe import load_recipe
+from gancli.runs.manifest import run_manifest
+from gancli.runs.run import Run
+from gancli.runtime.device import keep_freed_memory
+from gancli.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 SCORES = ("adgan", "anogan")

@@ -11,15 +11,15 @@ import torch
 from digit_classifier import train_classifier, train_reader
 from torch import Tensor
 
-from gancli.data.coloured_digits import tint
-from gancli.data.config import ColouredDigitsConfig
+from gancli.data.batches import images_at
 from gancli.data.dataset import open_dataset
-from gancli.data.source import Packed
-from gancli.data.tensors import images_at
-from gancli.engine.model import Model
-from gancli.family import Translates
-from gancli.recipe import Recipe
-from gancli.run import Run
+from gancli.data.source import PackedDataset
+from gancli.data.sources.config import ColouredDigitsConfig
+from gancli.data.sources.digits import tint
+from gancli.family.tasks import Translates
+from gancli.inference.model import Model
+from gancli.recipes.recipe import Recipe
+from gancli.runs.run import Run
 
 
 def colours_and_digits(model: Model, recipe: Recipe, run: Run) -> dict[str, float]:
@@ -57,7 +57,7 @@ def colours_and_digits(model: Model, recipe: Recipe, run: Run) -> dict[str, floa
     }
 
 
-def _in_every_colour(packed: Packed, saturation: float) -> tuple[Tensor, Tensor, Tensor]:
+def _in_every_colour(packed: PackedDataset, saturation: float) -> tuple[Tensor, Tensor, Tensor]:
     """All digits in one colour after the other: images (N, 3, H, W) in [-1, 1], colours (N,) and digits (N,)."""
     grey, count = packed.images.max(1, keepdims=True).astype(np.uint8), len(packed.spec.labels)
     colours = np.repeat(np.arange(count), packed.count)

@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from gancli.recipe import load_recipe
-from gancli.run import write_atomically
+from gancli.io.files import write_atomically
+from gancli.recipes.recipe import load_recipe
 
 WHERE = Path(__file__).resolve().parents[1] / "docs" / "results.jsonl"
 """Where they are kept, if nothing else is said: beside the page that is made of them, so that whoever has the project

@@ -108,7 +108,9 @@ def use(task: str, kind: str, source: Path, home: Path, run: Path) -> dict[str, 
             found[f"eval {task}"] = scores(source, home, run, SCORES[task])
     elif task == "detect":
         done = gan(source, home, ["detect", str(run), *map(str, inputs(home)), "--json", "--out", str(out)])
-        found["detect"] = [image["score"] for image in json.loads(done.stdout)["images"]] if done.stdout else done.stderr
+        found["detect"] = (
+            [image["score"] for image in json.loads(done.stdout)["images"]] if done.stdout else done.stderr
+        )
         found["heat"] = {file.name: pixels_digest(file) for file in sorted(out.rglob("*.png"))}
         found["eval detect"] = scores(source, home, run, SCORES["detect"], "--limit", "50")
     return found
@@ -191,7 +193,11 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, help="recipes at a time")
     arguments = parser.parse_args()
     source, shared = arguments.source.resolve(), arguments.shared.resolve()
-    names = arguments.only.split(",") if arguments.only else sorted(file.stem for file in (source / "recipes").glob("*.yaml"))
+    names = (
+        arguments.only.split(",")
+        if arguments.only
+        else sorted(file.stem for file in (source / "recipes").glob("*.yaml"))
+    )
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         found = dict(zip(names, pool.map(lambda name: fingerprint(name, source, shared), names), strict=True))
     arguments.out.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")

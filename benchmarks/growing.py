@@ -21,15 +21,15 @@ import numpy as np
 import torch
 from PIL import Image
 
-from gancli.commands.measuring import Request, measure
+from gancli.cli.eval import Request, measure
 from gancli.data.dataset import open_dataset
-from gancli.engine.identity import run_manifest
-from gancli.engine.signals import StopRequest
-from gancli.engine.trainer import Trainer
 from gancli.metrics import sliced_wasserstein
-from gancli.metrics.subject import Options
-from gancli.recipe import load_recipe
-from gancli.run import Run
+from gancli.metrics.context import Options
+from gancli.recipes.recipe import load_recipe
+from gancli.runs.manifest import run_manifest
+from gancli.runs.run import Run
+from gancli.training.signals import GracefulStop
+from gancli.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 COUNT, SIDE = 4_000, 32
@@ -53,7 +53,7 @@ def distances(run: Run, samples: int) -> tuple[float, float]:
     return values["swd"], values["swd/real"]
 
 
-class Until(StopRequest):
+class Until(GracefulStop):
     """Stops a trainer, which saves and can go on, after so many images: `train.images` would bend the schedules."""
 
     def __init__(self, trainer: Trainer, images: int) -> None:

@@ -12,16 +12,16 @@ import torch
 from digit_classifier import classification_accuracy
 from mnist_judge import LeNet, distance
 
-from gancli.commands.measuring import Request
-from gancli.commands.measuring import measure as measure_run
+from gancli.cli.eval import Request
+from gancli.cli.eval import measure as measure_run
+from gancli.data.batches import images_at
 from gancli.data.dataset import open_dataset
-from gancli.data.tensors import images_at
-from gancli.engine.drawing import draw
-from gancli.engine.model import Model
-from gancli.metrics.protocol import Protocol, on_one_line
-from gancli.metrics.subject import Options
-from gancli.recipe import Recipe
-from gancli.run import Run
+from gancli.evaluation.protocol import Protocol, on_one_line
+from gancli.inference.model import Model
+from gancli.inference.sample import draw
+from gancli.metrics.context import Options
+from gancli.recipes.recipe import Recipe
+from gancli.runs.run import Run
 
 CPU = torch.device("cpu")
 SAMPLES = 10_000

@@ -14,13 +14,13 @@ import tempfile
 import time
 from pathlib import Path
 
-from gancli.engine.device import choose_device
-from gancli.engine.memory import peak, reset_peak
-from gancli.engine.trainer import Trainer
-from gancli.family import DataSpec
-from gancli.recipe import load_recipe
-from gancli.run import Run
-from gancli.testing import synthetic
+from gancli.data.sources.synthetic import synthetic
+from gancli.data.spec import DataSpec
+from gancli.recipes.recipe import load_recipe
+from gancli.runs.run import Run
+from gancli.runtime.device import choose_device
+from gancli.runtime.memory import peak, reset_peak
+from gancli.training.trainer import Trainer
 
 
 def main() -> None:

@@ -31,24 +31,24 @@ import torch
 from figures import Figures
 from settings import SETTINGS, Setting
 
+from gancli.cli.shared.seed_arithmetic import parse_seeds
 from gancli.data.dataset import open_dataset
-from gancli.engine import best as best_checkpoint
-from gancli.engine.drawing import draw
-from gancli.engine.identity import run_manifest
-from gancli.engine.listener import Listener
-from gancli.engine.model import Model, open_model
-from gancli.engine.trainer import Trainer
 from gancli.errors import GanError
-from gancli.expression import parse_seeds
-from gancli.family import Samples
-from gancli.pictures import sheet, to_pixels, write_png
-from gancli.recipe import load_recipe
-from gancli.run import Run
+from gancli.family.tasks import Samples
+from gancli.inference.model import Model, open_model
+from gancli.inference.sample import draw
+from gancli.io.images import sheet, to_pixels, write_png
+from gancli.recipes.recipe import load_recipe
+from gancli.runs import checkpoint as best_checkpoint
+from gancli.runs.manifest import run_manifest
+from gancli.runs.run import Run
+from gancli.training.callbacks import Callback
+from gancli.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 
 
-class Warnings(Listener):
+class Warnings(Callback):
     """Passes on what training warns of, such as a collapse."""
 
     def warned(self, sentence: str) -> None:

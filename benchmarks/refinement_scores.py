@@ -15,11 +15,11 @@ from digit_classifier import classification_accuracy
 from torch import Tensor
 
 from gancli.data.dataset import open_dataset
-from gancli.data.source import Packed
-from gancli.engine.model import Model
-from gancli.family import Translates
-from gancli.recipe import Recipe
-from gancli.run import Run
+from gancli.data.source import PackedDataset
+from gancli.family.tasks import Translates
+from gancli.inference.model import Model
+from gancli.recipes.recipe import Recipe
+from gancli.runs.run import Run
 
 CLASSIFIERS = range(20)
 """Their seeds: single ones differ by some points."""
@@ -61,7 +61,7 @@ def refine(model: Model, images: Tensor) -> Tensor:
     return torch.cat([model.family.translate(model.nets, part, way.to) for part in images.split(500)])
 
 
-def images_of(packed: Packed, key: str) -> tuple[Tensor, Tensor]:
+def images_of(packed: PackedDataset, key: str) -> tuple[Tensor, Tensor]:
     """All images of a domain, (N, C, H, W) in [-1, 1], and their digits, (N,)."""
     images = torch.from_numpy(packed.arrays[key]).float() / 127.5 - 1
     return images, torch.from_numpy(packed.arrays[f"{key}_digit"])

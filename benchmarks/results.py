@@ -18,8 +18,8 @@ import figures
 from figures import Figures
 from settings import SETTINGS, Setting
 
-from gancli.bundled import bundled
-from gancli.recipe import load_recipe
+from gancli.recipes.bundled import bundled
+from gancli.recipes.recipe import load_recipe
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "results.md"
 SEEDS = 3

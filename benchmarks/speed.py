@@ -72,11 +72,11 @@ def ours(name: str, data: Path, precision: str) -> float:
     from plain_srgan import random_vgg
 
     from gancli.data.dataset import open_dataset
-    from gancli.engine.trainer import Trainer
-    from gancli.family import DataSpec
-    from gancli.recipe import load_recipe
-    from gancli.run import Run
-    from gancli.testing import synthetic
+    from gancli.data.sources.synthetic import synthetic
+    from gancli.data.spec import DataSpec
+    from gancli.recipes.recipe import load_recipe
+    from gancli.runs.run import Run
+    from gancli.training.trainer import Trainer
 
     load = WORKLOADS[name]
     with tempfile.TemporaryDirectory() as folder:

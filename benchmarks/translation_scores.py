@@ -8,14 +8,14 @@ import torch
 from digit_classifier import train_reader
 from torch import Tensor
 
-from gancli.data.config import DigitDomainsConfig
 from gancli.data.dataset import open_dataset
-from gancli.data.digit_domains import transform
-from gancli.engine.model import Model
-from gancli.engine.translating import find_translation, translate
-from gancli.pictures import to_pixels
-from gancli.recipe import Recipe
-from gancli.run import Run
+from gancli.data.sources.config import DigitDomainsConfig
+from gancli.data.sources.digits import transform
+from gancli.inference.model import Model
+from gancli.inference.translate import find_translation, translate
+from gancli.io.images import to_pixels
+from gancli.recipes.recipe import Recipe
+from gancli.runs.run import Run
 
 Mask = npt.NDArray[np.bool_]
 Bytes = npt.NDArray[np.uint8]

@@ -20,14 +20,15 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from gancli.commands.convert import convert
-from gancli.commands.upscale import upscale
-from gancli.engine.device import autocast, choose_device
-from gancli.engine.memory import peak, reset_peak
-from gancli.engine.model import Model, open_model
-from gancli.engine.upscaling import Upscaler
-from gancli.family import DataSpec, Upscales
-from gancli.plugins import import_class, registry
+from gancli.cli.convert import convert
+from gancli.cli.upscale import upscale
+from gancli.data.spec import DataSpec
+from gancli.family.tasks import Upscales
+from gancli.inference.model import Model, open_model
+from gancli.inference.upscale import Upscaler
+from gancli.plugins.registry import import_class, registry
+from gancli.runtime.device import autocast, choose_device
+from gancli.runtime.memory import peak, reset_peak
 
 COUNT, SIDE = 20, 256
 

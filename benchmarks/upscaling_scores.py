@@ -10,13 +10,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from gancli.engine.model import Model
-from gancli.family import Upscales
+from gancli.family.tasks import Upscales
+from gancli.inference.model import Model
+from gancli.io.images import to_pixels
 from gancli.metrics.psnr import luma, psnr
 from gancli.nn.imresize import imresize
-from gancli.pictures import to_pixels
-from gancli.recipe import Recipe
-from gancli.run import Run
+from gancli.recipes.recipe import Recipe
+from gancli.runs.run import Run
 
 
 def set5(model: Model, recipe: Recipe, run: Run, shared: Path) -> dict[str, float]:

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gancli.bundled import Summary, summaries
-from gancli.hookspecs import FamilyInfo
+from gancli.plugins.hookspecs import FamilyInfo
+from gancli.recipes.bundled import Summary, summaries
 
 FOLDER = "docs/families"
 PICTURES = "docs/pictures/families"

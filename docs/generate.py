@@ -29,13 +29,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from gancli import errors, hookspecs
-from gancli.cli import EPILOG, app
-from gancli.commands.train import MAY_CHANGE
-from gancli.hookspecs import ENTRY_POINT_GROUP
-from gancli.plugins import Plugin, Registry, import_class
-from gancli.recipe import EvalConfig, SourceConfig, TrainConfig
-from gancli.recipe_errors import wanted
-from gancli.strict_yaml import inline
+from gancli.cli.app import EPILOG, app
+from gancli.cli.train import MAY_CHANGE
+from gancli.plugins.hookspecs import ENTRY_POINT_GROUP
+from gancli.plugins.registry import Plugin, Registry, import_class
+from gancli.recipes.messages import wanted
+from gancli.recipes.options import EvalConfig, SourceConfig, TrainConfig
+from gancli.recipes.yaml import inline
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -260,7 +260,7 @@ def _loaded(path: Path) -> list[Plugin]:
 
 
 def hooks() -> str:
-    """The hooks, then what they hand over, from the docstrings of `gancli.hookspecs`."""
+    """The hooks, then what they hand over, from the docstrings of `gancli.plugins.hookspecs`."""
     found = [value for value in vars(hookspecs).values() if getattr(value, "gancli_spec", None)]
     parts = []
     for hook in found:

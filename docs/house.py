@@ -47,7 +47,7 @@ def draw(root: Path) -> str:
 def _private(contracts: list[Mapping[str, Any]]) -> set[str]:
     """The modules that plugins may not import."""
     forbidden = [set(each["forbidden_modules"]) for each in contracts if each["type"] == "forbidden"]
-    return next(modules for modules in forbidden if "gancli.engine" in modules)
+    return next(modules for modules in forbidden if "gancli.training.trainer" in modules)
 
 
 def _floor(layer: str, top: float, private: set[str], root: Path) -> Iterator[str]:

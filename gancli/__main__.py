@@ -1,6 +1,8 @@
 """`python -m gancli`."""
 
-from gancli.cli import main
+from __future__ import annotations
+
+from gancli.cli.app import main
 
 if __name__ == "__main__":
     main()

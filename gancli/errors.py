@@ -1,7 +1,7 @@
 """What can go wrong, each with the exit code that the documentation promises.
 
 An error's text is one sentence for the person at the terminal: what is wrong, and what to do about it. Commands let
-these errors rise; `gancli.cli.main` prints them and exits with the code.
+these errors rise; `gancli.cli.app.main` prints them and exits with the code.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gancli.family import Context
+from gancli.family.context import Context
 
 Noise = Literal["normal", "uniform"]
 

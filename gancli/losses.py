@@ -15,33 +15,33 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def real(logits: Tensor) -> Tensor:
+def bce_real(logits: Tensor) -> Tensor:
     """-E log D: the cross entropy of calling these real. Goodfellow et al. 2014."""
     return F.softplus(-logits).mean()
 
 
-def fake(logits: Tensor) -> Tensor:
+def bce_fake(logits: Tensor) -> Tensor:
     """-E log(1 - D): the cross entropy of calling these fake. Goodfellow et al. 2014."""
     return F.softplus(logits).mean()
 
 
 def non_saturating(fake_logits: Tensor) -> Tensor:
     """The generator's -E log D(G(z)): its gradient stays near 1 while the discriminator is sure of itself."""
-    return real(fake_logits)
+    return bce_real(fake_logits)
 
 
 def saturating(fake_logits: Tensor) -> Tensor:
     """The generator's E log(1 - D(G(z))), the minimax game as written: its gradient dies when D is sure of itself."""
-    return -fake(fake_logits)
+    return -bce_fake(fake_logits)
 
 
 def value(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
     """V(D, G) = E log D(x) + E log(1 - D(G(z))); -log 4 where no discriminator can tell the two apart."""
-    return -(real(real_logits) + fake(fake_logits))
+    return -(bce_real(real_logits) + bce_fake(fake_logits))
 
 
-def answers(real_logits: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:
-    """What a discriminator of the 2014 game says on average, for `Context.observe`: D(x), D(G(z)) and V(D,G)."""
+def discriminator_stats(real_logits: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:
+    """What a discriminator of the 2014 game says on average, for `Context.log`: D(x), D(G(z)) and V(D,G)."""
     return {
         "D(x)": real_logits.sigmoid().mean(),
         "D(G(z))": fake_logits.sigmoid().mean(),
@@ -50,7 +50,7 @@ def answers(real_logits: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:
 
 
 def optimal(player: str) -> dict[str, float]:
-    """Where theory puts the `answers` that a player observes: for `Family.references`."""
+    """Where theory puts the `discriminator_stats` that a player observes: for `Family.optimum_values`."""
     return {f"{player}/D(x)": 0.5, f"{player}/D(G(z))": 0.5, f"{player}/V(D,G)": -math.log(4)}
 
 

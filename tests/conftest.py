@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gancli import cli
+from gancli.cli import app
 
 SHARED_DATA = "GANCLI_TEST_DATA"
 """Where real data for tests lies; `../shared/data` beside the checkout if unset."""
@@ -43,7 +43,7 @@ def gan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
         monkeypatch.setattr("sys.argv", ["gan", *arguments])
         code: object = 0
         try:
-            cli.main()
+            app.main()
         except SystemExit as end:
             code = end.code
         out, err = capfd.readouterr()

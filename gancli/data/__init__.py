@@ -1,5 +1,6 @@
-"""Where training images come from: sources, packing into bytes, and the loader that draws batches.
+"""Training data: sources, packed byte arrays, and the loader that gathers batches.
 
-A source (`source.py`) reads its images into arrays of bytes by key (`Packed`); `dataset.py` opens a recipe's `data:`
-section; `loader.py` draws batches from it. `builtin.py` and `config.py` are free of heavy imports.
+A source (`source.py`, one file each under `sources/`) reads its images into arrays of bytes by key; `dataset.py` opens
+the `data:` section of a recipe; `loader.py` gathers batches. `spec.py`, `sources/builtin.py` and `sources/config.py`
+import nothing heavy.
 """

@@ -18,11 +18,12 @@ from typing import Any, BinaryIO, Self
 
 import numpy as np
 
-from gancli.cache_folder import cache_folder
-from gancli.data.ragged import Ragged
-from gancli.data.source import Bytes
+from gancli.data.ragged import VariableSizeImages
+from gancli.io.cache_folder import cache_folder
+from gancli.io.types import Bytes
 
 _HEADER_BYTES = 128
+
 _DAY = 24 * 3600
 
 
@@ -38,7 +39,7 @@ class Entry:
 
     images: Bytes
     unreadable: tuple[int, ...]
-    ragged: Ragged | None = None
+    ragged: VariableSizeImages | None = None
 
 
 def load(fingerprint: str) -> Entry | None:
@@ -50,7 +51,7 @@ def load(fingerprint: str) -> Entry | None:
         sound = list(images.shape) == meta["shape"] and images.dtype == np.uint8
         ragged = None
         if sizes := meta.get("sizes"):
-            ragged = Ragged(images, np.array(sizes, dtype=np.int64), int(meta["channels"]))
+            ragged = VariableSizeImages(images, np.array(sizes, dtype=np.int64), int(meta["channels"]))
             sound = sound and len(images) == ragged.channels * ragged.sizes.prod(1).sum()
         return Entry(images, tuple(int(row) for row in meta["unreadable"]), ragged) if sound else None
     except (OSError, ValueError, KeyError, TypeError):

@@ -7,16 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from gancli.data.ragged import Ragged
-from gancli.data.resizing import as_size
-from gancli.data.source import Array, Packed, Progress, Source, stream_of
-from gancli.dataspec import LabelSet
+from gancli.data.ragged import VariableSizeImages
+from gancli.data.source import PackedDataset, Source, stream_of
+from gancli.data.spec import LabelSet
 from gancli.errors import DataError
-from gancli.plugins import import_class, registry
-from gancli.recipe import SourceConfig
+from gancli.io.resize import as_size
+from gancli.io.types import Array, Progress
+from gancli.plugins.registry import import_class, registry
+from gancli.recipes.options import SourceConfig
 
 
-def open_dataset(config: SourceConfig, *, progress: Progress | None = None) -> Packed:
+def open_dataset(config: SourceConfig, *, progress: Progress | None = None) -> PackedDataset:
     """Reads the images that the section asks for, from the cache where they were packed before.
 
     Raises:
@@ -30,7 +31,7 @@ def open_dataset(config: SourceConfig, *, progress: Progress | None = None) -> P
     return _cropping(_naming_attributes(packed), config)
 
 
-def open_whole(config: SourceConfig, *, progress: Progress | None = None) -> Mapping[str, Packed]:
+def open_whole(config: SourceConfig, *, progress: Progress | None = None) -> Mapping[str, PackedDataset]:
     """The images that the section asks for as they are, each at its own size, by key: whatever it says of sizes.
 
     Raises:
@@ -53,7 +54,7 @@ def open_source(config: SourceConfig) -> Source[SourceConfig]:
     return source
 
 
-def _naming_attributes(packed: Packed) -> Packed:
+def _naming_attributes(packed: PackedDataset) -> PackedDataset:
     """The same data, whose spec says that its labels are attributes where the source has not said more about them."""
     spec = packed.spec
     if "attributes" not in packed.arrays or spec.label_sets:
@@ -61,7 +62,7 @@ def _naming_attributes(packed: Packed) -> Packed:
     return replace(packed, spec=replace(spec, label_sets=(LabelSet(labels=spec.labels, exclusive=False),)))
 
 
-def _cropping(packed: Packed, config: SourceConfig) -> Packed:
+def _cropping(packed: PackedDataset, config: SourceConfig) -> PackedDataset:
     """The same images, whose spec is that of their crops."""
     size = as_size(config.random_crop)
     if size is None:
@@ -75,7 +76,7 @@ def _cropping(packed: Packed, config: SourceConfig) -> Packed:
     return replace(packed, spec=replace(spec, height=size[0], width=size[1]))
 
 
-def _hold_to_the_contract(packed: Packed, config: SourceConfig) -> None:
+def _hold_to_the_contract(packed: PackedDataset, config: SourceConfig) -> None:
     """What the loader relies on: sources come from plugins too."""
     keys = packed.spec.image_keys
     sound = all(_sound_images(packed, key) for key in keys) and _sound_beside(packed)
@@ -85,7 +86,7 @@ def _hold_to_the_contract(packed: Packed, config: SourceConfig) -> None:
         )
 
 
-def _sound_images(packed: Packed, key: str) -> bool:
+def _sound_images(packed: PackedDataset, key: str) -> bool:
     spec = packed.spec
     if key in packed.ragged:
         return _sound_ragged(packed.ragged[key], spec.shape_of(key))
@@ -99,16 +100,16 @@ def _sound_images(packed: Packed, key: str) -> bool:
     return sound and images.dtype == np.uint8
 
 
-def _sound_ragged(images: Ragged, shape: tuple[int, int, int]) -> bool:
+def _sound_ragged(images: VariableSizeImages, shape: tuple[int, int, int]) -> bool:
     sound = images.flat.dtype == np.uint8 and images.channels == shape[0] and len(images) > 0
     sound = sound and len(images.flat) == images.channels * images.sizes.prod(1).sum()
     return bool(sound) and images.smallest[0] >= shape[1] and images.smallest[1] >= shape[2]
 
 
-def _sound_beside(packed: Packed) -> bool:
+def _sound_beside(packed: PackedDataset) -> bool:
     """Whether arrays of one order have as many rows, and labels, attributes and data sets the values they may have."""
     rows: dict[str, int] = {}
-    arrays: dict[str, Array | Ragged] = {**packed.arrays, **packed.ragged}
+    arrays: dict[str, Array | VariableSizeImages] = {**packed.arrays, **packed.ragged}
     sound = all(rows.setdefault(stream_of(key), len(array)) == len(array) for key, array in arrays.items())
     names = len(packed.spec.labels)
     if sound and (labels := packed.labels) is not None:
@@ -121,3 +122,22 @@ def _sound_beside(packed: Packed) -> bool:
         sound = sound and parts.max() < len(packed.spec.label_sets)
     told = tuple(name for each in packed.spec.label_sets for name in each.labels)
     return bool(sound) and told in ((), packed.spec.labels)
+
+
+def array_of(packed: PackedDataset, key: str) -> Array:
+    """What a batch has under a key, a row for each image: the data's own, or made of it.
+
+    `attributes` of data with labels are rows of zeros, float32 (N, K), with a one at the label. `dataset`, int64 (N,),
+    is 0 of data that do not come from several data sets. Which sources serve either, `DatasetInfo.serves` says.
+
+    Raises:
+        DataError: there is nothing to make it of.
+    """
+    if key in packed.arrays:
+        return packed.arrays[key]
+    labels = packed.labels
+    if key == "attributes" and labels is not None:
+        return np.eye(len(packed.spec.labels), dtype=np.float32)[labels]
+    if key == "dataset" and (labels is not None or "attributes" in packed.arrays):
+        return np.zeros(packed.count, dtype=np.int64)
+    raise DataError(f"the data has no {key!r}; choose a source that yields it, see `gan data ls`")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gancli.data.source import Labels
+from gancli.io.types import Labels
 
 Numbers = npt.NDArray[np.float64]
 

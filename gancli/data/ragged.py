@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 Bytes = npt.NDArray[np.uint8]
+
 Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Ragged:
+class VariableSizeImages:
     """N images, one after the other.
 
     Args:
@@ -28,13 +29,13 @@ class Ragged:
     channels: int
 
     @classmethod
-    def of_equal(cls, images: Bytes) -> Ragged:
+    def of_equal(cls, images: Bytes) -> VariableSizeImages:
         """Images (N, C, H, W) that share one size; nothing is copied if they lie in one piece."""
         count, channels, height, width = images.shape
         return cls(images.reshape(-1), np.full((count, 2), (height, width), dtype=np.int64), channels)
 
     @classmethod
-    def of(cls, images: Sequence[Bytes]) -> Ragged:
+    def of(cls, images: Sequence[Bytes]) -> VariableSizeImages:
         """Images (C, H, W), one at least, of as many channels each."""
         sizes = np.array([image.shape[1:] for image in images], dtype=np.int64)
         return cls(np.concatenate([image.reshape(-1) for image in images]), sizes, images[0].shape[0])
@@ -55,11 +56,13 @@ class Ragged:
         image: Bytes = self.flat[start : start + self.channels * height * width].reshape(self.channels, height, width)
         return image
 
-    def part(self, start: int | None, end: int | None) -> Ragged:
+    def part(self, start: int | None, end: int | None) -> VariableSizeImages:
         """The images from `start` up to `end`, as in a slice; nothing is copied."""
         sizes, starts = self.sizes[start:end], self.starts[start:end]
         first = int(starts[0]) if len(starts) else 0
-        return Ragged(self.flat[first : first + int(sizes.prod(1).sum()) * self.channels], sizes, self.channels)
+        return VariableSizeImages(
+            self.flat[first : first + int(sizes.prod(1).sum()) * self.channels], sizes, self.channels
+        )
 
     @property
     def smallest(self) -> tuple[int, int]:

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
-import numpy as np
-import numpy.typing as npt
-
-from gancli.data.ragged import Ragged
-from gancli.dataspec import DataSpec
+from gancli.data.ragged import VariableSizeImages
+from gancli.data.spec import DataSpec
 from gancli.errors import DataError
-from gancli.recipe import SourceConfig
+from gancli.io.types import Array, Bytes, Labels, Points, Progress
+from gancli.recipes.options import SourceConfig
 
 if TYPE_CHECKING:
     from gancli.data.mixture import Mixture
 
+
 C = TypeVar("C", bound=SourceConfig)
-
-Bytes = npt.NDArray[np.uint8]
-Points = npt.NDArray[np.float32]
-Labels = npt.NDArray[np.int64]
-Array = npt.NDArray[Any]
-
-Progress = Callable[[int, int], None]
-"""Called with how many images are done and how many there are."""
-
 
 UNPAIRED = ("a", "b")
 """The keys of images that have no partners: each has an order, and a number, of its own."""
@@ -40,7 +30,7 @@ def stream_of(key: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Packed:
+class PackedDataset:
     """A data set, ready to draw from.
 
     Args:
@@ -64,13 +54,13 @@ class Packed:
     fingerprint: str
     mixture: Mixture | None = None
     epoch: Labels | None = None
-    ragged: Mapping[str, Ragged] = field(default_factory=dict)
+    ragged: Mapping[str, VariableSizeImages] = field(default_factory=dict)
 
     @classmethod
     def of_images(
         cls,
         *,
-        images: Bytes | Points | Ragged,
+        images: Bytes | Points | VariableSizeImages,
         labels: Labels | None,
         spec: DataSpec,
         fingerprint: str,
@@ -78,8 +68,8 @@ class Packed:
     ) -> Self:
         """Single images, or points, with a label each, or without any."""
         arrays: dict[str, Array] = {} if labels is None else {"label": labels}
-        ragged = {"image": images} if isinstance(images, Ragged) else {}
-        if not isinstance(images, Ragged):
+        ragged = {"image": images} if isinstance(images, VariableSizeImages) else {}
+        if not isinstance(images, VariableSizeImages):
             arrays = {"image": images, **arrays}
         return cls(arrays=arrays, ragged=ragged, spec=spec, fingerprint=fingerprint, mixture=mixture)
 
@@ -100,7 +90,7 @@ class Packed:
             )
         return self.arrays["image"]
 
-    def stored(self, key: str) -> Array | Ragged:
+    def stored(self, key: str) -> Array | VariableSizeImages:
         """The images under one of `spec.image_keys`, of one size or of many."""
         return self.ragged[key] if key in self.ragged else self.arrays[key]
 
@@ -124,7 +114,7 @@ class Packed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Survey:
+class DataSummary:
     """What there is in a source, before anything is resized, converted, chosen or refused.
 
     Args:
@@ -151,7 +141,7 @@ class Survey:
     unreadable: tuple[tuple[str, str], ...] = ()
     ignored: tuple[str, ...] = ()
     kind: Literal["image", "points"] = "image"
-    parts: Mapping[str, Survey] = field(default_factory=dict)
+    parts: Mapping[str, DataSummary] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     scale: int | None = None
 
@@ -176,23 +166,23 @@ class Source(ABC, Generic[C]):
     """Reads one kind of data.
 
     A source honours every option of `SourceConfig` but `random_crop` and `flip`, which are the loader's. Most do it by
-    describing their content as `gancli.data.arrays.Arrays` or `gancli.data.packing.Pictures`, which know how to choose,
-    fit and convert.
-    A source of points refuses the options of pixels in its config, as `gancli.data.config.PointsConfig` does.
+    describing their content as `gancli.data.sources.arrays.Arrays` or `gancli.data.pack.Pictures`, which select, fit
+    and convert images.
+    A source of points refuses the options of pixels in its config, as `gancli.data.sources.config.PointsConfig` does.
     """
 
     def __init__(self, config: C) -> None:
         self.config = config
 
     @abstractmethod
-    def read(self, progress: Progress | None = None) -> Packed:
+    def read(self, progress: Progress | None = None) -> PackedDataset:
         """The images that the recipe asks for.
 
         Raises:
             DataError: there are none, or they cannot be had; the text says what to do.
         """
 
-    def whole(self, progress: Progress | None = None) -> Mapping[str, Packed]:
+    def whole(self, progress: Progress | None = None) -> Mapping[str, PackedDataset]:
         """The images as they are, each at its own size, by key: what is upscaled, rather than trained on.
 
         They are those of `read`, unless a source knows better.
@@ -203,7 +193,7 @@ class Source(ABC, Generic[C]):
         return {"image": self.read(progress)}
 
     @abstractmethod
-    def survey(self, progress: Progress | None = None) -> Survey:
+    def survey(self, progress: Progress | None = None) -> DataSummary:
         """What there is in `config.split`, whatever the other options say. An image that cannot be read is listed.
 
         Raises:

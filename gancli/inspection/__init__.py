@@ -1,1 +1,1 @@
-"""Looking into trained networks: what their layers answer, and to what."""
+"""Inspection of trained networks: filters, guided backpropagation, activations."""

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from gancli.family import Discriminates, Nets
-from gancli.inspection.watching import NONLINEARITIES, watching
+from gancli.family.context import Nets
+from gancli.family.tasks import Discriminates
+from gancli.inspection.hooks import NONLINEARITIES, watching
 
 
 @dataclass(frozen=True, kw_only=True)

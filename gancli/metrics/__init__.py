@@ -1,1 +1,1 @@
-"""Measures of what a model makes, one module each."""
+"""Metrics, one file each, named as the metric is; `builtin.py` lists them."""

@@ -32,6 +32,7 @@ A kernel of width h turns N(m, s^2) into N(m, s^2 + h^2): 0.1 % too low at the c
 """
 
 REACH = 5.0
+
 STEPS_PER_STD = 40
 """The line is cut into so many steps a standard deviation, up to `REACH` of them beyond the outermost mean."""
 

@@ -16,7 +16,9 @@ from torch import Tensor
 from gancli.errors import DataError
 
 SUBSETS = 100
+
 SIZE = 1_000
+
 DEGREE = 3
 
 

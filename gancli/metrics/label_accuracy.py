@@ -9,11 +9,11 @@ from __future__ import annotations
 import numpy as np
 
 from gancli.errors import DataError
-from gancli.metrics.feature_tables import SAMPLES, share_named, tables_of
-from gancli.metrics.subject import Measurement, Subject
+from gancli.metrics.context import Measurement, MetricContext
+from gancli.metrics.feature_cache import SAMPLES, share_named, tables_of
 
 
-def measure(subject: Subject) -> list[Measurement]:
+def measure(subject: MetricContext) -> list[Measurement]:
     """The shares, in [0, 1], with the samples' labels taking turns.
 
     Raises:

@@ -21,6 +21,7 @@ WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of the scales, the finest first, as published."""
 
 WINDOW = 11
+
 SIGMA = 1.5
 """The window's pixels, and the standard deviation of its Gaussian in pixels."""
 
@@ -28,6 +29,7 @@ SPAN = 255.0
 """From black to white."""
 
 C1 = (0.01 * SPAN) ** 2
+
 C2 = (0.03 * SPAN) ** 2
 
 

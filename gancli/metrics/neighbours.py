@@ -18,22 +18,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gancli.data.source import Packed
-from gancli.data.tensors import Rows, batches, images_at, some_rows
+from gancli.data.batches import Rows, batches, images_at, some_rows
+from gancli.data.source import PackedDataset
 from gancli.errors import DataError, NumericalError
-from gancli.metrics.subject import Measurement, Subject
-from gancli.pictures import Pixels, sheet, to_pixels
+from gancli.io.images import Pixels, sheet, to_pixels
+from gancli.metrics.context import Measurement, MetricContext
 
 SAMPLES = 1_000
+
 TRAIN = 50_000
+
 SHARE = 0.01
+
 SHOWN, BESIDE = 10, 3
 """Samples in the picture, and training images under each."""
 
 _NUMBERS = 2**24  # of training images in memory at once
 
 
-def measure(subject: Subject) -> list[Measurement]:
+def measure(subject: MetricContext) -> list[Measurement]:
     """The ratio of medians with its picture, and the share.
 
     Raises:
@@ -73,7 +76,7 @@ def measure(subject: Subject) -> list[Measurement]:
     ]
 
 
-def nearest(images: Tensor, train: Packed, rows: Rows) -> tuple[Tensor, Tensor]:
+def nearest(images: Tensor, train: PackedDataset, rows: Rows) -> tuple[Tensor, Tensor]:
     """Distances (N, 3) from the nearest training images, the nearest first, and their places (N, 3) in `rows`.
 
     Args:
@@ -91,7 +94,7 @@ def nearest(images: Tensor, train: Packed, rows: Rows) -> tuple[Tensor, Tensor]:
     return distances[:, :BESIDE], places.gather(1, order)[:, :BESIDE]
 
 
-def _candidates(images: Tensor, train: Packed, rows: Rows) -> Tensor:
+def _candidates(images: Tensor, train: PackedDataset, rows: Rows) -> Tensor:
     """Places (N, 12) among which the nearest are, by the fast form of distances; fewer where there are fewer rows."""
     table = images.flatten(1)
     at_once = max(1, _NUMBERS // table.shape[1])
@@ -105,7 +108,7 @@ def _candidates(images: Tensor, train: Packed, rows: Rows) -> Tensor:
     return places
 
 
-def drawn(samples: Tensor, distances: Tensor, train: Packed, rows: Rows) -> Pixels:
+def drawn(samples: Tensor, distances: Tensor, train: PackedDataset, rows: Rows) -> Pixels:
     """A column for each of the samples that come nearest, the nearest first: the sample, and below what it is near to.
 
     Args:

@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gancli.data.resizing import Size
 from gancli.errors import DataError, UsageError
+from gancli.io.resize import Size
 
 SMALLEST = 16
 """The shorter side of the last level is at least this, and less than twice this, unless the image is smaller."""
@@ -37,6 +37,7 @@ SCALE = 1e3
 """Distances are given in thousandths, as in the paper."""
 
 _DIRECTIONS_AT_ONCE = 32
+
 _ROWS_AT_ONCE = 65_536
 
 

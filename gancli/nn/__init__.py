@@ -1,1 +1,1 @@
-"""Blocks that several families share."""
+"""Networks and layers that families share."""

@@ -15,9 +15,9 @@ from typing import Literal, get_args
 from torch import nn
 
 from gancli.errors import UsageError
-from gancli.nn.convolution import Conv2d
-from gancli.nn.norm import NormKind, make_norm
-from gancli.nn.strided import FromImage
+from gancli.nn.cpu_convolution import Conv2d
+from gancli.nn.dcgan import FromImage
+from gancli.nn.layers import NormKind, make_norm
 
 ReceptiveField = Literal[1, 16, 34, 70, 142, 286]
 

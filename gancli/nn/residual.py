@@ -13,9 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gancli.nn.norm import NormKind, make_norm
+from gancli.nn.layers import NormKind, make_norm
 
 Padding = Literal["reflect", "zeros"]
+
 Upsampling = Literal["transposed", "nearest"]
 
 MULTIPLE = 4

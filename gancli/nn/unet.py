@@ -12,14 +12,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gancli.errors import UsageError
-from gancli.nn.convolution import Conv2d, ConvTranspose2d
-from gancli.nn.norm import NormKind, make_norm
-from gancli.nn.strided import FromImage, ToImage
+from gancli.nn.cpu_convolution import Conv2d, ConvTranspose2d
+from gancli.nn.dcgan import FromImage, ToImage
+from gancli.nn.layers import NormKind, make_norm
 
 MOST_LEVELS = 8
 """Halvings of 256 pixels to one; larger images have a larger bottleneck."""
 
 FEWEST_LEVELS = 2
+
 WIDEST = 8
 """Times the channels of the outermost layer, at most."""
 

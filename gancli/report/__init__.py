@@ -1,1 +1,1 @@
-"""The report of a run: one page of HTML that needs no other file and no network."""
+"""The report of a run: one self-contained HTML page."""

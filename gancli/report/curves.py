@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from gancli.metrics.ledger import Record, column
-from gancli.metrics.protocol import OF_THE_RUN
-from gancli.report.story import Line, Story, number
+from gancli.evaluation.protocol import OF_THE_RUN
+from gancli.report.run_data import Line, RunData, number
+from gancli.runs.eval_log import Record, column
 
 PLACE = ("images", "step", "stage")
 """Entries of a logged line that say where it is rather than what was seen."""
@@ -48,7 +48,7 @@ class Chart:
     title: str
 
 
-def logged(story: Story) -> list[Chart]:
+def logged(story: RunData) -> list[Chart]:
     """A chart for each term of each player's loss, and one for the answers of each network: D(x) beside D(G(z))."""
     values: dict[str, list[tuple[int, float]]] = {}
     for line in story.lines:
@@ -109,3 +109,26 @@ def _way(record: Record) -> str:
 def _numbers(value: Any) -> Mapping[str, float]:
     pairs = value.items() if isinstance(value, dict) else ()
     return {name: level for name, given in pairs if (level := number(given)) is not None}
+
+
+T = TypeVar("T")
+
+
+def thinned(items: Sequence[T], most: int) -> list[T]:
+    """At most so many, the first and the last among them; `most` is at least 2."""
+    if len(items) <= most:
+        return list(items)
+    return [items[round(place * (len(items) - 1) / (most - 1))] for place in range(most)]
+
+
+def peaked(points: Sequence[tuple[int, float]], most: int) -> list[tuple[int, float]]:
+    """At most about so many points of a curve that has the same peaks: the lowest and the highest of each stretch."""
+    if len(points) <= most:
+        return list(points)
+    size = -(-2 * len(points) // most)
+    kept = [points[0]]
+    for start in range(0, len(points), size):
+        stretch = points[start : start + size]
+        ends = {min(stretch, key=lambda point: point[1]), max(stretch, key=lambda point: point[1])}
+        kept += sorted(ends - set(kept[-1:]))
+    return [*kept, *([points[-1]] if kept[-1] != points[-1] else [])]

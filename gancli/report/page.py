@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
 
 import gancli
-from gancli.report import measurements
-from gancli.report.blocks import Section
-from gancli.report.chart import LEFT, RIGHT, Stretch, drawn
+from gancli.errors import UsageError
+from gancli.evaluation.protocol import described, told, unlike
+from gancli.plugins.hookspecs import FamilyInfo
+from gancli.plugins.registry import registry
+from gancli.report.chart import LEFT, RIGHT, Stretch, drawn, exact
 from gancli.report.curves import Chart, logged, measured, stages
-from gancli.report.document import document, figure
-from gancli.report.facts import Facts, origin, overview, subtitle
-from gancli.report.frames import FRAME_BYTES
-from gancli.report.frames import Frames, frames
-from gancli.report.galleries import GALLERY_BYTES
-from gancli.report.galleries import Gallery, galleries
-from gancli.report.markup import Html, element
-from gancli.report.story import Story
+from gancli.report.html import Html, Section, document, element, figure
+from gancli.report.images import FRAME_BYTES, GALLERY_BYTES, Frames, Gallery, frames, galleries
+from gancli.report.run_data import Line, RunData, number
+from gancli.runs.eval_log import Record, column, newest
 
 LIMIT = 5_000_000
 """Bytes of a page, at most."""
@@ -25,7 +26,7 @@ CHARTS = 60
 """Charts of either kind, at most."""
 
 
-def page(story: Story, drawn_for_it: Sequence[Section], notes: Sequence[str] = ()) -> bytes:
+def page(story: RunData, drawn_for_it: Sequence[Section], notes: Sequence[str] = ()) -> bytes:
     """The whole page, in less than `LIMIT` bytes.
 
     Args:
@@ -43,7 +44,7 @@ def page(story: Story, drawn_for_it: Sequence[Section], notes: Sequence[str] = (
     return content
 
 
-def _page(story: Story, course: Frames, pictures: Sequence[Gallery], notes: Sequence[str]) -> str:
+def _page(story: RunData, course: Frames, pictures: Sequence[Gallery], notes: Sequence[str]) -> str:
     sections = list(_sections(story, course, pictures))
     links = [element("li", element("a", title, href=f"#{key}")) for key, title, _ in sections]
     header = element(
@@ -68,7 +69,7 @@ def _page(story: Story, course: Frames, pictures: Sequence[Gallery], notes: Sequ
     )
 
 
-def _sections(story: Story, course: Frames, pictures: Sequence[Gallery]) -> Iterator[tuple[str, str, list[Html]]]:
+def _sections(story: RunData, course: Frames, pictures: Sequence[Gallery]) -> Iterator[tuple[str, str, list[Html]]]:
     """Key, title and content of each section that has something to show."""
     if course.shown:
         yield "time", _subject(story)[0], [_course(story, course)]
@@ -81,7 +82,7 @@ def _sections(story: Story, course: Frames, pictures: Sequence[Gallery]) -> Iter
     yield "again", "Do it again", _again(story)
 
 
-def _subject(story: Story) -> tuple[str, str]:
+def _subject(story: RunData) -> tuple[str, str]:
     """What the pictures through time show: as a title, and in a sentence."""
     tasks = story.manifest.get("tasks")
     known = tasks if isinstance(tasks, list) else []
@@ -92,7 +93,7 @@ def _subject(story: Story) -> tuple[str, str]:
     return "The same images through time", "each image beside what the model makes of it"
 
 
-def _course(story: Story, course: Frames) -> Html:
+def _course(story: RunData, course: Frames) -> Html:
     count, shows = len(course.shown), _subject(story)[1]
     made = []
     for images, picture in course.shown:
@@ -115,7 +116,7 @@ def _course(story: Story, course: Frames) -> Html:
     return element("div", control, element("div", *made, class_="frames"), *note, class_="course")
 
 
-def _losses(story: Story) -> list[Html]:
+def _losses(story: RunData) -> list[Html]:
     """The charts of each player under its name."""
     charts = logged(story)
     shown = charts[:CHARTS]
@@ -136,10 +137,10 @@ def _stages_note(between: Sequence[Stretch]) -> list[Html]:
     return [element("p", f"Stages, to so many training images: {ends}.", class_="note")]
 
 
-def _measured(story: Story) -> list[Html]:
+def _measured(story: RunData) -> list[Html]:
     charts = measured(story.records)[:CHARTS]
     curves = [_control("measured"), _charts(story, charts)] if charts else []
-    return [*curves, measurements.table(story.records)]
+    return [*curves, table(story.records)]
 
 
 def _control(key: str) -> Html:
@@ -154,14 +155,14 @@ def _control(key: str) -> Html:
     )
 
 
-def _charts(story: Story, charts: Sequence[Chart]) -> Html:
+def _charts(story: RunData, charts: Sequence[Chart]) -> Html:
     """Charts side by side."""
     between = stages(story.lines)
     made = [drawn(chart, total=story.images, stages=between if len(between) > 1 else ()) for chart in charts]
     return element("div", *made, class_="charts")
 
 
-def _again(story: Story) -> list[Html]:
+def _again(story: RunData) -> list[Html]:
     parts = []
     command = story.manifest.get("command")
     if isinstance(command, str) and command:
@@ -192,3 +193,172 @@ def _notes(notes: Sequence[str]) -> list[Html]:
     if not notes:
         return []
     return [element("aside", element("ul", *(element("li", note) for note in notes)), aria_label="what is missing")]
+
+
+Facts = Mapping[str, str]
+
+
+def subtitle(story: RunData) -> str:
+    """What kind of model this is."""
+    info = _family(story)
+    if info is None:
+        return f"A model of the family {story.manifest.get('family')}, which is not installed here."
+    summary = f"{info.summary[:1].upper()}{info.summary[1:].rstrip('.')}."
+    return f"{summary} {info.paper.rstrip('.')}." if info.paper else summary
+
+
+def overview(story: RunData) -> Facts:
+    """Family, data, length, speed and memory, as far as they are known."""
+    manifest, total = story.manifest, story.manifest.get("images")
+    length = f"{story.images:,}"
+    if isinstance(total, int) and total > story.images:
+        length += f" of {total:,}"
+    found = {
+        "family": manifest.get("family"),
+        "data": _data(manifest),
+        "training images": length,
+        "device": manifest.get("device"),
+        "time": _time(_seconds(story.timings)),
+        "images a second": _speed(story.timings),
+        "peak memory": _memory(story.timings),
+        "begun": str(manifest.get("created") or "").partition("T")[0],
+    }
+    return {name: str(value) for name, value in found.items() if value}
+
+
+def origin(story: RunData) -> Facts:
+    """What it takes to know whether a run that is done again is the same."""
+    manifest = story.manifest
+    versions = manifest.get("versions")
+    named = versions if isinstance(versions, dict) else {}
+    found = {
+        "begun": manifest.get("created"),
+        "data fingerprint": manifest.get("fingerprint"),
+        "seed": manifest.get("seed"),
+        "device": manifest.get("device"),
+        "threads": manifest.get("threads"),
+        "group": manifest.get("group"),
+        **{f"version of {name}": version for name, version in named.items()},
+    }
+    return {name: str(value) for name, value in found.items() if value is not None}
+
+
+def _family(story: RunData) -> FamilyInfo | None:
+    """None of a family that is not installed here."""
+    try:
+        return registry().family(str(story.manifest.get("family")))
+    except UsageError:
+        return None
+
+
+def _data(manifest: Mapping[str, Any]) -> str:
+    source, spec = str(manifest.get("source", "")), manifest.get("data")
+    if not isinstance(spec, dict):
+        return source
+    if spec.get("kind") == "points":
+        return f"{source}, {spec.get('channels')} coordinates" if spec.get("channels") != 1 else f"{source} on a line"
+    return f"{source}, {spec.get('height')}x{spec.get('width')}"
+
+
+def _numbers(timings: Sequence[Line], name: str) -> list[float]:
+    return [found for line in timings if (found := number(line.get(name))) is not None]
+
+
+def _seconds(timings: Sequence[Line]) -> float:
+    """Of all stretches together: the clock begins anew where a run was resumed."""
+    seconds = [0.0, *_numbers(timings, "seconds")]
+    return sum(later - before if later >= before else later for before, later in pairwise(seconds))
+
+
+def _time(seconds: float) -> str:
+    if seconds < 1:
+        return "under a second" if seconds else ""
+    minutes, hours = round(seconds / 60), round(seconds / 3600, 1)
+    return f"{seconds:.0f} s" if seconds < 120 else f"{minutes:,} min" if minutes < 120 else f"{hours:,} h"
+
+
+def _speed(timings: Sequence[Line]) -> str:
+    speeds = _numbers(timings, "images_per_second")
+    return f"{statistics.median(speeds):,.0f}" if speeds else ""
+
+
+def _memory(timings: Sequence[Line]) -> str:
+    peaks = [peak for peak in _numbers(timings, "peak_memory_bytes") if peak > 0]
+    return f"{max(peaks) / 1e6:,.0f} MB" if peaks else ""
+
+
+SIGNS = {"lower": "lower is better", "higher": "higher is better"}
+
+
+def table(records: Sequence[Record]) -> Html:
+    """A row for each metric, and below the protocols; of unlike protocols the newest one counts."""
+    rows = [_row(name, record, records) for name, record in newest(records).items()]
+    head = [element("th", name, scope="col") for name in ("metric", "last", "at", "best", "at", "seen besides")]
+    made = element(
+        "table",
+        element("caption", "The last and the best value of each metric, at so many training images"),
+        element("thead", element("tr", *head)),
+        element("tbody", *rows),
+    )
+    lines = described({name: record["protocol"] for name, record in newest(records).items()})
+    protocols = [element("li", line) for line in lines]
+    return element(
+        "div",
+        element("div", made, class_="wide", tabindex=0, role="region", aria_label="what was measured"),
+        element("h3", "Protocols"),
+        element("ul", *protocols, class_="protocols"),
+    )
+
+
+def _row(name: str, record: Record, records: Sequence[Record]) -> Html:
+    better = _better(record)
+    best = _best(record, records, better)
+    hint = [element("small", f" {SIGNS[better]}")] if better else []
+    values = [_value(record), _images(record), *((_value(best), _images(best)) if best is not None else ("", ""))]
+    observed = record.get("observed")
+    besides = ", ".join(f"{key} {told(value)}" for key, value in observed.items()) if isinstance(observed, dict) else ""
+    return element(
+        "tr",
+        element("th", name, *hint, scope="row"),
+        *(element("td", value) for value in values),
+        element("td", besides, class_="words"),
+    )
+
+
+def _better(record: Record) -> str | None:
+    """Which way is better; None where the metric's plugin is gone, and of all that a metric says besides, such as
+    `swd/16` and `swd/real`, for which its direction was not declared.
+    """
+    if "/" in record["metric"]:
+        return None
+    try:
+        better = registry().metric(str(record["protocol"].get("by", record["metric"]))).better
+    except UsageError:
+        return None
+    return better if better in SIGNS else None
+
+
+def _best(record: Record, records: Sequence[Record], better: str | None) -> Record | None:
+    """Of those that were taken as this one was; None where nobody knows which way is better."""
+    if better is None:
+        return None
+    protocol = record["protocol"]
+    alike = [
+        other
+        for other in records
+        if column(other) == column(record) and not unlike({"": protocol, "other": other["protocol"]})
+    ]
+    sound = {place: value for place, other in enumerate(alike) if (value := number(other["value"])) is not None}
+    if not sound:
+        return None
+    return alike[(min if better == "lower" else max)(sound, key=sound.__getitem__)]
+
+
+def _value(record: Record) -> str:
+    value = number(record["value"])
+    return "not finite" if value is None else exact(value)
+
+
+def _images(record: Record) -> str:
+    images = number(record["protocol"].get("images"))
+    return "" if images is None else f"{images:,.0f}"

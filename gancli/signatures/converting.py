@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gancli.signatures.options import Ema, Json, RunDirectory
+from gancli.cli.options import Ema, Json, RunDirectory
 
 
 def convert(
@@ -35,7 +35,7 @@ def convert(
     json: Json = False,
 ) -> None:
     """Make a model of weights that another program saved; nothing in the file is executed."""
-    from gancli.commands import convert as body
+    from gancli.cli import convert as body
 
     body.convert(
         file,
@@ -56,6 +56,6 @@ def export(
     json: Json = False,
 ) -> None:
     """Make a model of a run: the networks alone, after a check that they answer as the run does, bit for bit."""
-    from gancli.commands import export as body
+    from gancli.cli import export as body
 
     body.export(run, ema=ema, out=out, json=json)

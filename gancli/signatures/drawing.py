@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gancli.signatures.options import Device, Ema, Json, RunDirectory, Truncation
+from gancli.cli.options import Device, Ema, Json, RunDirectory, Truncation
 
 
 def sample(
@@ -36,7 +36,7 @@ def sample(
     json: Json = False,
 ) -> None:
     """Draw images from a trained model."""
-    from gancli.commands import sample as body
+    from gancli.cli import sample as body
 
     body.sample(
         run,
@@ -83,7 +83,7 @@ def interpolate(
     json: Json = False,
 ) -> None:
     """Walk through the latent space from seed to seed, from label to label, or between images that were projected."""
-    from gancli.commands import interpolate as body
+    from gancli.cli import interpolate as body
 
     body.interpolate(
         run,
@@ -121,7 +121,7 @@ def arithmetic(
     json: Json = False,
 ) -> None:
     """Add and take away the mean latents of groups of seeds, and draw what comes out."""
-    from gancli.commands import arithmetic as body
+    from gancli.cli import arithmetic as body
 
     if expression is None:  # the only argument is the expression, although the run stands before it
         run, expression = None, run

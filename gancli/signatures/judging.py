@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gancli.signatures.options import Data, Device, Ema, Json, RunDirectory, Set, Truncation
+from gancli.cli.options import Data, Device, Ema, Json, RunDirectory, Set, Truncation
 
 Backbone = Annotated[
     str | None,
@@ -17,6 +17,7 @@ Backbone = Annotated[
         "or vgg16."
     ),
 ]
+
 Compare = Annotated[
     bool,
     typer.Option(
@@ -56,16 +57,16 @@ def evaluate(
 ) -> None:
     """Measure a trained model, each number with its protocol, or put measured ones side by side."""
     if compare:
-        from gancli.commands import compare as side_by_side
+        from gancli.cli import eval_compare as side_by_side
 
         given = {"--data": data, "--set": overrides, "--samples": samples, "--limit": limit, "--ema": ema}
         unused = {**given, "--truncation": truncation, "--backbone": backbone}
         side_by_side.compare(runs or [], metrics=metrics, unused=unused, json=json)
         return
 
-    from gancli.commands import evaluate as body
-    from gancli.commands.measuring import Request
-    from gancli.metrics.subject import Options
+    from gancli.cli import eval as body
+    from gancli.cli.eval import Request
+    from gancli.metrics.context import Options
 
     options = Options(
         labelled=labelled, samples=samples, limit=limit, seed=seed, truncation=truncation, backbone=backbone
@@ -88,7 +89,7 @@ def inspect(
     json: Json = False,
 ) -> None:
     """Show what the networks have learned: filters, and what in an image excites the discriminator's features."""
-    from gancli.commands import inspect as body
+    from gancli.cli import inspect as body
 
     body.inspect(run, out=out, data=data, overrides=overrides or [], seed=seed, ema=ema, device=device, json=json)
 
@@ -107,6 +108,6 @@ def report(
     json: Json = False,
 ) -> None:
     """Put a run on one page of HTML: pictures, curves, measurements, and how to do it again."""
-    from gancli.commands import report as body
+    from gancli.cli import report as body
 
     body.report(run, out=out, pictures=pictures, ema=ema, device=device, json=json)

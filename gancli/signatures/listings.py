@@ -7,17 +7,20 @@ from typing import Annotated
 
 import typer
 
-from gancli.signatures.options import Json, Set
+from gancli.cli.options import Json, Set
 
 recipes_app = typer.Typer(name="recipes", help="Recipes: list, copy, check.", no_args_is_help=True)
+
 plugins_app = typer.Typer(name="plugins", help="Plugins: list, begin one of your own, check.", no_args_is_help=True)
+
 data_app = typer.Typer(name="data", help="Data sources: list, check.", no_args_is_help=True)
+
 runs_app = typer.Typer(name="runs", help="Runs under runs/: list, remove.", no_args_is_help=True)
 
 
 def doctor(json: Json = False) -> None:
     """Say what this machine offers, and what is wrong with the installation."""
-    from gancli.commands import doctor as body
+    from gancli.cli import doctor as body
 
     body.doctor(json=json)
 
@@ -25,7 +28,7 @@ def doctor(json: Json = False) -> None:
 @recipes_app.command("ls")
 def recipes_ls(json: Json = False) -> None:
     """List the bundled recipes."""
-    from gancli.commands import recipes as body
+    from gancli.cli import recipes as body
 
     body.ls(json=json)
 
@@ -37,7 +40,7 @@ def recipes_cp(
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that is there.")] = False,
 ) -> None:
     """Copy a bundled recipe, to change it."""
-    from gancli.commands import recipes as body
+    from gancli.cli import recipes as body
 
     body.cp(name, to, force=force)
 
@@ -49,7 +52,7 @@ def recipes_check(
     json: Json = False,
 ) -> None:
     """Check recipes, and report every mistake with its line."""
-    from gancli.commands import recipes as body
+    from gancli.cli import recipes as body
 
     body.check(recipes, overrides or [], json=json)
 
@@ -59,7 +62,7 @@ def recipes_schema(
     family: Annotated[str | None, typer.Argument(help="With the options of this family.")] = None,
 ) -> None:
     """Print the JSON Schema of a recipe, for editors."""
-    from gancli.commands import recipes as body
+    from gancli.cli import recipes as body
 
     body.schema(family)
 
@@ -67,7 +70,7 @@ def recipes_schema(
 @plugins_app.command("ls")
 def plugins_ls(json: Json = False) -> None:
     """List plugins with their packages, families and faults."""
-    from gancli.commands import plugins as body
+    from gancli.cli import plugins as body
 
     body.ls(json=json)
 
@@ -80,7 +83,7 @@ def plugins_new(
     ] = None,
 ) -> None:
     """Begin a family of your own: a distribution that installs, passes its tests and trains as it is."""
-    from gancli.commands import plugin_new as body
+    from gancli.cli import plugin_new as body
 
     body.new(name, out=out)
 
@@ -99,7 +102,7 @@ def plugins_check(
     json: Json = False,
 ) -> None:
     """Hold the families of a plugin to the contract, and name what is wrong with file and line."""
-    from gancli.commands import plugin_check as body
+    from gancli.cli import plugin_check as body
 
     body.check(package, overrides or [], json=json)
 
@@ -107,7 +110,7 @@ def plugins_check(
 @data_app.command("ls")
 def data_ls(json: Json = False) -> None:
     """List the data sources."""
-    from gancli.commands import data as body
+    from gancli.cli import data as body
 
     body.ls(json=json)
 
@@ -119,7 +122,7 @@ def data_check(
     json: Json = False,
 ) -> None:
     """Count and measure images, and name every file that cannot be read."""
-    from gancli.commands import data as body
+    from gancli.cli import data as body
 
     body.check(target, overrides or [], json=json)
 
@@ -127,7 +130,7 @@ def data_check(
 @runs_app.command("ls")
 def runs_ls(json: Json = False) -> None:
     """List runs, the most recently worked on first."""
-    from gancli.commands import runs as body
+    from gancli.cli import runs as body
 
     body.ls(json=json)
 
@@ -138,6 +141,6 @@ def runs_rm(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Remove runs with all their checkpoints and pictures."""
-    from gancli.commands import runs as body
+    from gancli.cli import runs as body
 
     body.rm(names, yes=yes)

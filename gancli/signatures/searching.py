@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gancli.signatures.options import Device, Ema, Json
+from gancli.cli.options import Device, Ema, Json
 
 Images = Annotated[
     list[Path],
@@ -45,7 +45,7 @@ def detect(
     json: Json = False,
 ) -> None:
     """Score images by how far they are from those of training, and show where."""
-    from gancli.commands import detect as body
+    from gancli.cli import detect as body
 
     body.detect(
         images,
@@ -77,6 +77,6 @@ def project(
     json: Json = False,
 ) -> None:
     """Find the latent that explains an image: what the model makes of it is most like the image."""
-    from gancli.commands import project as body
+    from gancli.cli import project as body
 
     body.project(images, label=label, steps=steps, seeds=seeds, seed=seed, ema=ema, out=out, device=device, json=json)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gancli.signatures.options import Device, Set
+from gancli.cli.options import Device, Set
 
 
 def train(
@@ -34,7 +34,7 @@ def train(
 ) -> None:
     """Train the networks of a recipe."""
     if seeds is not None:
-        from gancli.commands import train_group as groups
+        from gancli.cli import train as groups
 
         groups.train_group(
             recipe,
@@ -48,13 +48,13 @@ def train(
         )
         return
 
-    from gancli.commands import train as body
+    from gancli.cli import train as body
 
     body.train(recipe, overrides or [], resume=resume, device=device, out=out, dry_run=dry_run, track=track or [])
 
 
 def demo(device: Device = "auto") -> None:
     """Train a small GAN on handwritten digits in about a minute, and draw from it."""
-    from gancli.commands import demo as body
+    from gancli.cli import demo as body
 
     body.demo(device=device)

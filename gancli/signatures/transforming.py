@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from gancli.signatures.options import Device, Ema, Json
+from gancli.cli.options import Device, Ema, Json
 
 
 def translate(
@@ -32,7 +32,7 @@ def translate(
     json: Json = False,
 ) -> None:
     """Translate images with a trained model: from sketches to photographs, from one domain to another."""
-    from gancli.commands import translate as body
+    from gancli.cli import translate as body
 
     body.translate(images, to=to, tile=tile, seed=seed, ema=ema, out=out, device=device, json=json)
 
@@ -66,6 +66,6 @@ def upscale(
     json: Json = False,
 ) -> None:
     """Enlarge images with a trained model, 8 or 16 bits deep, grey, coloured or transparent."""
-    from gancli.commands import upscale as body
+    from gancli.cli import upscale as body
 
     body.upscale(images, tile=tile, format=format, precision=precision, ema=ema, out=out, device=device, json=json)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gancli.hookspecs import TrackerInfo, hookimpl
+from gancli.plugins.hookspecs import TrackerInfo, hookimpl
 
 
 @hookimpl

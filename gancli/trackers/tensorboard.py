@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from gancli.strict_yaml import write
+from gancli.recipes.yaml import write
 from gancli.trackers.tracker import Start, Tracker
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
+
 
 FOLDER = "tensorboard"
 

@@ -1,1 +1,1 @@
-"""Files of weights: read without executing anything, fetched once, and known by their SHA-256."""
+"""Files of weights: downloads, the sandbox for foreign files, safetensors, weight mappings."""

@@ -78,9 +78,8 @@ def test_measured_numbers_are_compared_without_torch(tmp_path: Path) -> None:
 
 
 def test_help_loads_no_plugin(tmp_path: Path) -> None:
-    program = (
-        "import sys; sys.argv = ['gan', '--help']\nfrom gancli.cli import main\ntry: main()\nexcept SystemExit: pass\n"
-    )
+    program = "import sys; sys.argv = ['gan', '--help']\nfrom gancli.cli.app import main\n"
+    program += "try: main()\nexcept SystemExit: pass\n"
     program += "assert not [name for name in sys.modules if name.startswith('gancli_')]"
     assert (
         subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, check=False).returncode == 0

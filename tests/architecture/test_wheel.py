@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gancli.commands.plugin_new import FILES
+from gancli.cli.plugin_new import FILES
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,10 +34,10 @@ def test_the_core_brings_its_recipes(tmp_path: Path) -> None:
         assert templates <= names
         assert not [name for name in names if name.startswith(("tests/", "plugins/", "benchmarks/", "examples/"))]
         (entry_points,) = [name for name in names if name.endswith("entry_points.txt")]
-        assert "gan = gancli.cli:main" in wheel.read(entry_points).decode()
+        assert "gan = gancli.cli.app:main" in wheel.read(entry_points).decode()
         wheel.extractall(tmp_path / "site")
     site = str(tmp_path / "site")
-    program = f"import sys; sys.path.insert(0, {site!r}); import gancli.bundled as b; print(b.bundled_dir())"
+    program = f"import sys; sys.path.insert(0, {site!r}); import gancli.recipes.bundled as b; print(b.bundled_dir())"
     ended = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == str(tmp_path / "site" / "gancli" / "_recipes")
 

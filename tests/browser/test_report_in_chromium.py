@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gancli.pictures import write_png
+from gancli.io.images import write_png
 from gancli.report.page import page
-from gancli.report.story import gather
-from gancli.run import Run
+from gancli.report.run_data import gather
+from gancli.runs.run import Run
 
 HOSTILE = "<img src=http://report.invalid/x onerror=alert(1)></script><script>alert(1)</script>"
 

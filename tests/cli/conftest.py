@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from gancli import plugins
-from gancli.family import DataSpec
+from gancli.data.spec import DataSpec
+from gancli.plugins import registry
 
 FEW = ["--set", "train.images=64", "--device", "cpu"]
 
@@ -110,7 +110,7 @@ def installed(name: str, code: str, site: Path, monkeypatch: pytest.MonkeyPatch)
     (about / "entry_points.txt").write_text(f"[gancli]\n{name} = {name}_plugin\n")
     (site / f"{name}_plugin.py").write_text(code)
     monkeypatch.syspath_prepend(site)
-    monkeypatch.setattr(plugins, "_registry", None)
+    monkeypatch.setattr(registry, "_registry", None)
     yield
     sys.modules.pop(f"{name}_plugin", None)
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from gancli.engine.drawing import latents, render
-from gancli.engine.model import Model, open_model
-from gancli.pictures import Pixels, magnified, to_pixels
+from gancli.inference.model import Model, open_model
+from gancli.inference.sample import latents, render
+from gancli.io.images import Pixels, magnified, to_pixels
 
 TILE = 64
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from gancli.engine import checkpoint as checkpoints
+from gancli.runs import checkpoint as checkpoints
 
 SMALL = ["--set", "train.images=320", "--set", "data.resolution=8", "--device", "cpu"]
 

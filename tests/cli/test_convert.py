@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from gancli.engine.model import open_model
+from gancli.inference.model import open_model
 
 
 def refused(ended, *words: str, code: int = 65) -> bool:

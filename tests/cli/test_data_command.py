@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from gancli.commands import data
+from gancli.cli import data
 from gancli.errors import DataError, UsageError
-from gancli.strict_yaml import write
+from gancli.recipes.yaml import write
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +62,7 @@ def test_ls_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("call", ["ls(json=True)", "check('digits', [], json=True)"])
 def test_neither_imports_torch(call: str) -> None:
-    code = f"import sys; from gancli.commands import data; data.{call}; assert 'torch' not in sys.modules"
+    code = f"import sys; from gancli.cli.app import data; data.{call}; assert 'torch' not in sys.modules"
     ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
 
@@ -296,7 +296,7 @@ def test_the_next_command_trains_on_what_was_checked(
     recipes = place / "recipes"
     recipes.mkdir()
     (recipes / "gan.yaml").write_text("family: gan\ndata: {source: digits}\n")
-    monkeypatch.setattr("gancli.bundled.bundled_dir", lambda: recipes)
+    monkeypatch.setattr("gancli.recipes.bundled.bundled_dir", lambda: recipes)
     for source, expected in (("coloured-digits", "gan train gan --set"), ("photo-pairs", "gan plugins ls")):
         data.check(source, [], json=False)
         assert capsys.readouterr().out.splitlines()[-1].startswith(f"next: {expected}")

@@ -196,7 +196,7 @@ def test_what_cannot_be_done(gan, detector: str, images: dict[str, int], tmp_pat
 
 
 def test_heat_maps_that_no_memory_holds(gan, detector: str, images: dict[str, int], monkeypatch) -> None:
-    monkeypatch.setattr("gancli.commands.detect.free", lambda _: 100)
+    monkeypatch.setattr("gancli.cli.detect.free", lambda _: 100)
     assert refused(gan("detect", "in"), "GB are free", "--no-maps", code=65)
     assert gan("detect", "in", "--no-maps").code == 0
 

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gancli import plugins
-from gancli.plugins import ENTRY_POINT_GROUP, Registry
+from gancli.plugins import registry
+from gancli.plugins.hookspecs import ENTRY_POINT_GROUP
+from gancli.plugins.registry import Registry
 
 FEW = ["--labelled", "40", "--device", "cpu"]
 
@@ -46,7 +47,7 @@ def metric(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         written.extend((module, f"{module}_body"))
         mine = metadata.EntryPoint(name=name, value=module, group=ENTRY_POINT_GROUP)
         points = [*metadata.entry_points(group=ENTRY_POINT_GROUP), mine]
-        monkeypatch.setattr(plugins, "_registry", Registry(points))
+        monkeypatch.setattr(registry, "_registry", Registry(points))
 
     monkeypatch.syspath_prepend(tmp_path)
     yield install
@@ -195,7 +196,7 @@ def test_a_metric_may_need_what_a_model_has_not(gan, unconditional: Path, metric
 def test_a_strangers_metric_gets_the_subject(gan, conditional: Path, metric) -> None:
     metric(
         "spread",
-        "from gancli.metrics.subject import Measurement\n\n\n"
+        "from gancli.metrics.context import Measurement\n\n\n"
         "def measure(subject):\n"
         "    drawn = subject.samples(20)\n"
         "    return [Measurement(metric='spread', value=float(drawn.std()), protocol={'shape': list(drawn.shape)})]\n",
@@ -215,7 +216,7 @@ def test_a_strangers_metric_gets_the_subject(gan, conditional: Path, metric) -> 
         ("raise RuntimeError('no luck')", "RuntimeError: no luck"),
         ("measure = lambda subject: [3]", "it measured 3"),
         (
-            "from gancli.metrics.subject import Measurement\n"
+            "from gancli.metrics.context import Measurement\n"
             "measure = lambda subject: [Measurement(metric='bad', value=float('nan'))]",
             "value=nan",
         ),

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gancli.bundled import bundled, summaries
-from gancli.engine import preview
-from gancli.plugins import registry
-from gancli.recipe import load_recipe
+from gancli.plugins.registry import registry
+from gancli.recipes.bundled import bundled, summaries
+from gancli.recipes.recipe import load_recipe
+from gancli.training import preview
 
 STEPS = 3
 SHORT = [f"train.images={STEPS * 4}", "train.batch_size=4"]

@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from gancli.engine.answers import answers
-from gancli.engine.model import open_model
+from gancli.inference.model import open_model
+from gancli.inference.reference_outputs import answers
 
 CPU = torch.device("cpu")
 
@@ -87,7 +87,7 @@ def test_a_model_that_answers_otherwise_is_not_kept(
         next(iter(model.nets.modules["generator"].parameters())).data.view(-1)[0] += 1
         return model
 
-    monkeypatch.setattr("gancli.commands.export.open_model", changed)
+    monkeypatch.setattr("gancli.cli.export.open_model", changed)
     ended = gan("export", str(unconditional))
     assert ended.code == 65
     assert "sample" in ended.err

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from gancli.engine.best import Best
-from gancli.engine.best import write as write_best
-from gancli.engine.signals import StopRequest
-from gancli.engine.trainer import Trainer
+from gancli.runs.checkpoint import Best
+from gancli.runs.checkpoint import write as write_best
+from gancli.training.signals import GracefulStop
+from gancli.training.trainer import Trainer
 
 SMALL = ["--set", "train.images=128", "--set", "data.resolution=8", "--set", "model.generator_widths=[16]"]
 SHORT = [*SMALL, "--device", "cpu"]
@@ -64,12 +64,12 @@ def test_resume_goes_on_with_what_stopped_and_begins_what_did_not(
 ) -> None:
     begun: list[Path] = []
 
-    class Stop(StopRequest):
+    class Stop(GracefulStop):
         requested = True
 
     train = Trainer.train
 
-    def stopped(trainer: Trainer, stop: StopRequest | None = None) -> bool:
+    def stopped(trainer: Trainer, stop: GracefulStop | None = None) -> bool:
         begun.append(trainer.run.path)
         return train(trainer, Stop() if len(begun) == 2 else stop)
 

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gancli import plugins
-from gancli.engine import checkpoint as checkpoints
-from gancli.plugins import ENTRY_POINT_GROUP, Registry
+from gancli.plugins import registry
+from gancli.plugins.hookspecs import ENTRY_POINT_GROUP
+from gancli.plugins.registry import Registry
+from gancli.runs import checkpoint as checkpoints
 
 
 def text_of(path: Path) -> dict[str, object]:
@@ -46,7 +47,7 @@ def mute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     )
     mine = metadata.EntryPoint(name="mute", value="mute_plugin", group=ENTRY_POINT_GROUP)
     points = [*metadata.entry_points(group=ENTRY_POINT_GROUP), mine]
-    monkeypatch.setattr(plugins, "_registry", Registry(points))
+    monkeypatch.setattr(registry, "_registry", Registry(points))
     monkeypatch.syspath_prepend(tmp_path)
     yield
     for name in ("mute_plugin", "mute_family"):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gancli.animation import FRAMES_PER_SECOND
+from gancli.io.video import FRAMES_PER_SECOND
 
 
 def frames(path: Path) -> tuple[list[np.ndarray], dict]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gancli.engine import guard
+from gancli.training import collapse
 
 SMALL = (
     *("train", "gan", "--out", "run", "--set", "model.generator_widths=[8]", "--set", "model.discriminator_widths=[8]"),
@@ -53,7 +53,7 @@ def test_there_may_be_no_best(gan) -> None:
 
 
 def test_a_collapse_ends_with_its_own_code_and_goes_on_where_it_is_wanted(gan, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(guard, "WARM_UP", 0)
+    monkeypatch.setattr(collapse, "WARM_UP", 0)
     strict = (*SMALL, "--set", "eval.every=16", "--set", "eval.floor=0.999")
     ended = gan(*strict, "--set", "eval.guard=stop")
     assert ended.code == 70

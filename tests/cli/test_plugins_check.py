@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from gancli import plugins
-from gancli.commands.plugin_new import files as files_of_a_new_plugin
-from gancli.plugins import registry
+from gancli.cli.plugin_new import files as files_of_a_new_plugin
+from gancli.plugins import registry as plugins
+from gancli.plugins.registry import registry
 
 Plant = Callable[..., dict[str, Any]]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gancli.commands.plugin_new import files
-from gancli.plugins import SUBSET_VARIABLE
+from gancli.cli.plugin_new import files
+from gancli.plugins.registry import SUBSET_VARIABLE
 
 
 def test_it_installs_passes_trains_and_samples(gan, tmp_path: Path) -> None:
@@ -106,7 +106,7 @@ def test_a_folder_that_cannot_be_written(gan, tmp_path: Path) -> None:
 
 def test_it_waits_for_no_torch(tmp_path: Path) -> None:
     program = (
-        "import sys\nfrom pathlib import Path\nfrom gancli.commands import plugin_new\n"
+        "import sys\nfrom pathlib import Path\nfrom gancli.cli.app import plugin_new\n"
         "plugin_new.new('wobble', out=Path(sys.argv[1]))\nsys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False).returncode == 0

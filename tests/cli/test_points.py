@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from gancli.strict_yaml import write
+from gancli.recipes.yaml import write
 
 SMALL = {"generator_widths": [8], "discriminator_widths": [8], "latent_dim": 1}
 

@@ -12,7 +12,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from gancli.animation import FRAMES_PER_SECOND
+from gancli.io.video import FRAMES_PER_SECOND
 
 FEW = ["--steps", "5", "--seeds", "2", "--device", "cpu"]
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from gancli import bundled
-from gancli.commands import recipes
+from gancli.cli import recipes
 from gancli.errors import DiskError, UsageError
+from gancli.recipes import bundled
 
 TOY = "# gan train recipes/toy.yaml    quick\n# A toy (Nobody et al. 2014)\n# on shapes. More.\nfamily: gan\n"
 TOY += "data:\n  # source: not-this\n  source: digits   # built in\n"
@@ -58,7 +58,7 @@ def test_ls_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_ls_imports_nothing_heavy() -> None:
     code = (
-        "import sys\nfrom gancli.commands import recipes\nrecipes.ls(json=False)\n"
+        "import sys\nfrom gancli.cli.app import recipes\nrecipes.ls(json=False)\n"
         "heavy = {'torch', 'pydantic', 'yaml', 'pluggy', 'numpy', 'rich', 'importlib.metadata'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )

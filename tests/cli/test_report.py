@@ -108,7 +108,7 @@ def test_no_fault_of_a_page_is_one_of_the_run(gan, monkeypatch: pytest.MonkeyPat
     def broken(*_: object) -> bytes:
         raise RuntimeError("out of ink\nand paper")
 
-    monkeypatch.setattr("gancli.commands.report.page", broken)
+    monkeypatch.setattr("gancli.cli.report.page", broken)
     ended = gan("train", "gan", *TOY, "--set", "data.resolution=8")
     assert ended.code == 0
     assert ended.err == "there is no report of runs/gan: out of ink; try again: gan report runs/gan\n"
@@ -119,7 +119,7 @@ def test_a_model_that_cannot_draw_leaves_the_rest(gan, monkeypatch: pytest.Monke
     def broken(*_: object, **__: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("gancli.commands.report_pictures.open_model", broken)
+    monkeypatch.setattr("gancli.cli.shared.report_images.open_model", broken)
     assert gan("train", "gan", *TOY, "--set", "data.resolution=8").code == 0
     page = tmp_path / "runs" / "gan" / "report.html"
     assert "The model has drawn nothing for this page: MemoryError." in page.read_text()

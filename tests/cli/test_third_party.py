@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gancli.plugins import SUBSET_VARIABLE
+from gancli.plugins.registry import SUBSET_VARIABLE
 
 MINI = Path(__file__).parents[2] / "examples" / "gancli-mini"
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gancli.commands.picture_reading import Kept
-from gancli.commands.picture_writing import write_picture
+from gancli.io.image_reader import ImageMetadata
+from gancli.io.image_writer import write_picture
 
 
 def refused(ended, *words: str, code: int = 2) -> bool:
@@ -67,7 +67,7 @@ def test_files_of_every_kind_keep_name_and_format(gan, run: str, tmp_path: Path)
 
 def test_sixteen_bits_stay(gan, run: str, tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 65536, (12, 10, 3), dtype=np.uint16)
-    write_picture(tmp_path / "deep.png", pixels, Kept(), format="PNG", made={})
+    write_picture(tmp_path / "deep.png", pixels, ImageMetadata(), format="PNG", made={})
     ended = gan("upscale", "deep.png", "--json")
     assert ended.code == 0, ended.err
     (shown,) = json.loads(ended.out)["images"]
@@ -128,7 +128,7 @@ def test_what_cannot_be_done_is_said_before_anything_is(gan, run: str, tmp_path:
 
 def test_a_result_that_no_memory_holds(gan, run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photo(tmp_path / "a.png", 100, 100)
-    monkeypatch.setattr("gancli.commands.upscale.free", lambda _: 400_000)
+    monkeypatch.setattr("gancli.cli.upscale.free", lambda _: 400_000)
     assert refused(gan("upscale", "a.png"), "would become 200x200", "GB are free", code=65)
 
 

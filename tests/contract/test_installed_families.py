@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gancli.plugins import registry
-from gancli.testing import FamilyContract
+from gancli.plugins.registry import registry
+from gancli.testing.contract import FamilyContract
 
 for _name in registry().families():
     globals()[f"Test_{_name.replace('-', '_')}"] = type(f"Test_{_name}", (FamilyContract,), {"family": _name})

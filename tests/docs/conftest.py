@@ -14,7 +14,7 @@ from types import ModuleType
 
 import pytest
 
-from gancli import plugins
+from gancli.plugins import registry
 
 ROOT = Path(__file__).parents[2]
 
@@ -108,8 +108,8 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
         packages.extend(path.parent.name for path in folder.glob("*/__init__.py"))
         monkeypatch.syspath_prepend(folder)
         monkeypatch.setenv("PYTHONPATH", str(folder))
-        monkeypatch.delenv(plugins.SUBSET_VARIABLE, raising=False)
-        monkeypatch.setattr(plugins, "_registry", None)
+        monkeypatch.delenv(registry.SUBSET_VARIABLE, raising=False)
+        monkeypatch.setattr(registry, "_registry", None)
         return folder
 
     yield install

@@ -26,11 +26,11 @@ import pytest
 import typer
 from PIL import Image
 
-from gancli.cli import app
-from gancli.engine import preview
-from gancli.engine.name_map import Rules
-from gancli.recipe import load_recipe
-from gancli.strict_yaml import parse
+from gancli.cli.app import app
+from gancli.recipes.recipe import load_recipe
+from gancli.recipes.yaml import parse
+from gancli.training import preview
+from gancli.weights.name_mapping import Rules
 
 ROOT = Path(__file__).parents[2]
 PAGES = [

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gancli import hookspecs
 from gancli.data.dataset import open_dataset
-from gancli.plugins import KINDS, import_class, registry
+from gancli.plugins import hookspecs
+from gancli.plugins.registry import KINDS, import_class, registry
 
 PAGE = "docs/hooks.md"
 

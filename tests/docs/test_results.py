@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from gancli.bundled import bundled
 from gancli.errors import NumericalError
+from gancli.recipes.bundled import bundled
 
 ROOT = Path(__file__).parents[2]
 

@@ -46,7 +46,7 @@ def gan(here: Path) -> Gan:
     """Starts `gan` in that directory; `prelude` is Python to run in the process before it."""
 
     def start(*arguments: str, prelude: str = "") -> subprocess.Popen[str]:
-        program = f"{prelude}\nimport sys\nfrom gancli.cli import main\nsys.argv = ['gan', *sys.argv[1:]]\nmain()"
+        program = f"{prelude}\nimport sys\nfrom gancli.cli.app import main\nsys.argv = ['gan', *sys.argv[1:]]\nmain()"
         return subprocess.Popen(
             [sys.executable, "-c", program, *arguments],
             cwd=here,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gancli.engine import checkpoint as checkpoints
+from gancli.runs import checkpoint as checkpoints
 
 IMAGES = 3_200
 

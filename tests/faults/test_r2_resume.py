@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from gancli.engine import checkpoint as checkpoints
-from gancli.testing import FamilyContract
+from gancli.runs import checkpoint as checkpoints
+from gancli.testing.contract import FamilyContract
 
 
 class Perceptrons(FamilyContract):

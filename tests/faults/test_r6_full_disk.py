@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gancli.engine import checkpoint as checkpoints
+from gancli.runs import checkpoint as checkpoints
 
 FILES_OF_AT_MOST = """
 import resource, signal

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from gancli.engine import checkpoint as checkpoints
-from gancli.engine.listener import Listener
-from gancli.engine.trainer import MAX_ROLLBACKS, Trainer
 from gancli.errors import NumericalError
-from gancli.testing import FamilyContract
+from gancli.runs import checkpoint as checkpoints
+from gancli.testing.contract import FamilyContract
+from gancli.training.callbacks import Callback
+from gancli.training.trainer import MAX_ROLLBACKS, Trainer
 
 
 class Perceptrons(FamilyContract):
@@ -19,7 +19,7 @@ class Perceptrons(FamilyContract):
     model = {"generator_widths": [16], "discriminator_widths": [16], "batch_norm": True}
 
 
-class Rollbacks(Listener):
+class Rollbacks(Callback):
     def __init__(self) -> None:
         self.reasons: list[str] = []
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from gancli.engine import checkpoint as checkpoints
 from gancli.errors import DataError
+from gancli.weights.safetensors_file import read_tensors
 
 WATCH = """
 import sys
@@ -71,5 +71,5 @@ def test_s1_files_that_pretend_to_be_weights_are_refused(tmp_path: Path, kind: s
             header = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
             fake.write_bytes(len(header).to_bytes(8, "little") + header + b"\0\0\0\0" + payload)
     with pytest.raises(DataError):
-        checkpoints.read_tensors(fake)
+        read_tensors(fake)
     assert not canary.exists()

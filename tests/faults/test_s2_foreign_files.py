@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from gancli.errors import DataError
-from gancli.weights import foreign, foreign_child
+from gancli.weights import sandbox, sandbox_child
 
 ESCAPE = """
 import importlib.util, sys
@@ -40,7 +40,7 @@ for attempt in (
 
 def test_s2_a_hole_would_lead_nowhere(tmp_path: Path) -> None:
     ended = subprocess.run(
-        [sys.executable, "-IB", "-c", ESCAPE, foreign_child.__file__],
+        [sys.executable, "-IB", "-c", ESCAPE, sandbox_child.__file__],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -55,7 +55,7 @@ def test_s2_a_hole_would_lead_nowhere(tmp_path: Path) -> None:
 def test_s2_a_child_that_dies_or_hangs_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.pth").write_bytes(b"anything")
     child = tmp_path / "child.py"
-    monkeypatch.setattr(foreign, "_CHILD", child)
+    monkeypatch.setattr(sandbox, "_CHILD", child)
     for program, words in (
         ("import os; os.abort()", "broke the reader"),
         ("print('no json')", "broke the reader"),
@@ -64,15 +64,15 @@ def test_s2_a_child_that_dies_or_hangs_is_one_sentence(tmp_path: Path, monkeypat
         ("print('{}')", "weights.safetensors"),
     ):
         child.write_text(program)
-        monkeypatch.setattr(foreign, "SECONDS", 1 if "sleep" in program else 60)
+        monkeypatch.setattr(sandbox, "SECONDS", 1 if "sleep" in program else 60)
         with pytest.raises(DataError, match=words):
-            foreign.read_foreign(tmp_path / "a.pth")
+            sandbox.read_foreign(tmp_path / "a.pth")
 
 
 def test_s2_no_file_and_too_large_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match="is no file"):
-        foreign.read_foreign(tmp_path)
+        sandbox.read_foreign(tmp_path)
     with open(tmp_path / "sparse.pth", "wb") as file:
-        file.truncate(foreign.MAX_BYTES + 1)
+        file.truncate(sandbox.MAX_BYTES + 1)
     with pytest.raises(DataError, match=r"4\.3 GB are more than"):
-        foreign.read_foreign(tmp_path / "sparse.pth")
+        sandbox.read_foreign(tmp_path / "sparse.pth")

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gancli.guarded import PATIENCE_VARIABLE
-from gancli.plugins import SUBSET_VARIABLE
+from gancli.plugins.registry import PATIENCE_VARIABLE, SUBSET_VARIABLE
 
 BROKEN = {
     "raises": "raise RuntimeError('no luck')",

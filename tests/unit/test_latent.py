@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from gancli.latent import PATHS, angle, label_weights, noise, pace, slerp, straight, stretches, walk
-from gancli.testing import context
+from gancli.testing.fixture import context
 
 SHAPES = [(5, 64), (5, 3, 4, 4), (5, 2), (5, 1)]
 

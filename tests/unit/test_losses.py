@@ -16,8 +16,8 @@ LOGITS = torch.linspace(-8, 8, 33, dtype=torch.float64)
 def test_equal_the_cross_entropy_of_probabilities() -> None:
     probability = LOGITS.sigmoid()
     ones, zeros = torch.ones_like(probability), torch.zeros_like(probability)
-    assert torch.allclose(losses.real(LOGITS), F.binary_cross_entropy(probability, ones))
-    assert torch.allclose(losses.fake(LOGITS), F.binary_cross_entropy(probability, zeros))
+    assert torch.allclose(losses.bce_real(LOGITS), F.binary_cross_entropy(probability, ones))
+    assert torch.allclose(losses.bce_fake(LOGITS), F.binary_cross_entropy(probability, zeros))
     assert torch.allclose(losses.saturating(LOGITS), (1 - probability).log().mean())
     assert torch.allclose(losses.non_saturating(LOGITS), -probability.log().mean())
 
@@ -37,8 +37,8 @@ def test_the_two_generator_losses_have_the_same_optimum_and_opposite_strength() 
 
 def test_means_over_any_shape() -> None:
     patches = torch.randn(4, 1, 30, 30, generator=torch.Generator().manual_seed(0))
-    assert torch.allclose(losses.real(patches), losses.real(patches.flatten()))
-    assert losses.real(patches).shape == ()
+    assert torch.allclose(losses.bce_real(patches), losses.bce_real(patches.flatten()))
+    assert losses.bce_real(patches).shape == ()
 
 
 def test_r1_is_per_image_and_differentiable() -> None:
@@ -52,11 +52,11 @@ def test_r1_is_per_image_and_differentiable() -> None:
 
 
 def test_answers_are_mean_probabilities_beside_the_value() -> None:
-    answers = losses.answers(torch.full((4, 1), math.log(3)), torch.zeros(2, 1))
+    answers = losses.discriminator_stats(torch.full((4, 1), math.log(3)), torch.zeros(2, 1))
     assert {name: value.item() for name, value in answers.items()} == pytest.approx(
         {"D(x)": 0.75, "D(G(z))": 0.5, "V(D,G)": math.log(0.75) + math.log(0.5)}, rel=1e-6
     )
-    undecided = losses.answers(torch.zeros(3), torch.zeros(3))
+    undecided = losses.discriminator_stats(torch.zeros(3), torch.zeros(3))
     assert {f"judge/{name}": value.item() for name, value in undecided.items()} == pytest.approx(
         losses.optimal("judge"), rel=1e-6
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from gancli import losses
-from gancli.family import Adam, Batch, Context, Family, Nets, Player, Stage, Terms, Turn
-from gancli.nn.perceptron import mlp_discriminator, mlp_generator
+from gancli.family import Adam, Batch, Context, Family, Losses, Nets, Player, Stage, Turn
+from gancli.nn.mlp import mlp_discriminator, mlp_generator
 from gancli_mini.plugin import Config
 
 
@@ -28,12 +28,12 @@ class Mini(Family[Config]):
         discriminator = Turn(player="discriminator", loss=self.discriminator_loss)
         return [Stage(name="train", turns=(discriminator, Turn(player="generator", loss=self.generator_loss)))]
 
-    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         real = batch["image"]
         fake = nets.generator(self.latent(len(real), ctx))
-        return {"real": losses.real(nets.discriminator(real)), "fake": losses.fake(nets.discriminator(fake))}
+        return {"real": losses.bce_real(nets.discriminator(real)), "fake": losses.bce_fake(nets.discriminator(fake))}
 
-    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         fake = nets.generator(self.latent(len(batch["image"]), ctx))
         return {"adversarial": losses.non_saturating(nets.discriminator(fake))}
 

@@ -1,1 +1,1 @@
-"""The networks whose features metrics compare."""
+"""Feature extractors that metrics use: a classifier, Inception, LPIPS, and their selection."""

@@ -12,27 +12,39 @@ another version of PyTorch, sums round otherwise; its hash tells.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor, nn
 
-from gancli.data.source import Packed
-from gancli.data.tensors import images_at
+from gancli.data.batches import images_at
+from gancli.data.source import PackedDataset
+from gancli.errors import DataError
+from gancli.io.files import write_atomically
 from gancli.metrics.backbones.backbone import Answers
+from gancli.weights.download import sha256_of
+from gancli.weights.safetensors_file import read_tensors
 
 VERSION = 1
 """Of all that is in this module: of networks trained by another one, none is used again."""
 
 FEATURES = 64
+
 SIDE = 32
 """Larger images are averaged down to it."""
 
 BATCH = 128
+
 SEEN, MOST = 50_000, 100_000
 """Images that it sees in training: twice all of them, but at least the one and at most the other."""
 
@@ -82,7 +94,7 @@ class Classifier(nn.Module):
         return f"{self.size[0]}x{self.size[1]}, averaged where larger"
 
 
-def train(packed: Packed) -> Classifier:
+def train(packed: PackedDataset) -> Classifier:
     """A network that has learned the labels of the images, in eval mode and without gradients, on the CPU."""
     assert packed.labels is not None
     labels = torch.from_numpy(packed.labels)
@@ -156,3 +168,79 @@ def _apart() -> Iterator[None]:
     finally:
         torch.set_num_threads(threads)
         torch.set_float32_matmul_precision(precision)
+
+
+KEY = "gancli-classifier"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """What a classifier reads, and what it tells apart.
+
+    Args:
+        channels: of the images.
+        height: of them, before it averages them down.
+        width: of them.
+        labels: their names, in the order of the logits.
+        version: of the code that trained it.
+    """
+
+    channels: int
+    height: int
+    width: int
+    labels: tuple[str, ...]
+    version: int = VERSION
+
+    def build(self) -> Classifier:
+        return Classifier(self.channels, self.height, self.width, len(self.labels)).requires_grad_(False).eval()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """A classifier that lies in a file, whose SHA-256 is its digest."""
+
+    network: Classifier
+    description: Description
+    digest: str
+
+
+def write(path: Path, network: Classifier, description: Description) -> None:
+    """Writes a classifier.
+
+    Raises:
+        OSError: the disk refuses; nothing half written is left.
+    """
+    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    content = save(tensors, metadata={KEY: json.dumps(asdict(description))})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, content)
+
+
+def read(path: Path) -> Saved:
+    """The classifier of a file.
+
+    Raises:
+        DataError: it is none that `write` wrote, or one of another version of gancli.
+    """
+    described = _described(path)
+    try:
+        description = Description(**{**described, "labels": tuple(map(str, described["labels"]))})
+        if description.version != VERSION:
+            raise DataError(f"{path} is a classifier of another version of gancli; have it trained again")
+        network = description.build()
+        network.load_state_dict(read_tensors(path))
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise DataError(
+            f"{path} is a damaged classifier ({str(error).splitlines()[0]}); have it trained again"
+        ) from None
+    return Saved(network=network, description=description, digest=sha256_of(path))
+
+
+def _described(path: Path) -> dict[str, Any]:
+    read_tensors(path)  # refuses what claims too much before anything else opens it
+    with suppress(SafetensorError, OSError, ValueError):
+        with safe_open(path, "pt") as opened:
+            described = json.loads((opened.metadata() or {})[KEY]) if KEY in (opened.metadata() or {}) else None
+        if isinstance(described, dict):
+            return described
+    raise DataError(f"{path} is no classifier that gancli trained; name one, the directory of a run, or `inception`")

@@ -13,16 +13,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gancli.errors import UsageError
+from gancli.errors import DataError, UsageError
 from gancli.metrics.backbones.backbone import Answers
+from gancli.weights.download import Published, check, find, read
 
 SIDE = 299
+
 FEATURES = 2_048
+
 CLASSES = 1_008
 
 Kernel = tuple[int, int]
@@ -42,6 +46,7 @@ class Step:
 
 
 ACROSS, DOWN = (1, 7), (7, 1)
+
 SQUARE, LARGE = (3, 3), (5, 5)
 
 Branches = Mapping[str, Sequence[Step]]
@@ -205,3 +210,45 @@ def _forks() -> Branches:
         "branch3x3": [Step(384), Step(384)],
         "branch3x3dbl": [Step(448), Step(384, SQUARE), Step(384)],
     }
+
+
+WEIGHTS = Published(
+    of="Inception",
+    file="weights-inception-2015-12-05-6726825d.pth",
+    folder="https://github.com/toshas/torch-fidelity/releases/download/v0.2.0",
+    sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+    size="96 MB",
+)
+
+_INSTEAD = (
+    "measure without a download by --backbone classifier, which makes it FD(classifier) instead of FID, or by "
+    "--metrics swd"
+)
+
+_COUNTERS = "num_batches_tracked"
+"""Of batch normalisation, which a file may lack and nobody reads once training is over."""
+
+
+def load_inception(file: Path | None = None) -> Inception:
+    """The network with its weights, in eval mode and without gradients, on the CPU.
+
+    Args:
+        file: of one's own; None: the one in the cache, else torch-fidelity's, downloaded if it is missing.
+
+    Raises:
+        DataError: they cannot be had, or are not those; the text says what to do.
+    """
+    network = Inception()
+    missing, unexpected = network.load_state_dict(read(WEIGHTS, _found(file)), strict=False)
+    if unexpected or any(not name.endswith(_COUNTERS) for name in missing):
+        raise DataError(f"{WEIGHTS.file} does not hold the tensors of Inception; fetch it again from {WEIGHTS.folder}")
+    return network.requires_grad_(False).eval()
+
+
+def _found(file: Path | None) -> Path:
+    if file is None:
+        return find(WEIGHTS, instead=_INSTEAD)
+    if not file.is_file():
+        raise DataError(f"{file} is no file; name {WEIGHTS.file} with --backbone, or `inception` to have it downloaded")
+    check(WEIGHTS, file)
+    return file

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from gancli import losses
-from gancli.family import Adam, Batch, Context, Family, Found, Nets, Optimizer, Player, RMSprop, Stage, Terms, Turn
-from gancli.nn.strided import initialise_normal, strided_discriminator, strided_generator
+from gancli.family import Adam, Batch, Context, Detection, Family, Losses, Nets, Optimizer, Player, RMSprop, Stage, Turn
+from gancli.nn.dcgan import initialise_normal, strided_discriminator, strided_generator
 from gancli_adgan.config import Config
 from gancli_adgan.search import Objective, search_latent, search_weights
 
@@ -37,7 +37,7 @@ C = TypeVar("C", int, float)
 class ADGAN(Family[Config]):
     """A generator and a critic."""
 
-    references = {"critic/distance": 0.0}
+    optimum_values = {"critic/distance": 0.0}
 
     def build(self) -> dict[str, nn.Module]:
         config, data = self.config, self.data
@@ -64,18 +64,18 @@ class ADGAN(Family[Config]):
         )
         return [Stage(name="train", turns=turns)]
 
-    def critic_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def critic_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         real = batch["image"]
         fake = nets.generator(self.latent(len(real), ctx))
         distance = nets.critic(real).mean() - nets.critic(fake).mean()
-        ctx.observe(distance=distance)
+        ctx.log(distance=distance)
         terms = {"adversarial": -distance}
         if self.config.penalty == "gradient":
-            penalty = losses.gradient_penalty(nets.eager.critic, real, fake, ctx.rand(len(real)))
+            penalty = losses.gradient_penalty(nets.uncompiled.critic, real, fake, ctx.rand(len(real)))
             terms["penalty"] = self.config.penalty_weight * penalty
         return terms
 
-    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         fake = nets.generator(self.latent(len(batch["image"]), ctx))
         return {"adversarial": -nets.critic(fake).mean()}
 
@@ -90,11 +90,12 @@ class ADGAN(Family[Config]):
         scores: Tensor = nets.critic(image)
         return scores.squeeze(1)
 
-    def detect(self, nets: Nets, image: Tensor, ctx: Context) -> Found:
+    def detect(self, nets: Nets, image: Tensor, ctx: Context) -> Detection:
         """By the score of `config.score`; the heat is the distance from the nearest image, a mean over channels."""
         starts = self.latent(self.config.seeds, ctx)
         generator, critic = (
-            copy.deepcopy(net).requires_grad_(False).eval() for net in (nets.eager.generator, nets.eager.critic)
+            copy.deepcopy(net).requires_grad_(False).eval()
+            for net in (nets.uncompiled.generator, nets.uncompiled.critic)
         )
         width, found = self._width(generator, image), []
         with torch.autocast(image.device.type, enabled=False):
@@ -104,9 +105,9 @@ class ADGAN(Family[Config]):
                 # would round otherwise.
                 full = torch.cat([part, part[-1:].expand(width - len(part), *part.shape[1:])])
                 found.append([each[: len(part)] for each in self.searched(generator, critic, full, starts)])
-        return Found(*map(torch.cat, zip(*found, strict=True)))
+        return Detection(*map(torch.cat, zip(*found, strict=True)))
 
-    def searched(self, generator: nn.Module, critic: nn.Module, image: Tensor, starts: Tensor) -> Found:
+    def searched(self, generator: nn.Module, critic: nn.Module, image: Tensor, starts: Tensor) -> Detection:
         """What a search from each of the starts (S, latent_dim) finds of images (N, C, H, W), all at once."""
         config, seeds = self.config, len(starts)
         rows, z = image.repeat_interleave(seeds, 0), starts.repeat(len(image), 1)
@@ -130,7 +131,7 @@ class ADGAN(Family[Config]):
             errors = objective(made, rows)
         errors, made = errors.view(-1, seeds), made.view(-1, seeds, *image.shape[1:])
         nearest = made[torch.arange(len(image), device=made.device), errors.argmin(1)]
-        return Found(errors.mean(1), (nearest - image).abs().mean(1, keepdim=True), nearest)
+        return Detection(errors.mean(1), (nearest - image).abs().mean(1, keepdim=True), nearest)
 
     def _objective(self, critic: nn.Sequential) -> Objective:
         """AnoGAN's: the mean absolute difference of pixels, and of the maps before the critic's last layer."""

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
-from gancli.nn.strided import Project
+from gancli.nn.dcgan import LatentToMap
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 """How far made images (R, C, H, W) are from those that were searched for, (R,)."""
@@ -135,7 +135,7 @@ def products(generator: nn.Sequential) -> nn.Sequential:
     for index, layer in enumerate(layers):
         if isinstance(layer, nn.BatchNorm2d):
             layers[index] = Scale(layer)
-        elif isinstance(layer, nn.ConvTranspose2d) and not isinstance(layer, Project):
+        elif isinstance(layer, nn.ConvTranspose2d) and not isinstance(layer, LatentToMap):
             layers[index] = Product(layer)
     return layers
 

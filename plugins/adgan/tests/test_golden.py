@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gancli.family import Adam, DataSpec, Found, Nets, RMSprop
+from gancli.family import Adam, DataSpec, Detection, Nets, RMSprop
 from gancli.testing import batch, context
 from gancli_adgan.config import Config
 from gancli_adgan.family import ADGAN
@@ -47,7 +47,7 @@ def images(data: DataSpec, count: int) -> Tensor:
     return torch.rand(count, *data.shape, generator=torch.Generator().manual_seed(1)) * 2 - 1
 
 
-def searched(of: ADGAN, nets: Nets, image: Tensor, starts: Tensor) -> Found:
+def searched(of: ADGAN, nets: Nets, image: Tensor, starts: Tensor) -> Detection:
     return of.searched(nets.modules["generator"], nets.modules["critic"], image, starts)
 
 
@@ -219,7 +219,7 @@ def test_the_game_is_wassersteins(penalty: str) -> None:
     of, critic, ctx = family(penalty=penalty, penalty_weight=7), Plane(), context()
     nets, shown = Nets({**of.build(), "critic": critic}), batch(gan_families(), GREY)
     terms = of.critic_loss(nets, shown, ctx)
-    distance = ctx.observed["distance"].item()
+    distance = ctx.logged["distance"].item()
     assert terms["adversarial"].item() == pytest.approx(-distance, rel=1e-6)
     fake = of.generator_loss(nets, shown, context())["adversarial"].item()
     real = (shown["image"].flatten(1) @ critic.weight).mean().item()

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from gancli import latent, losses
 from gancli.errors import UsageError
-from gancli.family import SGD, Adam, Batch, Context, Exponential, Family, Linear, Nets, Player, Stage, Terms, Turn
-from gancli.nn.perceptron import mlp_discriminator, mlp_generator
-from gancli.nn.strided import initialise_normal, strided_discriminator, strided_generator
+from gancli.family import SGD, Adam, Batch, Context, Exponential, Family, Linear, Losses, Nets, Player, Stage, Turn
+from gancli.nn.dcgan import initialise_normal, strided_discriminator, strided_generator
+from gancli.nn.mlp import mlp_discriminator, mlp_generator
 from gancli_cgan import networks
 from gancli_cgan.config import Config
 
@@ -26,7 +26,7 @@ PAPER_MOMENTUM_IMAGES = 250 * 50_000
 class CGAN(Family[Config]):
     """Conditional generator and discriminator; perceptrons where the data are points."""
 
-    references = losses.optimal("discriminator")
+    optimum_values = losses.optimal("discriminator")
 
     def build(self) -> dict[str, nn.Module]:
         config, data, labels = self.config, self.data, len(self.data.labels)
@@ -63,17 +63,17 @@ class CGAN(Family[Config]):
         )
         return [Stage(name="train", turns=turns)]
 
-    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         label = self._weights(batch["label"])
         fake = nets.generator(self.latent(len(label), ctx), label)
-        ctx.keep(fake=fake)
+        ctx.save(fake=fake)
         return {"adversarial": losses.non_saturating(nets.discriminator(fake, label))}
 
-    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         label = self._weights(batch["label"])
-        real, fake = nets.discriminator(batch["image"], label), nets.discriminator(ctx.carry["fake"], label)
-        ctx.observe(**losses.answers(real, fake))
-        return {"real": losses.real(real), "fake": losses.fake(fake)}
+        real, fake = nets.discriminator(batch["image"], label), nets.discriminator(ctx.saved["fake"], label)
+        ctx.log(**losses.discriminator_stats(real, fake))
+        return {"real": losses.bce_real(real), "fake": losses.bce_fake(fake)}
 
     def latent(self, n: int, ctx: Context) -> Tensor:
         return latent.noise(self.config.noise, n, self.config.latent_dim, ctx)

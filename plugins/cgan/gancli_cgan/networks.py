@@ -13,10 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from gancli.family import DataSpec
-from gancli.nn.instance_noise import InstanceNoise
-from gancli.nn.maxout import Maxout
-from gancli.nn.strided import strided_discriminator
-from gancli.nn.unit_range import ToUnitRange, UnitSigmoid
+from gancli.nn.dcgan import InstanceNoise, strided_discriminator
+from gancli.nn.layers import Maxout, ToUnitRange, UnitSigmoid
 
 
 class Joined(nn.Module):

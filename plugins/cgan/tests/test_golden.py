@@ -38,7 +38,7 @@ def family(request: pytest.FixtureRequest) -> CGAN:
     return CGAN(Config(**options), data)
 
 
-def at_rest(family: CGAN) -> Nets:
+def eval_mode(family: CGAN) -> Nets:
     """Networks without dropout, which normalise by running statistics: an image of its own for each row."""
     return Nets({name: module.eval() for name, module in family.build().items()})
 
@@ -69,7 +69,7 @@ def test_shapes_and_ranges(shape: tuple[int, int, int], condition: str) -> None:
 
 
 def test_a_label_changes_the_image_and_the_verdict(family: CGAN) -> None:
-    nets, z = at_rest(family), family.latent(1, context()).expand(3, -1)
+    nets, z = eval_mode(family), family.latent(1, context()).expand(3, -1)
     drawn = family.sample(nets, z, torch.arange(3))
     answers = family.discriminate(nets, drawn[:1].expand_as(drawn), torch.arange(3))
     for label in (1, 2):
@@ -78,14 +78,14 @@ def test_a_label_changes_the_image_and_the_verdict(family: CGAN) -> None:
 
 
 def test_permuted_labels_permute_images(family: CGAN) -> None:
-    nets, z = at_rest(family), family.latent(1, context()).expand(3, -1)
+    nets, z = eval_mode(family), family.latent(1, context()).expand(3, -1)
     order = torch.tensor([2, 0, 1])
     drawn = family.sample(nets, z, torch.arange(3))
     assert torch.allclose(family.sample(nets, z, order), drawn[order], rtol=1e-5, atol=1e-6)
 
 
 def test_one_hot_weights_are_the_label(family: CGAN) -> None:
-    nets, z = at_rest(family), family.latent(4, context())
+    nets, z = eval_mode(family), family.latent(4, context())
     label, weights = torch.tensor([0, 2, 1, 2]), torch.eye(3)[[0, 2, 1, 2]]
     drawn = family.sample(nets, z, label)
     assert torch.equal(family.sample(nets, z, weights), drawn)
@@ -94,7 +94,7 @@ def test_one_hot_weights_are_the_label(family: CGAN) -> None:
 
 def test_between_two_labels_projection_is_between_two_logits() -> None:
     options, data = KINDS["projection"]
-    judge = at_rest(CGAN(Config(**options), data)).discriminator
+    judge = eval_mode(CGAN(Config(**options), data)).discriminator
     image = batch(gan_families(), data, size=1)["image"]
     ends = [judge(image, torch.eye(3)[[label]]) for label in (0, 2)]
     middle = judge(image, torch.tensor([[0.25, 0.0, 0.75]]))
@@ -162,7 +162,7 @@ def play(family: CGAN, nets: Nets, shown: Batch) -> tuple[dict[str, float], dict
         for turn in stage.turns
         for name, term in turn.loss(nets, shown, ctx).items()
     }
-    return terms, {f"discriminator/{name}": value.item() for name, value in ctx.observed.items()}
+    return terms, {f"discriminator/{name}": value.item() for name, value in ctx.logged.items()}
 
 
 def test_an_undecided_discriminator_is_at_the_optimum_and_fakes_carry_the_labels_of_the_batch(family: CGAN) -> None:
@@ -170,7 +170,7 @@ def test_an_undecided_discriminator_is_at_the_optimum_and_fakes_carry_the_labels
     terms, observed = play(family, Nets({**family.build(), "discriminator": witness}), shown)
     names = ("generator/adversarial", "discriminator/real", "discriminator/fake")
     assert terms == pytest.approx(dict.fromkeys(names, math.log(2)), rel=1e-6)
-    assert observed == pytest.approx(dict(CGAN.references), rel=1e-6)
+    assert observed == pytest.approx(dict(CGAN.optimum_values), rel=1e-6)
     assert len(witness.told) == 3
     for told in witness.told:
         assert torch.equal(told.argmax(1), shown["label"])
@@ -182,7 +182,7 @@ def test_a_discriminator_tells_pairs_apart_by_their_label_alone(family: CGAN) ->
     """
     label = torch.arange(3).repeat(4)
     image = torch.linspace(-0.9, 0.9, 3)[label].view(-1, 1, 1, 1).expand(-1, *family.data.shape).contiguous()
-    nets = at_rest(family)
+    nets = eval_mode(family)
     optimizer = torch.optim.Adam(nets.discriminator.parameters(), lr=0.01)
 
     def cost(real_label: Tensor) -> Tensor:

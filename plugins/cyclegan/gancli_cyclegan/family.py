@@ -14,19 +14,19 @@ from torch import Tensor, nn
 
 from gancli import losses
 from gancli.errors import UsageError
-from gancli.family import Adam, Batch, Context, Family, Nets, Player, Stage, Terms, Translation, Turn
-from gancli.nn.image_pool import ImagePool
-from gancli.nn.norm import NormKind
+from gancli.family import Adam, Batch, Context, Family, Losses, Nets, Player, Stage, Translation, Turn
+from gancli.nn.dcgan import initialise_normal
+from gancli.nn.image_buffer import ImagePool
+from gancli.nn.layers import NormKind
 from gancli.nn.patch_discriminator import patch_discriminator
 from gancli.nn.residual import MULTIPLE, residual_generator
-from gancli.nn.strided import initialise_normal
 from gancli_cyclegan.config import Config
 
 
 class CycleGAN(Family[Config]):
     """Generators `to_a` and `to_b`; discriminators `judge_a` and `judge_b`; pools `pool_a` and `pool_b`."""
 
-    references = {f"discriminator/D_{key}({shown})": 0.5 for key in ("a", "b") for shown in ("x", "G(x)")}
+    optimum_values = {f"discriminator/D_{key}({shown})": 0.5 for key in ("a", "b") for shown in ("x", "G(x)")}
 
     def build(self) -> dict[str, nn.Module]:
         config, size = self.config, (self.data.height, self.data.width)
@@ -67,10 +67,10 @@ class CycleGAN(Family[Config]):
         )
         return [Stage(name="train", turns=turns)]
 
-    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         config, a, b = self.config, batch["a"], batch["b"]
         fake_a, fake_b = nets.to_a(b), nets.to_b(a)
-        ctx.keep(fake_a=fake_a, fake_b=fake_b)
+        ctx.save(fake_a=fake_a, fake_b=fake_b)
         terms = {
             "adversarial_a": self._fooled(nets.judge_a(fake_a)),
             "adversarial_b": self._fooled(nets.judge_b(fake_b)),
@@ -83,13 +83,13 @@ class CycleGAN(Family[Config]):
             terms["identity_b"] = weight * F.l1_loss(nets.to_b(b), b)
         return terms
 
-    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         terms: dict[str, Tensor] = {}
         pools = {"a": nets.pool_a, "b": nets.pool_b}
         for key, judge in (("a", nets.judge_a), ("b", nets.judge_b)):
-            real, fake = judge(batch[key]), judge(pools[key](ctx.carry[f"fake_{key}"], ctx))
+            real, fake = judge(batch[key]), judge(pools[key](ctx.saved[f"fake_{key}"], ctx))
             terms |= self._told_apart(real, fake, key)
-            ctx.observe(**{f"D_{key}(x)": self._answer(real), f"D_{key}(G(x))": self._answer(fake)})
+            ctx.log(**{f"D_{key}(x)": self._answer(real), f"D_{key}(G(x))": self._answer(fake)})
         return terms
 
     def translations(self) -> Sequence[Translation]:
@@ -110,7 +110,7 @@ class CycleGAN(Family[Config]):
         if self.config.loss == "lsgan":  # whose functions have the half
             judged = losses.least_squares(real, 1), losses.least_squares(fake, 0)
         else:
-            judged = losses.real(real) / 2, losses.fake(fake) / 2
+            judged = losses.bce_real(real) / 2, losses.bce_fake(fake) / 2
         return {f"real_{key}": judged[0], f"fake_{key}": judged[1]}
 
     def _answer(self, answers: Tensor) -> Tensor:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from gancli.errors import UsageError
 from gancli.family import Adam, DataSpec, Linear, Nets
-from gancli.nn.image_pool import ImagePool
-from gancli.optim import Clock
+from gancli.family.optim import Clock
+from gancli.nn.image_buffer import ImagePool
 from gancli.testing import context
 from gancli_cyclegan.config import Config
 from gancli_cyclegan.family import CycleGAN
@@ -123,8 +123,8 @@ def test_undecided_discriminators_are_at_the_optimum() -> None:
         assert generator[f"adversarial_{key}"].item() == pytest.approx(0.25, rel=1e-6)
         assert discriminator[f"real_{key}"].item() == pytest.approx(0.125, rel=1e-6)
         assert discriminator[f"fake_{key}"].item() == pytest.approx(0.125, rel=1e-6)
-    observed = {f"discriminator/{name}": value.item() for name, value in ctx.observed.items()}
-    assert observed == pytest.approx(dict(CycleGAN.references), rel=1e-6)
+    observed = {f"discriminator/{name}": value.item() for name, value in ctx.logged.items()}
+    assert observed == pytest.approx(dict(CycleGAN.optimum_values), rel=1e-6)
 
 
 def test_least_squares_with_the_authors_halves() -> None:
@@ -142,7 +142,7 @@ def test_cross_entropy_instead() -> None:
     assert family.generator_loss(nets, shown, ctx)["adversarial_a"].item() == pytest.approx(math.log(2), rel=1e-6)
     terms = family.discriminator_loss(nets, shown, ctx)
     assert terms["real_a"].item() == terms["fake_a"].item() == pytest.approx(math.log(2) / 2, rel=1e-6)
-    assert ctx.observed["D_a(x)"].item() == pytest.approx(0.5)
+    assert ctx.logged["D_a(x)"].item() == pytest.approx(0.5)
 
 
 def test_identities_come_back_as_they_were() -> None:

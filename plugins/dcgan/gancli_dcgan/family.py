@@ -12,16 +12,16 @@ from functools import partial
 from torch import Tensor, nn
 
 from gancli import latent, losses
-from gancli.family import Adam, Batch, Context, Family, Nets, Player, Stage, Terms, Turn
-from gancli.nn.perceptron import mlp_discriminator, mlp_generator
-from gancli.nn.strided import initialise_normal, strided_discriminator, strided_generator
+from gancli.family import Adam, Batch, Context, Family, Losses, Nets, Player, Stage, Turn
+from gancli.nn.dcgan import initialise_normal, strided_discriminator, strided_generator
+from gancli.nn.mlp import mlp_discriminator, mlp_generator
 from gancli_dcgan.config import Config
 
 
 class DCGAN(Family[Config]):
     """Convolutional generator and discriminator; perceptrons where the data are points."""
 
-    references = losses.optimal("discriminator")
+    optimum_values = losses.optimal("discriminator")
 
     def build(self) -> dict[str, nn.Module]:
         config, data = self.config, self.data
@@ -54,18 +54,18 @@ class DCGAN(Family[Config]):
         first = self.config.order == "generator_first"
         return [Stage(name="train", turns=(generator, discriminator) if first else (discriminator, generator))]
 
-    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         fake = nets.generator(self._latent_of_step(batch, ctx))
-        ctx.keep(fake=fake)
+        ctx.save(fake=fake)
         return {"adversarial": losses.non_saturating(nets.discriminator(fake))}
 
-    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
-        images = ctx.carry.get("fake")
+    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
+        images = ctx.saved.get("fake")
         if images is None:
             images = nets.generator(self._latent_of_step(batch, ctx))
         real, fake = nets.discriminator(batch["image"]), nets.discriminator(images)
-        ctx.observe(**losses.answers(real, fake))
-        return {"real": losses.real(real), "fake": losses.fake(fake)}
+        ctx.log(**losses.discriminator_stats(real, fake))
+        return {"real": losses.bce_real(real), "fake": losses.bce_fake(fake)}
 
     def latent(self, n: int, ctx: Context) -> Tensor:
         return latent.noise(self.config.noise, n, self.config.latent_dim, ctx)
@@ -84,9 +84,9 @@ class DCGAN(Family[Config]):
 
     def _latent_of_step(self, batch: Batch, ctx: Context) -> Tensor:
         """Both players of a step are judged on the same z."""
-        if "z" not in ctx.carry:
-            ctx.keep(z=self.latent(len(batch["image"]), ctx))
-        return ctx.carry["z"]
+        if "z" not in ctx.saved:
+            ctx.save(z=self.latent(len(batch["image"]), ctx))
+        return ctx.saved["z"]
 
     def _player(self, name: str, lr: float, *, ema: float | None) -> Player:
         config = self.config

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from gancli.errors import UsageError
 from gancli.family import Adam, DataSpec, Nets
-from gancli.nn.convolution import Conv2d, ConvTranspose2d
-from gancli.nn.strided import Collapse, FromImage, Project, ToImage
+from gancli.nn.cpu_convolution import Conv2d, ConvTranspose2d
+from gancli.nn.dcgan import FromImage, LatentToMap, MapToVector, ToImage
 from gancli.testing import batch, context
 from gancli_dcgan.config import Config
 from gancli_dcgan.family import DCGAN
@@ -78,14 +78,14 @@ def test_layers_of_the_example() -> None:
     up = [ConvTranspose2d, nn.BatchNorm2d, nn.ReLU]
     down = [Conv2d, nn.BatchNorm2d, nn.LeakyReLU]
     assert [type(layer) for layer in modules["generator"]] == [
-        *(Project, nn.BatchNorm2d, nn.ReLU),
+        *(LatentToMap, nn.BatchNorm2d, nn.ReLU),
         *(3 * up),
         *(ToImage, nn.Tanh),
     ]
     assert [type(layer) for layer in modules["discriminator"]] == [
         *(FromImage, nn.LeakyReLU),
         *(3 * down),
-        Collapse,
+        MapToVector,
     ]
     for module in modules.values():
         for layer in module.modules():
@@ -149,7 +149,7 @@ def play(config: Config, judge: Answer) -> tuple[dict[str, dict[str, Tensor]], d
     shown = batch(gan_families(), GREY)
     (stage,) = family.stages()
     terms = {turn.player: dict(turn.loss(nets, shown, ctx)) for turn in stage.turns}
-    return terms, {f"discriminator/{name}": value.item() for name, value in ctx.observed.items()}
+    return terms, {f"discriminator/{name}": value.item() for name, value in ctx.logged.items()}
 
 
 def test_an_undecided_discriminator_is_at_the_optimum() -> None:
@@ -157,7 +157,7 @@ def test_an_undecided_discriminator_is_at_the_optimum() -> None:
     for name in ("real", "fake"):
         assert terms["discriminator"][name].item() == pytest.approx(math.log(2), rel=1e-6)
     assert terms["generator"]["adversarial"].item() == pytest.approx(math.log(2), rel=1e-6)
-    assert observed == pytest.approx(dict(DCGAN.references), rel=1e-6)
+    assert observed == pytest.approx(dict(DCGAN.optimum_values), rel=1e-6)
 
 
 def test_real_and_fake_images_are_judged_in_batches_of_their_own() -> None:

@@ -15,10 +15,9 @@ from torch import Tensor, nn
 
 from gancli import losses
 from gancli.errors import UsageError
-from gancli.family import Adam, Batch, Context, Family, Nets, Player, Stage, Terms, Turn
-from gancli.nn.feature_weights import find_weights
-from gancli.nn.features import FeatureNetwork
+from gancli.family import Adam, Batch, Context, Family, Losses, Nets, Player, Stage, Turn
 from gancli.nn.imresize import degrade
+from gancli.nn.vgg import FeatureNetwork, find_weights
 from gancli_enhancenet.config import Config
 from gancli_enhancenet.networks import Generator, discriminator, initialise_xavier
 from gancli_enhancenet.perception import distance, texture_distance
@@ -37,7 +36,7 @@ OURS = 1e-3
 class EnhanceNet(Family[Config]):
     """A generator, a discriminator under a loss with A, and `features` under one with P or T."""
 
-    references = losses.optimal("discriminator")
+    optimum_values = losses.optimal("discriminator")
 
     @property
     def scale(self) -> int:
@@ -75,25 +74,25 @@ class EnhanceNet(Family[Config]):
             Stage(name="train", turns=tuple(turns), reset_optimizers=True),
         ]
 
-    def pixel_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def pixel_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         image = batch["image"]
         return {"pixels": self._pixels(nets.generator(degrade(image, self.scale)), image)}
 
-    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         image, config = batch["image"], self.config
         fake = nets.generator(degrade(image, self.scale))
         terms = {"pixels": self._pixels(fake, image)} if "E" in config.loss else {}
         if self._layers:
             terms |= self._perceived(nets, fake, image)
         if "A" in config.loss:
-            ctx.keep(fake=fake)
+            ctx.save(fake=fake)
             terms["adversarial"] = self._adversarial_weight * losses.non_saturating(nets.discriminator(fake))
         return terms
 
-    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
-        real, fake = nets.discriminator(batch["image"]), nets.discriminator(ctx.carry["fake"])
-        ctx.observe(**losses.answers(real, fake))
-        return {"real": losses.real(real), "fake": losses.fake(fake)}
+    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
+        real, fake = nets.discriminator(batch["image"]), nets.discriminator(ctx.saved["fake"])
+        ctx.log(**losses.discriminator_stats(real, fake))
+        return {"real": losses.bce_real(real), "fake": losses.bce_fake(fake)}
 
     def upscale(self, nets: Nets, image: Tensor) -> Tensor:
         enlarged: Tensor = nets.generator(image)

@@ -8,9 +8,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from gancli.nn.convolution import Conv2d
+from gancli.nn.cpu_convolution import Conv2d
 from gancli.nn.imresize import imresize
-from gancli.nn.unit_range import ToUnitRange
+from gancli.nn.layers import ToUnitRange
 
 MEANS = (0.476, 0.450, 0.409)
 """Of red, green and blue in [0, 1], which the generator takes out; of other channels their mean."""

@@ -13,21 +13,8 @@ from torch import Tensor, nn
 
 from gancli import latent, losses
 from gancli.errors import UsageError
-from gancli.family import (
-    SGD,
-    Adam,
-    Batch,
-    Context,
-    Exponential,
-    Family,
-    Linear,
-    Nets,
-    Player,
-    Stage,
-    Terms,
-    Turn,
-)
-from gancli.nn.perceptron import mlp_discriminator, mlp_generator
+from gancli.family import SGD, Adam, Batch, Context, Exponential, Family, Linear, Losses, Nets, Player, Stage, Turn
+from gancli.nn.mlp import mlp_discriminator, mlp_generator
 from gancli_gan import networks
 from gancli_gan.config import Config
 
@@ -38,7 +25,7 @@ PAPER_MOMENTUM_IMAGES = 250 * 50_000
 class GAN(Family[Config]):
     """Fully connected generator and discriminator, for images and for points."""
 
-    references = losses.optimal("discriminator")
+    optimum_values = losses.optimal("discriminator")
 
     def build(self) -> dict[str, nn.Module]:
         config, data = self.config, self.data
@@ -84,18 +71,18 @@ class GAN(Family[Config]):
             )
         ]
 
-    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         images = batch["image"]
         real = nets.discriminator(images)
         fake = nets.discriminator(nets.generator(self.latent(len(images), ctx)))
-        ctx.observe(**losses.answers(real, fake))
-        terms = {"adversarial": (losses.real(real) + losses.fake(fake)) / 2}
+        ctx.log(**losses.discriminator_stats(real, fake))
+        terms = {"adversarial": (losses.bce_real(real) + losses.bce_fake(fake)) / 2}
         if self.config.r1 and ctx.step % self.config.r1_every == 0:
             weight = self.config.r1 * self.config.r1_every
-            terms["penalty"] = weight * losses.r1(nets.eager.discriminator, images)
+            terms["penalty"] = weight * losses.r1(nets.uncompiled.discriminator, images)
         return terms
 
-    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         fake = nets.discriminator(nets.generator(self.latent(len(batch["image"]), ctx)))
         loss = losses.saturating if self.config.generator_loss == "saturating" else losses.non_saturating
         return {"adversarial": loss(fake)}

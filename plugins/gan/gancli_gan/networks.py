@@ -1,4 +1,4 @@
-"""The maxout networks of the 2014 paper; the perceptrons are `gancli.nn.perceptron`'s.
+"""The maxout networks of the 2014 paper; the perceptrons are `gancli.nn.mlp`'s.
 
 The generator maps z (N, latent_dim) to images (N, C, H, W) in [-1, 1], the discriminator images to logits (N, 1).
 """
@@ -9,8 +9,7 @@ import math
 
 from torch import nn
 
-from gancli.nn.maxout import Maxout
-from gancli.nn.unit_range import ToUnitRange, UnitSigmoid
+from gancli.nn.layers import Maxout, ToUnitRange, UnitSigmoid
 
 
 def maxout_generator(latent_dim: int, shape: tuple[int, int, int]) -> nn.Sequential:

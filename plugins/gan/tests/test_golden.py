@@ -71,8 +71,8 @@ def test_an_undecided_discriminator_is_at_the_optimum() -> None:
     ctx = context()
     terms = family.discriminator_loss(nets, batch(gan_families(), MNIST), ctx)
     assert terms["adversarial"].item() == pytest.approx(math.log(2), rel=1e-6)
-    logged = {f"discriminator/{name}": value.item() for name, value in ctx.observed.items()}
-    assert logged == pytest.approx(dict(GAN.references), rel=1e-6)
+    logged = {f"discriminator/{name}": value.item() for name, value in ctx.logged.items()}
+    assert logged == pytest.approx(dict(GAN.optimum_values), rel=1e-6)
     assert family.generator_loss(nets, batch(gan_families(), MNIST), ctx)["adversarial"].item() == pytest.approx(
         math.log(2), rel=1e-6
     )
@@ -90,7 +90,7 @@ def test_gradients_with_respect_to_the_logit() -> None:
 
 
 def test_logits_keep_what_probabilities_would_clamp() -> None:
-    assert losses.real(torch.tensor([-500.0])).item() == 500
+    assert losses.bce_real(torch.tensor([-500.0])).item() == 500
 
 
 def test_the_best_discriminator_of_a_finite_alphabet() -> None:

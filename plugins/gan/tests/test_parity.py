@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from gancli.engine.randomness import seed_everything
 from gancli.family import DataSpec
+from gancli.runtime.random import seed_everything
 from gancli.testing import BATCH_SIZE, FamilyContract
 
 

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from gancli import latent, losses
 from gancli.errors import UsageError
-from gancli.family import Adam, Batch, Context, Family, Nets, Player, RMSprop, Stage, Terms, Turn
-from gancli.nn.perceptron import mlp_discriminator, mlp_generator
-from gancli.nn.strided import initialise_normal, strided_discriminator, strided_generator
+from gancli.family import Adam, Batch, Context, Family, Losses, Nets, Player, RMSprop, Stage, Turn
+from gancli.nn.dcgan import initialise_normal, strided_discriminator, strided_generator
+from gancli.nn.mlp import mlp_discriminator, mlp_generator
 from gancli_lsgan import networks
 from gancli_lsgan.config import Config
 
@@ -23,7 +23,7 @@ class LSGAN(Family[Config]):
     """Least squares on DCGAN's networks, on the paper's, or on perceptrons where the data are points."""
 
     @property
-    def references(self) -> Mapping[str, float]:  # type: ignore[override]
+    def optimum_values(self) -> Mapping[str, float]:  # type: ignore[override]
         """Where D's answers and loss settle once no image tells the distributions apart."""
         a, b, _ = self.config.coding
         middle = (a + b) / 2
@@ -75,15 +75,15 @@ class LSGAN(Family[Config]):
         )
         return [Stage(name="train", turns=turns)]
 
-    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         fake = nets.generator(self.latent(len(batch["image"]), ctx))
-        ctx.keep(fake=fake)
+        ctx.save(fake=fake)
         return {"adversarial": losses.least_squares(nets.discriminator(fake), self.config.coding[2])}
 
-    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         a, b, _ = self.config.coding
-        real, fake = nets.discriminator(batch["image"]), nets.discriminator(ctx.carry["fake"])
-        ctx.observe(**{"D(x)": real.mean(), "D(G(z))": fake.mean()})
+        real, fake = nets.discriminator(batch["image"]), nets.discriminator(ctx.saved["fake"])
+        ctx.log(**{"D(x)": real.mean(), "D(G(z))": fake.mean()})
         return {"real": losses.least_squares(real, b), "fake": losses.least_squares(fake, a)}
 
     def latent(self, n: int, ctx: Context) -> Tensor:

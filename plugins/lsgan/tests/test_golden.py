@@ -94,7 +94,7 @@ def play(coding: tuple[float, float, float], answer: float) -> tuple[dict[str, f
     nets = Nets({**family.build(), "discriminator": Answer(answer)})
     generator = family.generator_loss(nets, shown, ctx)
     discriminator = {name: term.item() for name, term in family.discriminator_loss(nets, shown, ctx).items()}
-    observed = {name: value.item() for name, value in ctx.observed.items()}
+    observed = {name: value.item() for name, value in ctx.logged.items()}
     terms = {"generator": generator["adversarial"].item(), "discriminator": sum(discriminator.values())}
     return terms, {f"discriminator/{name}": value for name, value in {**discriminator, **observed}.items()}
 
@@ -113,7 +113,7 @@ def test_losses_of_a_constant_answer(
 @pytest.mark.parametrize("coding", [(0, 1, 1), (-1, 1, 0), (0.2, 0.8, 1.1)])
 def test_references_are_what_the_middle_between_both_answers_logs(coding: tuple[float, float, float]) -> None:
     _, logged = play(coding, (coding[0] + coding[1]) / 2)
-    assert logged == pytest.approx(dict(LSGAN(Config(coding=coding), GREY).references), rel=1e-6)
+    assert logged == pytest.approx(dict(LSGAN(Config(coding=coding), GREY).optimum_values), rel=1e-6)
 
 
 @pytest.mark.parametrize("coding", [(0, 1, 1), (-1, 1, 0), (0.2, 0.8, 1.1)])

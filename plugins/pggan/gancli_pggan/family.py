@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from gancli import losses
 from gancli.errors import UsageError
-from gancli.family import Adam, Batch, Context, Family, Nets, Player, Stage, Terms, Turn
+from gancli.family import Adam, Batch, Context, Family, Losses, Nets, Player, Stage, Turn
 from gancli_pggan import networks
 from gancli_pggan.config import Config
 from gancli_pggan.networks import Size
@@ -57,7 +57,7 @@ class PGGAN(Family[Config]):
     def stages(self) -> Sequence[Stage]:
         return list(self._stages())
 
-    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         config, real = self.config, batch["image"]
         level, fade = self._place(ctx.stage, ctx.fade)
         if fade is not None:
@@ -65,7 +65,7 @@ class PGGAN(Family[Config]):
         fake = nets.generator(self.latent(len(real), ctx), level, fade)
         real_scores = nets.discriminator(real, level, fade)
         fake_scores = nets.discriminator(fake, level, fade)
-        ctx.observe(**{"D(x)": real_scores.mean(), "D(G(z))": fake_scores.mean()})
+        ctx.log(**{"D(x)": real_scores.mean(), "D(G(z))": fake_scores.mean()})
         if config.loss == "lsgan":
             return {"real": losses.least_squares(real_scores, 1), "fake": losses.least_squares(fake_scores, 0)}
         terms = {
@@ -74,7 +74,7 @@ class PGGAN(Family[Config]):
         }
         if ctx.step % config.penalty_every == 0:
             penalty = losses.gradient_penalty(
-                lambda image: nets.eager.discriminator(image, level, fade),
+                lambda image: nets.uncompiled.discriminator(image, level, fade),
                 real,
                 fake,
                 ctx.rand(len(real)),
@@ -83,7 +83,7 @@ class PGGAN(Family[Config]):
             terms["penalty"] = config.penalty_weight * config.penalty_every * penalty
         return terms
 
-    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         level, fade = self._place(ctx.stage, ctx.fade)
         fake = nets.generator(self.latent(len(batch["image"]), ctx), level, fade)
         scores = nets.discriminator(fake, level, fade)

@@ -18,9 +18,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gancli.errors import UsageError
-from gancli.nn.equalized import RELU_GAIN, EqualizedConv2d, EqualizedLinear, EqualizedUpConv2d
-from gancli.nn.minibatch_stddev import MinibatchStddev
-from gancli.nn.pixel_norm import PixelNorm
+from gancli.nn.progressive import (
+    RELU_GAIN,
+    EqualizedConv2d,
+    EqualizedLinear,
+    EqualizedUpConv2d,
+    MinibatchStddev,
+    PixelNorm,
+)
 
 Size = tuple[int, int]
 

@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from gancli import losses
 from gancli.errors import UsageError
-from gancli.family import Adam, Batch, Context, Family, Nets, Player, Stage, Terms, Translation, Turn
+from gancli.family import Adam, Batch, Context, Family, Losses, Nets, Player, Stage, Translation, Turn
+from gancli.nn.dcgan import initialise_normal
 from gancli.nn.patch_discriminator import patch_discriminator
-from gancli.nn.strided import initialise_normal
 from gancli.nn.unet import UNet, unet_levels
 from gancli_pix2pix.config import Config
 
@@ -25,7 +25,7 @@ from gancli_pix2pix.config import Config
 class Pix2Pix(Family[Config]):
     """A U-Net from `source` to `target`, and a PatchGAN that sees both."""
 
-    references = losses.optimal("discriminator")
+    optimum_values = losses.optimal("discriminator")
 
     def build(self) -> dict[str, nn.Module]:
         config, size = self.config, (self.data.height, self.data.width)
@@ -67,23 +67,23 @@ class Pix2Pix(Family[Config]):
             turns.append(Turn(player="discriminator", loss=self.discriminator_loss))
         return [Stage(name="train", turns=tuple(turns))]
 
-    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         source, target = batch["source"], batch["target"]
         fake = nets.generator(source)
         terms = {}
         if self.config.adversarial:
-            ctx.keep(fake=fake)
+            ctx.save(fake=fake)
             terms["adversarial"] = losses.non_saturating(nets.discriminator(torch.cat((source, fake), 1)))
         if self.config.l1_weight:
             terms["l1"] = self.config.l1_weight * F.l1_loss(fake, target)
         return terms
 
-    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         source = batch["source"]
         real = nets.discriminator(torch.cat((source, batch["target"]), 1))
-        fake = nets.discriminator(torch.cat((source, ctx.carry["fake"]), 1))
-        ctx.observe(**losses.answers(real, fake))
-        return {"real": losses.real(real) / 2, "fake": losses.fake(fake) / 2}
+        fake = nets.discriminator(torch.cat((source, ctx.saved["fake"]), 1))
+        ctx.log(**losses.discriminator_stats(real, fake))
+        return {"real": losses.bce_real(real) / 2, "fake": losses.bce_fake(fake) / 2}
 
     def translations(self) -> Sequence[Translation]:
         multiple = 1 << unet_levels((self.data.height, self.data.width))

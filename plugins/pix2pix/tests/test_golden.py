@@ -77,7 +77,7 @@ def play(
     family, ctx, shown = Pix2Pix(Config(**SMALL, **options), data), context(), batch(data)
     nets = Nets({**family.build(), "discriminator": judge})
     terms = {turn.player: dict(turn.loss(nets, shown, ctx)) for turn in family.stages()[0].turns}
-    return terms, shown, {f"discriminator/{name}": value.item() for name, value in ctx.observed.items()}
+    return terms, shown, {f"discriminator/{name}": value.item() for name, value in ctx.logged.items()}
 
 
 def test_an_undecided_discriminator_is_at_the_optimum() -> None:
@@ -86,7 +86,7 @@ def test_an_undecided_discriminator_is_at_the_optimum() -> None:
     assert terms["generator"]["adversarial"].item() == pytest.approx(math.log(2), rel=1e-6)
     for name in ("real", "fake"):  # whose sum is halved
         assert terms["discriminator"][name].item() == pytest.approx(math.log(2) / 2, rel=1e-6)
-    assert observed == pytest.approx(dict(Pix2Pix.references), rel=1e-6)
+    assert observed == pytest.approx(dict(Pix2Pix.optimum_values), rel=1e-6)
 
 
 def test_a_discriminator_that_is_sure_of_itself() -> None:

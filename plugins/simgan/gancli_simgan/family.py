@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gancli.errors import UsageError
-from gancli.family import SGD, Adam, Batch, Context, Family, Nets, Player, Stage, Terms, Translation, Turn
-from gancli.nn.history_buffer import HistoryBuffer
+from gancli.family import SGD, Adam, Batch, Context, Family, Losses, Nets, Player, Stage, Translation, Turn
+from gancli.nn.image_buffer import HistoryBuffer
 from gancli_simgan import networks
 from gancli_simgan.config import Config
 from gancli_simgan.networks import REAL, REFINED
@@ -30,7 +30,7 @@ the refiner into the flat ends of its tanh at once.
 class SimGAN(Family[Config]):
     """A refiner, a discriminator, and the `history` of refined images."""
 
-    references = {"discriminator/D(y)": 0.5, "discriminator/D(R(x))": 0.5}
+    optimum_values = {"discriminator/D(y)": 0.5, "discriminator/D(R(x))": 0.5}
 
     def build(self) -> dict[str, nn.Module]:
         config, shape = self.config, self.data.shape_of("a")
@@ -72,11 +72,11 @@ class SimGAN(Family[Config]):
             Stage(name="train", turns=turns),
         ]
 
-    def warm_up_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def warm_up_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         """The distance alone, unweighted: the part of the refiner's loss without the discriminator."""
         return {"self_regularisation": distance(nets.refiner(batch["a"]), batch["a"])}
 
-    def refiner_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def refiner_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         synthetic = batch["a"]
         refined = nets.refiner(synthetic)
         terms = {"adversarial": cross_entropy(nets.discriminator(refined), REAL)}
@@ -84,10 +84,10 @@ class SimGAN(Family[Config]):
             terms["self_regularisation"] = weight * distance(refined, synthetic)
         return terms
 
-    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         refined = nets.history(nets.refiner(batch["a"]), ctx)
         real_logits, refined_logits = nets.discriminator(batch["b"]), nets.discriminator(refined)
-        ctx.observe(**{"D(y)": answer(real_logits).mean(), "D(R(x))": answer(refined_logits).mean()})
+        ctx.log(**{"D(y)": answer(real_logits).mean(), "D(R(x))": answer(refined_logits).mean()})
         return {"real": cross_entropy(real_logits, REAL), "refined": cross_entropy(refined_logits, REFINED)}
 
     def translations(self) -> Sequence[Translation]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from gancli.nn.convolution import Conv2d
+from gancli.nn.cpu_convolution import Conv2d
 
 REAL, REFINED = 0, 1
 """The discriminator's classes: the paper's D is the probability of `REFINED`."""

@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gancli.engine.plan import make_plan
 from gancli.errors import UsageError
 from gancli.family import SGD, Adam, DataSpec, Nets
-from gancli.nn.history_buffer import HistoryBuffer
-from gancli.recipe import TrainConfig
+from gancli.nn.image_buffer import HistoryBuffer
+from gancli.recipes.options import TrainConfig
 from gancli.testing import context
+from gancli.training.stages import make_plan
 from gancli_simgan.config import Config
 from gancli_simgan.family import SimGAN, cross_entropy, distance
 from gancli_simgan.networks import ARCHITECTURES, REAL, REFINED
@@ -158,8 +158,8 @@ def test_an_undecided_discriminator_pays_log_2_at_each_of_126_places() -> None:
     judged, fooled = family.discriminator_loss(nets, batch(DATA), ctx), family.refiner_loss(nets, batch(DATA), ctx)
     for term in (judged["real"], judged["refined"], fooled["adversarial"]):
         assert term.item() == pytest.approx(126 * math.log(2), rel=1e-6)
-    observed = {f"discriminator/{name}": value.item() for name, value in ctx.observed.items()}
-    assert observed == pytest.approx(dict(SimGAN.references))
+    observed = {f"discriminator/{name}": value.item() for name, value in ctx.logged.items()}
+    assert observed == pytest.approx(dict(SimGAN.optimum_values))
 
 
 def test_the_paper_s_d_is_the_probability_of_being_refined() -> None:
@@ -172,7 +172,7 @@ def test_the_paper_s_d_is_the_probability_of_being_refined() -> None:
     assert judged["refined"].item() == pytest.approx(126 * math.log1p(math.exp(-2)), rel=1e-6)
     assert judged["real"].item() == pytest.approx(126 * math.log1p(math.exp(2)), rel=1e-6)
     assert fooled["adversarial"].item() == pytest.approx(126 * math.log1p(math.exp(2)), rel=1e-6)
-    assert ctx.observed["D(R(x))"].item() == pytest.approx(1 / (1 + math.exp(-2)), rel=1e-6)
+    assert ctx.logged["D(R(x))"].item() == pytest.approx(1 / (1 + math.exp(-2)), rel=1e-6)
 
 
 def test_swapped_logits_swap_the_classes() -> None:

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gancli.engine.cast import Cast
 from gancli.family import DataSpec
-from gancli.optim import Clock
+from gancli.family.optim import Clock
 from gancli.testing import context
+from gancli.training.players import Players
 from gancli_simgan.config import Config
 from gancli_simgan.family import CLIP, SimGAN
 
@@ -60,7 +60,7 @@ def test_an_update_equals_plain_pytorch(player: str) -> None:
         {**options, "self_regularisation_weight": WEIGHT, "refiner_lr": LR, "discriminator_lr": LR}
     )
     family = SimGAN(config, DATA)
-    cast, ctx = Cast(family.build(), family.players()), context()
+    cast, ctx = Players(family.build(), family.players()), context()
     refiner = copied(plain_refiner(), cast.modules["refiner"])
     judge = copied(plain_discriminator(), cast.modules["discriminator"])
     stored = torch.rand(2 * STORED, *DATA.shape) * 2 - 1

@@ -14,10 +14,9 @@ from torch import Tensor, nn
 
 from gancli import losses
 from gancli.errors import UsageError
-from gancli.family import Adam, Batch, Context, Family, Nets, Player, Stage, Steps, Terms, Turn
-from gancli.nn.feature_weights import find_weights
-from gancli.nn.features import FeatureNetwork
+from gancli.family import Adam, Batch, Context, Family, Losses, Nets, Player, Stage, Steps, Turn
 from gancli.nn.imresize import degrade
+from gancli.nn.vgg import FeatureNetwork, find_weights
 from gancli_srgan.config import Config
 from gancli_srgan.networks import SRResNet, discriminator
 
@@ -28,7 +27,7 @@ LAYERS = {"vgg22": "relu2_2", "vgg54": "relu5_4"}
 class SRGAN(Family[Config]):
     """A generator, and where a stage is adversarial a discriminator; `features` where the content loss wants them."""
 
-    references = losses.optimal("discriminator")
+    optimum_values = losses.optimal("discriminator")
 
     @property
     def scale(self) -> int:
@@ -79,23 +78,23 @@ class SRGAN(Family[Config]):
             Stage(name="fine", turns=turns, images=config.fine_images),
         ]
 
-    def mse_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def mse_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         image = batch["image"]
         return {"mse": F.mse_loss(nets.generator(degrade(image, self.scale)), image)}
 
-    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         image, config = batch["image"], self.config
         fake = nets.generator(degrade(image, self.scale))
-        ctx.keep(fake=fake)
+        ctx.save(fake=fake)
         adversarial = config.adversarial_weight * losses.non_saturating(nets.discriminator(fake))
         if not config.content_weight:
             return {"adversarial": adversarial}
         return {"content": config.content_weight * self.content_loss(nets, fake, image), "adversarial": adversarial}
 
-    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
-        real, fake = nets.discriminator(batch["image"]), nets.discriminator(ctx.carry["fake"])
-        ctx.observe(**losses.answers(real, fake))
-        return {"real": losses.real(real), "fake": losses.fake(fake)}
+    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
+        real, fake = nets.discriminator(batch["image"]), nets.discriminator(ctx.saved["fake"])
+        ctx.log(**losses.discriminator_stats(real, fake))
+        return {"real": losses.bce_real(real), "fake": losses.bce_fake(fake)}
 
     def content_loss(self, nets: Nets, fake: Tensor, image: Tensor) -> Tensor:
         """What `model.content` says of images (N, C, H, W), as a mean over pixels, or places, and channels."""

@@ -8,9 +8,9 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from gancli.nn.convolution import Conv2d
+from gancli.nn.cpu_convolution import Conv2d
 from gancli.nn.imresize import imresize
-from gancli.nn.unit_range import ToUnitRange
+from gancli.nn.layers import ToUnitRange
 from gancli_srgan.blockwise import BlockwiseConv2d
 
 Norm = Literal["batch", "none"]

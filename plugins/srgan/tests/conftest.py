@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from gancli.nn.features import CONVOLUTIONS
+from gancli.nn.vgg import CONVOLUTIONS
 
 
 @pytest.fixture

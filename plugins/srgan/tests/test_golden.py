@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from gancli.errors import DataError, UsageError
 from gancli.family import DataSpec, Nets
+from gancli.family.optim import Clock
 from gancli.nn.imresize import degrade, imresize
-from gancli.optim import Clock
 from gancli.testing import context
 from gancli_srgan.blockwise import BlockwiseConv2d
 from gancli_srgan.config import Config

@@ -12,10 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gancli.engine.trainer import Trainer
 from gancli.family import DataSpec
 from gancli.nn.imresize import degrade
 from gancli.testing import BATCH_SIZE, FamilyContract
+from gancli.training.trainer import Trainer
 
 
 class Small(FamilyContract):

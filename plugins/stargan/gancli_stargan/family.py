@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from gancli import losses
 from gancli.errors import UsageError
-from gancli.family import Adam, Batch, Context, DataSpec, Family, Nets, Player, Stage, Terms, Translation, Turn
+from gancli.family import Adam, Batch, Context, DataSpec, Family, Losses, Nets, Player, Stage, Translation, Turn
 from gancli.nn.residual import MULTIPLE
 from gancli_stargan.conditions import Conditions
 from gancli_stargan.config import Config
@@ -28,7 +28,7 @@ SMALLEST = 2 * MULTIPLE
 class StarGAN(Family[Config]):
     """A generator and a discriminator."""
 
-    references = {"discriminator/distance": 0.0}
+    optimum_values = {"discriminator/distance": 0.0}
 
     def __init__(self, config: Config, data: DataSpec) -> None:
         super().__init__(config, data)
@@ -62,24 +62,24 @@ class StarGAN(Family[Config]):
         )
         return [Stage(name="train", turns=turns)]
 
-    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         config, image, attributes, dataset = self.config, batch["image"], batch["attributes"], batch["dataset"]
         wanted = attributes[shuffled(dataset, ctx)]
         fake = nets.generator(image, self.conditions.told(wanted, dataset))
         answers, logits = nets.discriminator(image)
         distance = answers.mean() - nets.discriminator(fake)[0].mean()
-        ctx.observe(distance=distance)
+        ctx.log(distance=distance)
         terms = {"adversarial": -distance}
         if config.classification_weight:
             misread = self.conditions.misread(logits, attributes, dataset)
             terms["classification"] = config.classification_weight * misread
         if config.penalty_weight:
-            critic = nets.eager.discriminator
+            critic = nets.uncompiled.discriminator
             penalty = losses.gradient_penalty(lambda x: critic(x)[0], image, fake, ctx.rand(len(image)))
             terms["penalty"] = config.penalty_weight * penalty
         return terms
 
-    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         config, image, attributes, dataset = self.config, batch["image"], batch["attributes"], batch["dataset"]
         wanted = attributes[shuffled(dataset, ctx)]
         fake = nets.generator(image, self.conditions.told(wanted, dataset))

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from gancli.errors import UsageError
-from gancli.nn.convolution import Conv2d
+from gancli.nn.cpu_convolution import Conv2d
+from gancli.nn.dcgan import FromImage, MapToVector
 from gancli.nn.residual import residual_generator
-from gancli.nn.strided import Collapse, FromImage
 
 MOST_HALVINGS = 6
 
@@ -79,7 +79,7 @@ class Discriminator(nn.Module):
 
         self.trunk = nn.Sequential(*layers())
         self.source = Conv2d(widths[-1], 1, 3, padding=1, bias=False)
-        self.labels = Collapse(widths[-1], labels, (shape[1] >> count, shape[2] >> count))
+        self.labels = MapToVector(widths[-1], labels, (shape[1] >> count, shape[2] >> count))
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         features = self.trunk(image)

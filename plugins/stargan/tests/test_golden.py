@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from gancli.errors import UsageError
 from gancli.family import Adam, DataSpec, LabelSet, Linear, Nets
+from gancli.family.optim import Clock
 from gancli.nn.residual import residual_generator
-from gancli.optim import Clock
 from gancli.testing import context
 from gancli_stargan.conditions import Conditions
 from gancli_stargan.config import Config
@@ -272,10 +272,10 @@ def test_distance_and_penalty_in_closed_form() -> None:
     ctx = context()
     terms = family.discriminator_loss(nets, batch(), ctx)
     assert terms["adversarial"].item() == pytest.approx(3 * 0.5, rel=1e-5)
-    assert ctx.observed["distance"].item() == pytest.approx(-3 * 0.5, rel=1e-5)
+    assert ctx.logged["distance"].item() == pytest.approx(-3 * 0.5, rel=1e-5)
     assert terms["classification"].item() == pytest.approx(math.log(8), rel=1e-6)
     assert terms["penalty"].item() == pytest.approx(10 * (4 * 3 / math.sqrt(768) - 1) ** 2, rel=1e-4)
-    assert {f"discriminator/{name}" for name in ctx.observed} == set(StarGAN.references)
+    assert {f"discriminator/{name}" for name in ctx.logged} == set(StarGAN.optimum_values)
 
 
 def test_the_generators_terms_in_closed_form() -> None:

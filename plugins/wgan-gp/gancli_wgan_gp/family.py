@@ -12,9 +12,9 @@ from functools import partial
 from torch import Tensor, nn
 
 from gancli import losses
-from gancli.family import Adam, Batch, Context, Family, Nets, Optimizer, Player, RMSprop, Stage, Terms, Turn
-from gancli.nn.perceptron import mlp_discriminator, mlp_generator
-from gancli.nn.strided import strided_discriminator, strided_generator
+from gancli.family import Adam, Batch, Context, Family, Losses, Nets, Optimizer, Player, RMSprop, Stage, Turn
+from gancli.nn.dcgan import strided_discriminator, strided_generator
+from gancli.nn.mlp import mlp_discriminator, mlp_generator
 from gancli_wgan_gp import networks
 from gancli_wgan_gp.config import Config
 
@@ -24,7 +24,7 @@ GREY_LEVEL = 2 / 255
 class WGANGP(Family[Config]):
     """A generator and a critic."""
 
-    references = {"critic/distance": 0.0}
+    optimum_values = {"critic/distance": 0.0}
 
     def build(self) -> dict[str, nn.Module]:
         config, data = self.config, self.data
@@ -65,20 +65,20 @@ class WGANGP(Family[Config]):
         )
         return [Stage(name="train", turns=turns)]
 
-    def critic_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def critic_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         real = batch["image"]
         if self.config.dequantize and self.data.kind == "image":
             real = real + GREY_LEVEL * ctx.rand(*real.shape)
         fake = nets.generator(self.latent(len(real), ctx))
         distance = nets.critic(real).mean() - nets.critic(fake).mean()
-        ctx.observe(distance=distance)
+        ctx.log(distance=distance)
         terms = {"adversarial": -distance}
         if self.config.penalty == "gradient":
-            penalty = losses.gradient_penalty(nets.eager.critic, real, fake, ctx.rand(len(real)))
+            penalty = losses.gradient_penalty(nets.uncompiled.critic, real, fake, ctx.rand(len(real)))
             terms["penalty"] = self.config.penalty_weight * penalty
         return terms
 
-    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Terms:
+    def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         fake = nets.generator(self.latent(len(batch["image"]), ctx))
         return {"adversarial": -nets.critic(fake).mean()}
 

@@ -198,7 +198,7 @@ def test_the_distance_is_how_much_higher_real_images_score() -> None:
     terms = family.critic_loss(Nets({**family.build(), "critic": critic}), batch(gan_families(), GREY), ctx)
     real, fake, _ = critic.seen
     expected = ((real - fake).flatten(1) @ critic.weight).mean().item()
-    assert ctx.observed["distance"].item() == pytest.approx(expected, rel=1e-4)
+    assert ctx.logged["distance"].item() == pytest.approx(expected, rel=1e-4)
     assert terms["adversarial"].item() == pytest.approx(-expected, rel=1e-4)
 
 

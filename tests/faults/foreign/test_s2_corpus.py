@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from gancli.commands.convert import convert
+from gancli.cli.convert import convert
 from gancli.errors import DataError
-from gancli.weights import foreign_child
-from gancli.weights.foreign import read_foreign
+from gancli.weights import sandbox_child
+from gancli.weights.sandbox import read_foreign
 
 CANARY, MODULE = "canary", "canary_module"
 
@@ -60,7 +60,7 @@ def pickles(files: dict[str, bytes]) -> list[str]:
 def converted(names: list[str], *, trusting: bool = False) -> dict[str, tuple[dict[str, str], list[str]]]:
     """By name what the child answers, and what it was seen to try."""
     ended = subprocess.run(
-        [sys.executable, "-IB", "-c", CONVERT, foreign_child.__file__, MODULE, "yes" if trusting else "no", *names],
+        [sys.executable, "-IB", "-c", CONVERT, sandbox_child.__file__, MODULE, "yes" if trusting else "no", *names],
         capture_output=True,
         text=True,
         check=False,

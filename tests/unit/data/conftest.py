@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gancli.data.config import FolderConfig
+from gancli.data.sources.config import FolderConfig
 
 
 @pytest.fixture(autouse=True)

@@ -11,21 +11,20 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gancli.data.level import Level
-from gancli.data.loader import Loader
-from gancli.data.pyramid import build_levels
-from gancli.data.source import Packed
-from gancli.dataspec import DataSpec
+from gancli.data.loader import BatchGatherer, Loader
+from gancli.data.resolutions import build_levels
+from gancli.data.source import PackedDataset
+from gancli.data.spec import DataSpec
 from gancli.errors import DataError
 
 CPU = torch.device("cpu")
 
 
-def numbered(count: int, *, labels: bool = True) -> Packed:
+def numbered(count: int, *, labels: bool = True) -> PackedDataset:
     """Images whose label is their own number."""
     images = np.random.default_rng(0).integers(0, 256, (count, 1, 4, 6), dtype=np.uint8)
     names = tuple(str(number) for number in range(count)) if labels else ()
-    return Packed.of_images(
+    return PackedDataset.of_images(
         images=images,
         labels=np.arange(count) if labels else None,
         spec=DataSpec(channels=1, height=4, width=6, labels=names),
@@ -33,12 +32,12 @@ def numbered(count: int, *, labels: bool = True) -> Packed:
     )
 
 
-def loader(packed: Packed, *, seed: int = 0, flip: bool = False, **options: object) -> Loader:
+def loader(packed: PackedDataset, *, seed: int = 0, flip: bool = False, **options: object) -> Loader:
     keys = ("image",) if packed.labels is None else ("image", "label")
     return Loader(packed, keys=keys, seed=seed, device=CPU, flip=flip, **options)
 
 
-def stays(packed: Packed) -> bool:
+def stays(packed: PackedDataset) -> bool:
     source = loader(packed)
     source.draw(1)
     return source.resident
@@ -91,7 +90,11 @@ def test_the_order_is_the_published_one() -> None:
 def test_conversion_is_exact_at_the_ends() -> None:
     images = np.array([0, 255, 51], dtype=np.uint8).reshape(3, 1, 1, 1)
     spec = DataSpec(channels=1, height=1, width=1)
-    values = loader(Packed.of_images(images=images, labels=None, spec=spec, fingerprint="")).draw(3)["image"].flatten()
+    values = (
+        loader(PackedDataset.of_images(images=images, labels=None, spec=spec, fingerprint=""))
+        .draw(3)["image"]
+        .flatten()
+    )
     assert sorted(values.tolist())[::2] == [-1.0, 1.0]
     assert values.dtype == torch.float32
     assert sorted(values.tolist())[1] == pytest.approx(-0.6)
@@ -102,7 +105,7 @@ def test_points_are_delivered_as_they_are(resident: bool) -> None:
     points = np.random.default_rng(0).normal(0, 100, (7, 2, 1, 1)).astype(np.float32)
     names = tuple(str(number) for number in range(7))
     spec = DataSpec(channels=2, height=1, width=1, labels=names, kind="points")
-    packed = Packed.of_images(images=points, labels=np.arange(7), spec=spec, fingerprint="")
+    packed = PackedDataset.of_images(images=points, labels=np.arange(7), spec=spec, fingerprint="")
     batch = loader(packed, resident=resident).draw(7)
     assert batch["image"].dtype == torch.float32
     assert np.array_equal(batch["image"].numpy(), points[batch["label"].numpy()])
@@ -142,7 +145,7 @@ def test_flips_mirror_half_of_the_images_anew_each_epoch() -> None:
     assert not torch.equal(*patterns)
 
 
-def levelled(packed: Packed, *sizes: tuple[int, int], **options: object) -> Loader:
+def levelled(packed: PackedDataset, *sizes: tuple[int, int], **options: object) -> Loader:
     return loader(packed, levels=build_levels(packed, sizes), **options)
 
 
@@ -187,7 +190,7 @@ def test_the_levels_that_wait_are_not_held(monkeypatch: pytest.MonkeyPatch) -> N
     """On a GPU each would take its share of the memory."""
     opened: list[object] = []
 
-    class Counted(Level):
+    class Counted(BatchGatherer):
         def __init__(self, *arguments: object, **options: object) -> None:
             super().__init__(*arguments, **options)  # type: ignore[arg-type]
             opened.append(weakref.ref(self))
@@ -219,7 +222,7 @@ def test_a_memory_map_gives_the_same_batches(tmp_path: Path) -> None:
     np.save(tmp_path / "images.npy", packed.images)
     mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
     streamed = loader(
-        Packed.of_images(images=mapped, labels=packed.labels, spec=packed.spec, fingerprint=""), resident=False
+        PackedDataset.of_images(images=mapped, labels=packed.labels, spec=packed.spec, fingerprint=""), resident=False
     )
     resident = loader(packed)
     for _ in range(5):
@@ -229,11 +232,11 @@ def test_a_memory_map_gives_the_same_batches(tmp_path: Path) -> None:
 def test_what_stays_in_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     packed = numbered(13)
     np.save(tmp_path / "images.npy", packed.images)
-    mapped = Packed.of_images(
+    mapped = PackedDataset.of_images(
         images=np.load(tmp_path / "images.npy", mmap_mode="r"), labels=None, spec=packed.spec, fingerprint=""
     )
     assert stays(mapped)
-    monkeypatch.setattr("gancli.data.residency._physical_memory", lambda: packed.images.nbytes)
+    monkeypatch.setattr("gancli.data.memory._physical_memory", lambda: packed.images.nbytes)
     assert not stays(mapped)
     assert stays(packed)  # it is in memory already
 
@@ -245,7 +248,7 @@ def test_each_level_stays_or_not_by_itself(monkeypatch: pytest.MonkeyPatch, tmp_
     for size, images in arrays.items():
         np.save(tmp_path / f"{size[0]}.npy", images)
         levels[size] = {"image": np.load(tmp_path / f"{size[0]}.npy", mmap_mode="r")}
-    monkeypatch.setattr("gancli.data.residency._physical_memory", lambda: packed.images.nbytes)
+    monkeypatch.setattr("gancli.data.memory._physical_memory", lambda: packed.images.nbytes)
     source = loader(packed, levels=levels)
     residence = {}
     for size in [(4, 6), (2, 3), (4, 6)]:

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gancli.data.loader import Loader
-from gancli.data.pyramid import build_levels
-from gancli.data.source import Array, Packed
-from gancli.dataspec import DataSpec
+from gancli.data.resolutions import build_levels
+from gancli.data.source import PackedDataset
+from gancli.data.spec import DataSpec
 from gancli.errors import DataError
+from gancli.io.types import Array
 
 CPU = torch.device("cpu")
 SIZE = (6, 8)
@@ -29,21 +30,21 @@ def coordinates(count: int) -> Array:
     return images
 
 
-def pairs(count: int = 20, *, crop: tuple[int, int] = SIZE) -> Packed:
+def pairs(count: int = 20, *, crop: tuple[int, int] = SIZE) -> PackedDataset:
     """Pairs whose target is 255 - source, pixel by pixel; the target also says which pair it is of."""
     source = coordinates(count)
     target = np.concatenate([255 - source, source[:, :1]], 1)
     spec = DataSpec(channels=4, height=crop[0], width=crop[1], channels_of={"source": 3, "target": 4})
-    return Packed(arrays={"source": source, "target": target}, spec=spec, fingerprint="")
+    return PackedDataset(arrays={"source": source, "target": target}, spec=spec, fingerprint="")
 
 
-def domains(a: int, b: int) -> Packed:
+def domains(a: int, b: int) -> PackedDataset:
     spec = DataSpec(channels=3, height=SIZE[0], width=SIZE[1], channels_of={"a": 3, "b": 3})
     arrays: dict[str, Array] = {"a": coordinates(a), "b": coordinates(b)}
-    return Packed(arrays={**arrays, "a_digit": np.arange(a), "b_digit": np.arange(b)}, spec=spec, fingerprint="")
+    return PackedDataset(arrays={**arrays, "a_digit": np.arange(a), "b_digit": np.arange(b)}, spec=spec, fingerprint="")
 
 
-def loader(packed: Packed, *, keys: tuple[str, ...] = (), seed: int = 0, **options: object) -> Loader:
+def loader(packed: PackedDataset, *, keys: tuple[str, ...] = (), seed: int = 0, **options: object) -> Loader:
     return Loader(packed, keys=keys or tuple(packed.arrays), seed=seed, device=CPU, **options)  # type: ignore[arg-type]
 
 
@@ -160,7 +161,7 @@ def test_the_order_of_domains_is_the_published_one() -> None:
 def test_attributes_come_as_they_are() -> None:
     attributes = np.random.default_rng(0).integers(0, 2, (9, 5)).astype(np.float32)
     spec = DataSpec(channels=3, height=6, width=8, labels=tuple("abcde"))
-    packed = Packed(arrays={"image": coordinates(9), "attributes": attributes}, spec=spec, fingerprint="")
+    packed = PackedDataset(arrays={"image": coordinates(9), "attributes": attributes}, spec=spec, fingerprint="")
     batch = loader(packed).draw(20)
     assert batch["attributes"].dtype == torch.float32
     assert np.array_equal(batch["attributes"].numpy(), attributes[bytes_of(batch["image"])[:, 0, 0, 0].numpy()])

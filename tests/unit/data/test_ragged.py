@@ -15,14 +15,13 @@ from PIL import Image
 from torch import Tensor
 
 from gancli.data import cache as packed_cache
-from gancli.data.config import FolderConfig, UnpairedConfig
 from gancli.data.dataset import open_dataset, open_whole
-from gancli.data.level import _Parts
-from gancli.data.loader import Loader
-from gancli.data.pyramid import build_levels
-from gancli.data.ragged import Ragged
-from gancli.data.source import Packed
-from gancli.dataspec import DataSpec
+from gancli.data.loader import Loader, _Parts
+from gancli.data.ragged import VariableSizeImages
+from gancli.data.resolutions import build_levels
+from gancli.data.source import PackedDataset
+from gancli.data.sources.config import FolderConfig, UnpairedConfig
+from gancli.data.spec import DataSpec
 from gancli.errors import DataError
 
 CPU = torch.device("cpu")
@@ -38,17 +37,17 @@ def coordinates(sizes: list[tuple[int, int]] = SIZES) -> list[np.ndarray]:
     return [np.concatenate([np.full_like(grid[:1], number), grid]) for number, grid in enumerate(grids)]
 
 
-def packed(sizes: list[tuple[int, int]] = SIZES, *, crop: tuple[int, int] = CROP) -> Packed:
+def packed(sizes: list[tuple[int, int]] = SIZES, *, crop: tuple[int, int] = CROP) -> PackedDataset:
     names = tuple(str(number) for number in range(len(sizes)))
-    return Packed.of_images(
-        images=Ragged.of(coordinates(sizes)),
+    return PackedDataset.of_images(
+        images=VariableSizeImages.of(coordinates(sizes)),
         labels=np.arange(len(sizes)),
         spec=DataSpec(channels=3, height=crop[0], width=crop[1], labels=names),
         fingerprint="0",
     )
 
 
-def loader(data: Packed, **options: object) -> Loader:
+def loader(data: PackedDataset, **options: object) -> Loader:
     return Loader(data, keys=("image", "label"), seed=0, device=CPU, **options)  # type: ignore[arg-type]
 
 
@@ -58,7 +57,7 @@ def bytes_of(images: Tensor) -> Tensor:
 
 def test_images_come_back_as_they_were() -> None:
     images = coordinates()
-    ragged = Ragged.of(images)
+    ragged = VariableSizeImages.of(images)
     assert len(ragged) == 5
     assert ragged.smallest == (4, 4)
     assert ragged.starts.tolist() == [0, 135, 279, 327, 474]
@@ -69,7 +68,7 @@ def test_images_come_back_as_they_were() -> None:
 
 def test_a_stack_of_equal_images_is_not_copied() -> None:
     stack = np.stack(coordinates([(4, 6)] * 3))
-    ragged = Ragged.of_equal(stack)
+    ragged = VariableSizeImages.of_equal(stack)
     assert np.shares_memory(ragged.flat, stack)
     assert np.array_equal(ragged[2], stack[2])
 
@@ -168,7 +167,7 @@ def test_a_folder_of_many_sizes_is_kept_as_it_is(photographs: Path, config: Conf
 
 def test_the_second_time_nothing_is_decoded(photographs: Path, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     first = open_dataset(config(random_crop=CROP))
-    monkeypatch.setattr("gancli.data.decoding.decode", None)
+    monkeypatch.setattr("gancli.io.decode.decode", None)
     second = open_dataset(config(random_crop=(2, 2)))
     assert second.fingerprint == first.fingerprint
     assert np.array_equal(second.ragged["image"].flat, first.ragged["image"].flat)

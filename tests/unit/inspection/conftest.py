@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gancli.family import Nets
+from gancli.family.context import Nets
 from gancli.inspection.discriminator import Discriminator
 
 

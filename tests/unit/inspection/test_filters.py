@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from gancli.family import Nets
+from gancli.family.context import Nets
 from gancli.inspection.filters import first_filters, last_filters
-from gancli.nn.maxout import Maxout
-from gancli.nn.unit_range import ToUnitRange
+from gancli.nn.layers import Maxout, ToUnitRange
 
 
 class Draws:

@@ -12,11 +12,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gancli.data.source import Packed
-from gancli.dataspec import DataSpec
-from gancli.family import Family, FamilyConfig, Nets
+from gancli.data.source import PackedDataset
+from gancli.data.spec import DataSpec
+from gancli.family.context import Nets
+from gancli.family.contract import Family
 from gancli.metrics.backbones import classifier
-from gancli.metrics.subject import Options, Subject, Whole
+from gancli.metrics.context import FullSizeSplit, MetricContext, Options
+from gancli.recipes.options import FamilyConfig
 
 SPEC = DataSpec(channels=1, height=8, width=8, labels=("left", "right"))
 
@@ -38,7 +40,7 @@ def built(seed: int) -> dict[str, nn.Module]:
     return {name: module.requires_grad_(False).eval() for name, module in modules.items()}
 
 
-def halves(count: int, *, seed: int, noise: bool = False) -> Packed:
+def halves(count: int, *, seed: int, noise: bool = False) -> PackedDataset:
     """Images of which the left or the right half is bright, as the label says, or with `noise` nothing but noise."""
     random = np.random.default_rng(seed)
     labels = random.integers(0, 2, count)
@@ -47,24 +49,24 @@ def halves(count: int, *, seed: int, noise: bool = False) -> Packed:
         for row, label in enumerate(labels):
             images[row, 0, :, 4 * label : 4 * label + 4] += 100
     digest = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
-    return Packed.of_images(images=images, labels=labels, spec=SPEC, fingerprint=digest)
+    return PackedDataset.of_images(images=images, labels=labels, spec=SPEC, fingerprint=digest)
 
 
 @pytest.fixture
-def subject() -> Callable[..., Subject]:
+def subject() -> Callable[..., MetricContext]:
     """A subject with data of its own where it is not told other."""
 
     def make(
         *,
-        train: Packed | None = None,
-        test: Packed | None = None,
+        train: PackedDataset | None = None,
+        test: PackedDataset | None = None,
         options: Options | None = None,
         modules: Mapping[str, nn.Module] | None = None,
         draw: Callable[[Sequence[int], Sequence[int]], Tensor] | None = None,
         **others: Any,
-    ) -> Subject:
+    ) -> MetricContext:
         held = {"train": train or halves(300, seed=0), "test": test or halves(200, seed=1)}
-        return Subject(
+        return MetricContext(
             family=Small(FamilyConfig(), SPEC),
             nets=Nets(modules or built(0)),
             untrained=lambda: Nets(built(1)),
@@ -75,7 +77,7 @@ def subject() -> Callable[..., Subject]:
             test=lambda: held["test"],
             every_class=lambda: held["test"],
             held_out=others.get("held_out", lambda: held["train"]),
-            whole=lambda: Whole(split="test", parts={"image": held["test"]}),
+            whole=lambda: FullSizeSplit(split="test", parts={"image": held["test"]}),
             options=options or Options(labelled=100),
         )
 
@@ -91,12 +93,12 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def labelled_halves() -> Callable[..., Packed]:
+def labelled_halves() -> Callable[..., PackedDataset]:
     """Images of which the half that the label says is bright."""
     return lambda count, seed: halves(count, seed=seed)
 
 
 @pytest.fixture
-def halves_of_noise() -> Callable[..., Packed]:
+def halves_of_noise() -> Callable[..., PackedDataset]:
     """Labelled images that do not depend on their labels."""
     return lambda count, seed: halves(count, seed=seed, noise=True)

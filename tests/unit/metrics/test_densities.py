@@ -61,8 +61,8 @@ def test_the_gap_is_measured_where_there_is_anything_to_learn_from() -> None:
     assert gap(curves) == 0.25
     assert gap(curves, above=0.01) == 98.5
     assert gap(curves, above=1.0) is None
-    aside = Curves(x=X, data=P, generated=normal(6, 0.2), discriminator=discriminator, optimum=optimum)
-    assert gap(aside) == 98.5
+    fork_torch_rng = Curves(x=X, data=P, generated=normal(6, 0.2), discriminator=discriminator, optimum=optimum)
+    assert gap(fork_torch_rng) == 98.5
 
 
 @pytest.mark.parametrize("known", ["discriminator", "optimum"])

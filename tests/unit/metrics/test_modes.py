@@ -7,9 +7,9 @@ import math
 import numpy as np
 import pytest
 
-from gancli.data.config import PointsConfig
 from gancli.data.mixture import Mixture
-from gancli.data.points import mixture_of
+from gancli.data.sources.config import PointsConfig
+from gancli.data.sources.points import mixture_of
 from gancli.errors import DataError
 from gancli.metrics.modes import SAMPLES, attainable, coverage
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from gancli.data.tensors import images_at
+from gancli.data.batches import images_at
 from gancli.errors import DataError, NumericalError
 from gancli.metrics import neighbours
 from gancli.metrics.neighbours import BESIDE, SHOWN, measure, nearest

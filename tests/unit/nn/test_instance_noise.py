@@ -5,8 +5,7 @@ import math
 import torch
 from torch import nn
 
-from gancli.nn.instance_noise import InstanceNoise
-from gancli.nn.strided import strided_discriminator
+from gancli.nn.dcgan import InstanceNoise, strided_discriminator
 
 
 def test_noise_has_its_standard_deviation_in_training_and_is_gone_in_evaluation() -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from gancli.errors import UsageError
-from gancli.nn.norm import NormKind
+from gancli.nn.layers import NormKind
 from gancli.nn.patch_discriminator import RECEPTIVE_FIELDS, ReceptiveField, patch_discriminator
 
 

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gancli.errors import UsageError
-from gancli.nn.norm import OwnBatchNorm2d
+from gancli.nn.layers import OwnBatchNorm2d
 from gancli.nn.unet import Noise, UNet, unet_levels
 
 

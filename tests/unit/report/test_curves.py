@@ -9,8 +9,8 @@ import pytest
 
 from gancli.report.chart import BOTTOM, LEFT, RIGHT, TOP, drawn
 from gancli.report.curves import Chart, Curve, logged, measured, stages
-from gancli.report.story import Story, gather
-from gancli.run import Run
+from gancli.report.run_data import RunData, gather
+from gancli.runs.run import Run
 
 LINES = [
     {"images": 100, "step": 1, "stage": "4x4", "d/D(G(z))": 0.1, "d/D(x)": 0.9, "d/V(D,G)": -1.0, "g/adversarial": 2.0},
@@ -19,7 +19,7 @@ LINES = [
 ]
 
 
-def told(folder: Path, lines: list[object], references: object = None, records: list[object] | None = None) -> Story:
+def told(folder: Path, lines: list[object], references: object = None, records: list[object] | None = None) -> RunData:
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_text(json.dumps({"family": "toy", "references": references}))
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))

@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gancli.pictures import Pixels, write_png
+from gancli.io.images import Pixels, write_png
 from gancli.report import page as page_module
-from gancli.report.blocks import Block, Section
+from gancli.report.html import Block, Section
 from gancli.report.page import LIMIT, page
-from gancli.report.story import gather
-from gancli.run import Run
+from gancli.report.run_data import gather
+from gancli.runs.run import Run
 
 VOID = {"meta", "link", "input", "img"}
 

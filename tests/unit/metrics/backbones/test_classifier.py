@@ -10,20 +10,20 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from gancli.data.source import Packed
-from gancli.data.tensors import images_at
-from gancli.dataspec import DataSpec
+from gancli.data.batches import images_at
+from gancli.data.source import PackedDataset
+from gancli.data.spec import DataSpec
 from gancli.errors import DataError
-from gancli.metrics.backbones import classifier, classifier_file
-from gancli.metrics.backbones.chosen import classifier_of
-from gancli.metrics.backbones.classifier import FEATURES, Classifier, moved, train
-from gancli.metrics.backbones.classifier_file import Description, read, write
+from gancli.metrics.backbones import classifier
+from gancli.metrics.backbones import classifier as classifier_file
+from gancli.metrics.backbones.classifier import FEATURES, Classifier, Description, moved, read, train, write
+from gancli.metrics.backbones.select import classifier_of
 
 CPU = torch.device("cpu")
 DESCRIPTION = Description(channels=1, height=8, width=8, labels=("left", "right"))
 
 
-def all_of(packed: Packed) -> torch.Tensor:
+def all_of(packed: PackedDataset) -> torch.Tensor:
     return images_at(packed, np.arange(len(packed.images)), CPU)
 
 
@@ -122,7 +122,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
 def test_it_is_trained_once_for_the_same_data(quick: Path, labelled_halves, monkeypatch: pytest.MonkeyPatch) -> None:
     packed = labelled_halves(60, seed=0)
     first = classifier_of(packed)
-    monkeypatch.setattr("gancli.metrics.backbones.chosen.train", lambda packed: pytest.fail("trained again"))
+    monkeypatch.setattr("gancli.metrics.backbones.select.train", lambda packed: pytest.fail("trained again"))
     assert classifier_of(packed).digest == first.digest
 
 
@@ -144,5 +144,5 @@ def test_few_images_fill_batches_all_the_same(quick: Path, monkeypatch: pytest.M
     spec = DataSpec(channels=1, height=8, width=8, labels=("a", "b"))
     images = np.zeros((3, 1, 8, 8), dtype=np.uint8)
     labels = np.array([0, 1, 0])
-    network = train(Packed.of_images(images=images, labels=labels, spec=spec, fingerprint="few"))
+    network = train(PackedDataset.of_images(images=images, labels=labels, spec=spec, fingerprint="few"))
     assert all(tensor.isfinite().all() for tensor in network.state_dict().values())

@@ -13,9 +13,8 @@ from torch import nn
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from gancli.errors import DataError, UsageError
-from gancli.metrics.backbones import inception_weights
-from gancli.metrics.backbones.inception import Inception, resized
-from gancli.metrics.backbones.inception_weights import WEIGHTS, load_inception
+from gancli.metrics.backbones import inception
+from gancli.metrics.backbones.inception import WEIGHTS, Inception, load_inception, resized
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +81,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where downloads are put; the cache is beside it."""
     monkeypatch.setenv("GANCLI_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(inception_weights, "Inception", Tiny)
+    monkeypatch.setattr(inception, "Inception", Tiny)
     return tmp_path / "checkpoints"
 
 
@@ -92,7 +91,7 @@ def published(path: Path, monkeypatch: pytest.MonkeyPatch, content: Any = None) 
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save({k: v for k, v in state.items() if "num_batches" not in k} if content is None else content, path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    monkeypatch.setattr(inception_weights, "WEIGHTS", replace(WEIGHTS, sha256=digest))
+    monkeypatch.setattr(inception, "WEIGHTS", replace(WEIGHTS, sha256=digest))
     return state
 
 

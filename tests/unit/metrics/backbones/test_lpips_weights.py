@@ -13,8 +13,8 @@ import torch
 import torchvision
 
 from gancli.errors import DataError
-from gancli.metrics.backbones import lpips_weights
-from gancli.metrics.backbones.lpips_weights import HEADS, TRUNKS, load_lpips
+from gancli.metrics.backbones import lpips
+from gancli.metrics.backbones.lpips import HEADS, TRUNKS, load_lpips
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_from_files_of_ones_own(hub: Path, monkeypatch: pytest.MonkeyPatch) -> N
     trunk = TRUNKS["alexnet"]
     torch.save(state, hub / trunk.file)
     digest = hashlib.sha256((hub / trunk.file).read_bytes()).hexdigest()
-    monkeypatch.setitem(lpips_weights.TRUNKS, "alexnet", replace(trunk, sha256=digest))
+    monkeypatch.setitem(lpips.TRUNKS, "alexnet", replace(trunk, sha256=digest))
     (hub / "alex.pth").write_bytes((files("lpips") / "weights" / "v0.1" / "alex.pth").read_bytes())
     network = load_lpips("alexnet")
     assert not any(parameter.requires_grad for parameter in network.parameters())

@@ -1,0 +1,86 @@
+"""`gan doctor`."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import os
+import platform
+import shutil
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import gancli
+from gancli.plugins.registry import registry
+
+LIBRARIES = ("torch", "torchvision", "numpy", "pillow", "safetensors", "pydantic", "scikit-learn", "typer")
+
+
+def doctor(*, json: bool) -> None:
+    """Prints what this machine offers and what is wrong with the installation."""
+    findings = examine()
+    if json:
+        print(jsonlib.dumps(findings))
+        return
+
+    from rich.console import Console
+
+    console = Console()
+    for name, value in findings.items():
+        if name != "problems":
+            shown = ", ".join(str(item) for item in value) if isinstance(value, list) else value
+            console.print(f"{name:>12}  {shown}", markup=False, highlight=False)
+    for problem in findings["problems"]:
+        console.print(f"     problem  {problem}", markup=False, highlight=False)
+    console.print("next: gan demo" if not findings["problems"] else "mend the above, then: gan demo", markup=False)
+
+
+def examine() -> dict[str, Any]:
+    """Versions, devices, plugins, disk; and `problems`, each a sentence."""
+    import torch
+
+    problems = [f"the plugin {p.package} is broken: {p.fault}" for p in registry().plugins() if p.fault]
+    problems += _torchvision_problem()
+    free = shutil.disk_usage(Path.cwd()).free
+    if free < 1e9:
+        problems.append(f"only {free / 1e6:,.0f} MB are free here; a run may need more")
+    if not os.access(Path.cwd(), os.W_OK):
+        problems.append(f"{Path.cwd()} cannot be written to; runs go to runs/ under the working directory")
+    return {
+        "gancli": gancli.__version__,
+        "python": f"{platform.python_version()} on {platform.platform()}",
+        "libraries": [f"{name} {_version(name)}" for name in LIBRARIES],
+        "devices": _devices(),
+        "threads": torch.get_num_threads(),
+        "families": sorted(registry().families()),
+        "disk free": f"{free / 1e9:,.1f} GB",
+        "problems": problems,
+    }
+
+
+def _devices() -> list[str]:
+    import torch
+
+    found = ["cpu"]
+    for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
+        memory = torch.cuda.get_device_properties(index).total_memory
+        found.append(f"cuda:{index} ({torch.cuda.get_device_name(index)}, {memory / 1e9:.0f} GB)")
+    if torch.backends.mps.is_available():
+        found.append("mps")
+    return found
+
+
+def _torchvision_problem() -> list[str]:
+    try:
+        import torchvision  # noqa: F401 - a build that does not match torch fails when it is imported
+    except Exception as error:
+        reason = str(error).splitlines()[0]
+        return [f"torchvision does not match torch ({reason}); install both together: pip install -U torch torchvision"]
+    return []
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "missing"

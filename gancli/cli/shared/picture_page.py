@@ -1,0 +1,101 @@
+"""Pages of pictures with headings: as one PNG, as HTML that needs no other file, or as single PNGs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gancli.errors import DataError
+from gancli.io.captions import SIZE, written
+from gancli.io.files import disk_errors, write_atomically
+from gancli.io.images import Pixels, encode_png, write_png
+from gancli.report.html import Block, Html, Section, data_uri, document, element, figure
+
+GAP = 12
+"""White pixels between blocks."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """Sections under a title.
+
+    Args:
+        title: of the page.
+        sections: from top to bottom.
+        metadata: what made it, for every PNG.
+    """
+
+    title: str
+    sections: Sequence[Section]
+    metadata: Mapping[str, Any]
+
+    def write(self, path: Path) -> list[Path]:
+        """One picture where `path` ends in .png, a page where it ends in .html, else single pictures in a directory.
+
+        Raises:
+            DataError: the directory is a file.
+            DiskError: the disk refuses.
+        """
+        if path.suffix.lower() == ".png":
+            write_png(path, self._picture(), metadata=self.metadata)
+            return [path]
+        if path.suffix.lower() in (".html", ".htm"):
+            with disk_errors(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(path, self._html().encode())
+            return [path]
+        if path.is_file():
+            raise DataError(f"{path} is a file; --out takes a directory, or a name that ends in .png or .html")
+        return [self._write_block(path, section, block) for section in self.sections for block in section.blocks]
+
+    def _write_block(self, folder: Path, section: Section, block: Block) -> Path:
+        path = folder / f"{block.name}.png"
+        shows = f"{section.heading}: {block.caption}"
+        write_png(path, block.pixels, metadata={**self.metadata, "shows": shows})
+        return path
+
+    def _picture(self) -> Pixels:
+        rows = [written(self.title, channels=3, size=SIZE + 7)]
+        for section in self.sections:
+            blocks = [
+                _column([written(block.caption, channels=3), _colour(block.pixels)], 0) for block in section.blocks
+            ]
+            rows += [written(section.heading, channels=3, size=SIZE + 2), _row(blocks, GAP)]
+        return np.pad(_column(rows, GAP), ((GAP, 0), (GAP, GAP), (0, 0)), constant_values=255)
+
+    def _html(self) -> str:
+        sections = [
+            element(
+                "section",
+                element("h2", section.heading),
+                element("div", *(self._figure(section, block) for block in section.blocks), class_="blocks"),
+            )
+            for section in self.sections
+        ]
+        return document(self.title, element("header", element("h1", self.title)), element("main", *sections))
+
+    def _figure(self, section: Section, block: Block) -> Html:
+        uri = data_uri(encode_png(block.pixels, metadata=self.metadata), "image/png")
+        height, width, _ = block.pixels.shape
+        alt = f"{section.heading}: {block.caption}"
+        return figure(uri, caption=block.caption, alt=alt, width=width, height=height)
+
+
+def _column(tiles: Sequence[Pixels], gap: int) -> Pixels:
+    """Tiles below each other, on the left, with a gap below each."""
+    width = max(tile.shape[1] for tile in tiles)
+    padding = [((0, gap), (0, width - tile.shape[1]), (0, 0)) for tile in tiles]
+    return np.concatenate([np.pad(tile, pad, constant_values=255) for tile, pad in zip(tiles, padding, strict=True)])
+
+
+def _row(tiles: Sequence[Pixels], gap: int) -> Pixels:
+    """Tiles beside each other, at the top, with a gap on the right of each."""
+    return _column([tile.swapaxes(0, 1) for tile in tiles], gap).swapaxes(0, 1)
+
+
+def _colour(pixels: Pixels) -> Pixels:
+    return pixels.repeat(3, axis=2) if pixels.shape[2] == 1 else pixels

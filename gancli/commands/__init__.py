@@ -1,1 +1,0 @@
-"""The bodies of the commands, one module each; these may import torch."""

@@ -1,0 +1,1 @@
+"""Data sources, one file each; `builtin.py` lists them and `config.py` has their options."""

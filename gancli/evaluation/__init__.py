@@ -1,0 +1,1 @@
+"""Evaluation of a trained model: running metrics, reference data, protocols, statistics over seeds."""

@@ -1,0 +1,1 @@
+"""Use of a trained model: sampling, translation, upscaling, anomaly detection, inversion."""

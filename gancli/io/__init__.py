@@ -1,0 +1,1 @@
+"""Files and images: decoding, resizing, PNG sheets, captions, videos, atomic writes."""

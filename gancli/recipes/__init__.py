@@ -1,0 +1,1 @@
+"""Recipes: strict YAML, validation, overrides, error messages, JSON Schema, bundled recipes."""

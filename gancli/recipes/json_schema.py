@@ -1,0 +1,68 @@
+"""The JSON Schema of recipes, put together from the options of every family and source that is installed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from gancli.plugins import registry as plugins
+from gancli.plugins.hookspecs import DatasetInfo, FamilyInfo
+from gancli.recipes.options import EvalConfig, FamilyConfig, SourceConfig, TrainConfig
+
+
+def schema(family: str | None = None) -> dict[str, Any]:
+    """The JSON Schema of recipes, for editors that complete and check YAML. What a broken plugin brings is left out.
+
+    Args:
+        family: of this family's recipes alone; None covers every installed family.
+
+    Raises:
+        UsageError: there is no such family.
+    """
+    registry = plugins.registry()
+    families = [registry.family(family)] if family is not None else list(registry.families().values())
+    models = {info.name: model for info in families if (model := _config(info, FamilyConfig))}
+    infos = registry.datasets().values()
+    sources = {info.name: model for info in infos if (model := _config(info, SourceConfig))}
+    every: dict[type[BaseModel], None] = dict.fromkeys([*models.values(), *sources.values(), TrainConfig, EvalConfig])
+    refs, definitions = models_json_schema([(model, "validation") for model in every], ref_template="#/$defs/{model}")
+
+    def ref(model: type[BaseModel]) -> dict[str, Any]:
+        return dict(refs[model, "validation"])
+
+    result: dict[str, Any] = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"Recipe of the family {family}" if family is not None else "Recipe",
+        "type": "object",
+        "required": ["family", "data"],
+        "additionalProperties": False,
+        "properties": {
+            "family": {"enum": sorted(models), "description": "the GAN family; `gan plugins ls` lists them"},
+            "data": {"anyOf": [_of_source(ref(model), name) for name, model in sorted(sources.items())]},
+            "model": {"type": ["object", "null"], "description": "the family's own options"},
+            "train": {"anyOf": [ref(TrainConfig), {"type": "null"}]},
+            "eval": {"anyOf": [ref(EvalConfig), {"type": "null"}]},
+        },
+    }
+    result["allOf"] = [
+        {
+            "if": {"properties": {"family": {"const": name}}, "required": ["family"]},
+            "then": {"properties": {"model": {"anyOf": [ref(model), {"type": "null"}]}}},
+        }
+        for name, model in sorted(models.items())
+    ]
+    return result | definitions
+
+
+def _of_source(options: dict[str, Any], source: str) -> dict[str, Any]:
+    return {"title": source, "allOf": [options, {"properties": {"source": {"const": source}}}]}
+
+
+def _config(info: FamilyInfo | DatasetInfo, base: type[BaseModel]) -> type[BaseModel] | None:
+    try:
+        found = plugins.import_class(info.config)
+    except Exception:  # a stranger's module may raise anything at import
+        return None
+    return found if isinstance(found, type) and issubclass(found, base) else None

@@ -1,0 +1,190 @@
+"""The words for what is wrong with a recipe: what is wanted and what came, rather than pydantic's jargon."""
+
+from __future__ import annotations
+
+import difflib
+import enum
+import types
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from gancli.recipes.yaml import Trail, inline
+
+SECTIONS = ("data", "model", "train", "eval")
+"""The parts of a recipe that hold options; the rest of it is `family`."""
+
+_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
+
+_LONGEST = 40  # characters of a wrong value that an error repeats
+
+
+class Complaint(NamedTuple):
+    """What is wrong, the keys that lead there, and whether it is the last of the keys that is wrong."""
+
+    sentence: str
+    trail: Trail
+    key: bool
+
+
+def complaints(
+    error: ValidationError, model: type[BaseModel], section: str, given: Any, elsewhere: Mapping[str, Iterable[str]]
+) -> Iterator[Complaint]:
+    """One complaint for every option that pydantic objects to.
+
+    Args:
+        error: what pydantic raised.
+        model: the class that was validated.
+        section: its name in the recipe.
+        given: the plain data that was validated.
+        elsewhere: the options of the other sections, for those that stand in the wrong one.
+    """
+    wrong: dict[Trail, Complaint] = {}
+    for detail in error.errors(include_url=False):
+        trail = _trail(given, detail["loc"])
+        name, field, owner = _field(model, trail)
+        dotted = ".".join((section, *name))
+        if detail["type"] == "extra_forbidden":
+            sentence = unknown_option(str(trail[-1]), ".".join((section, *name[:-1])), owner.model_fields, elsewhere)
+            yield Complaint(sentence, (section, *trail), True)
+        elif detail["type"] == "missing" and (absent := _missing(model, trail, detail["loc"][-1])):
+            yield Complaint(f"{dotted} needs {absent}", (section, *trail), True)
+        elif detail["type"] in ("value_error", "assertion_error"):
+            said = str(detail["ctx"]["error"])
+            colon = "" if said.startswith("must ") else ":"
+            yield Complaint(f"{dotted}{colon} {said}", (section, *trail), not trail)
+        else:
+            kind = wanted(field.annotation, field.metadata) if field else ""
+            came = shown(_at(given, name))
+            sentence = f"{dotted} must be {kind}, not {came}" if kind else f"{dotted}: {detail['msg']}, not {came}"
+            if name not in wrong or len(wrong[name].trail) <= len(trail):
+                wrong[name] = Complaint(sentence, (section, *trail), False)
+    yield from wrong.values()
+
+
+def unknown_option(name: str, section: str, known: Iterable[str], elsewhere: Mapping[str, Iterable[str]]) -> str:
+    """The sentence about an option that its section does not have."""
+    names = list(known)
+    homes = [other for other, options in elsewhere.items() if name in options]
+    if homes:
+        return f"unknown option {name!r} in {section}: it belongs in {homes[0]}"
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"it has {_listed(names)}" if names else "it takes no options"
+    return f"unknown option {name!r} in {section}: {hint}"
+
+
+def unknown_section(name: str, elsewhere: Mapping[str, Iterable[str]] | None = None) -> str:
+    """The sentence about a key at the top of a recipe that is none of its sections."""
+    homes = [other for other, options in (elsewhere or {}).items() if name in options]
+    if homes:
+        return f"unknown section {name!r}: it is an option of {homes[0]}, put it there"
+    near = difflib.get_close_matches(name, ("family", *SECTIONS), n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}?" if near else f"a recipe has {_listed(('family', *SECTIONS))}"
+    return f"unknown section {name!r}: {hint}"
+
+
+def shown(value: Any) -> str:
+    """A value in an error: short, and as a recipe writes it."""
+    if isinstance(value, dict):
+        return "a mapping"
+    text = repr(value) if isinstance(value, str) else inline(value)
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+
+
+def wanted(annotation: Any, metadata: Sequence[Any] = ()) -> str:
+    """What an option takes, such as "a whole number greater than 0"; empty where there are no words for it."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        inner = [
+            item for extra in arguments[1:] for item in (extra.metadata if isinstance(extra, FieldInfo) else [extra])
+        ]
+        return wanted(arguments[0], [*inner, *metadata])
+    if origin in (Union, types.UnionType):
+        parts = [wanted(part, metadata) for part in arguments if part is not type(None)]
+        return " or ".join(dict.fromkeys(parts)) if all(parts) else ""
+    if origin is Literal:
+        return _listed([shown(value) for value in arguments], " or ")
+    if origin in (tuple, list):
+        return _wanted_list(arguments, metadata)
+    if isinstance(annotation, type) and issubclass(annotation, enum.Enum):
+        return _listed([shown(member.value) for member in annotation], " or ")
+    if origin is dict or (isinstance(annotation, type) and issubclass(annotation, (dict, BaseModel))):
+        return "a mapping of options"
+    word = _WORDS.get(annotation, "")
+    return f"{word} {_bounds(metadata)}".rstrip() if annotation in (int, float) else word
+
+
+def _wanted_list(arguments: tuple[Any, ...], metadata: Sequence[Any]) -> str:
+    kinds = [wanted(part) for part in arguments if part is not Ellipsis]
+    if not all(kinds):
+        return "a list"
+    if len(kinds) > 1 and len(set(kinds)) > 1:
+        return f"a list of {len(kinds)} items: {', '.join(kinds)}"
+    if len(kinds) > 1:
+        return f"a list of {len(kinds)} items, each {kinds[0]}"
+    least = next((item.min_length for item in metadata if getattr(item, "min_length", None)), 0)
+    size = f" of at least {least} item{'s' * (least > 1)}" if least else ""
+    return f"a list{size}, each item {kinds[0]}"
+
+
+def _bounds(metadata: Sequence[Any]) -> str:
+    def bound(name: str) -> Any:
+        return next((value for item in metadata if (value := getattr(item, name, None)) is not None), None)
+
+    low = f"at least {bound('ge')}" if bound("ge") is not None else ""
+    low = f"greater than {bound('gt')}" if bound("gt") is not None else low
+    high = f"at most {bound('le')}" if bound("le") is not None else ""
+    high = f"less than {bound('lt')}" if bound("lt") is not None else high
+    step = f"a multiple of {bound('multiple_of')}" if bound("multiple_of") is not None else ""
+    return _listed([part for part in (low, high, step) if part])
+
+
+def _listed(words: Iterable[str], last: str = " and ") -> str:
+    *first, end = [*words] or [""]
+    return f"{', '.join(first)}{last}{end}" if first else end
+
+
+def _trail(given: Any, location: Sequence[str | int]) -> Trail:
+    """The keys that lead to what pydantic means. Its locations also name the members of unions, which no file holds."""
+    trail: list[str | int] = []
+    for part in location:
+        here = isinstance(given, dict) and part in given
+        if here or (isinstance(given, list) and isinstance(part, int) and part < len(given)):
+            given = given[part]
+            trail.append(part)
+    return tuple(trail)
+
+
+def _missing(model: type[BaseModel], trail: Trail, option: str | int) -> str:
+    name, field, _ = _field(model, (*trail, option))
+    if field is None or name != (*trail, option):  # an item of a list, for which pydantic has the same words
+        return ""
+    return f"{option!r} ({field.description})" if field.description else repr(option)
+
+
+def _field(model: type[BaseModel], trail: Trail) -> tuple[tuple[str, ...], FieldInfo | None, type[BaseModel]]:
+    """The option that a trail ends in or inside of: its names, what is known of it, and the class that has it."""
+    name: tuple[str, ...] = ()
+    field = None
+    for part in trail:
+        inner = next((kind for kind in _members(field) if issubclass(kind, BaseModel)), None) if field else model
+        if inner is None:
+            break
+        model, field, name = inner, inner.model_fields.get(str(part)), (*name, str(part))
+        if field is None:
+            break
+    return name, field, model
+
+
+def _members(field: FieldInfo) -> list[type]:
+    kinds = get_args(field.annotation) or (field.annotation,)
+    return [kind for kind in kinds if isinstance(kind, type)]
+
+
+def _at(given: Any, name: Sequence[str]) -> Any:
+    for part in name:
+        given = given[part]
+    return given

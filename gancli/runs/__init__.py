@@ -1,0 +1,1 @@
+"""Run directories: checkpoints, manifests, groups of runs, the log of evaluations."""

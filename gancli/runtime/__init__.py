@@ -1,0 +1,1 @@
+"""Device, random streams, memory and threads."""

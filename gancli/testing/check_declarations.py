@@ -1,0 +1,165 @@
+"""What a family says of itself before torch is there."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from gancli.family.context import Nets
+from gancli.family.contract import Family, Player
+from gancli.family.tasks import Detects, Samples, Translates, Upscales
+from gancli.plugins.source_location import Place
+from gancli.testing import source_lines
+from gancli.testing.finding import Finding
+from gancli.testing.fixture import FamilyFixture
+
+TASKS = {"sample": Samples, "translate": Translates, "upscale": Upscales, "detect": Detects}
+
+_IMPORTS = """
+import json, os, sys
+path, family, package = json.loads(sys.argv[1])
+sys.path[:] = path
+
+class Torch:
+    def find_spec(self, name, path=None, target=None):
+        if name == "torch":
+            os.write(1, json.dumps(of_caller(package)).encode())
+            os._exit(0)
+
+from gancli.place import of_caller
+from gancli.plugins import import_class, registry
+sys.meta_path.insert(0, Torch())
+import_class(registry().family(family).config)
+"""
+
+
+def needs_no_torch(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
+    """A listing and a recipe's check must not wait for torch."""
+    request = json.dumps([sys.path, fixture.info.name, fixture.package])
+    ended = subprocess.run([sys.executable, "-c", _IMPORTS, request], capture_output=True, text=True, check=False)
+    if ended.returncode:
+        last = (ended.stderr.splitlines() or ["no reason given"])[-1]
+        yield Finding(f"the plugin's module and its options cannot be imported: {last}")
+    elif printed := ended.stdout.splitlines():
+        where = json.loads(printed[-1])
+        yield Finding(
+            "torch is imported here, but plugin.py and config.py, and what they import, must do without, or `gan "
+            'plugins ls` and every mistake in a recipe wait for it; name classes as "package.module:Class" instead',
+            Place(*where) if where else None,
+        )
+
+
+def options_are_described(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
+    """Every option has a description, and options that do not exist are refused."""
+    options = type(fixture.config())
+    for name, field in options.model_fields.items():
+        if not field.description:
+            yield Finding(
+                f"the option {name!r} has no description; write {name}: ... = Field(..., description=...)",
+                _field(options, name),
+            )
+    if options.model_config.get("extra") != "forbid":
+        yield Finding(
+            f"{options.__name__} takes options that do not exist, so that a misspelt one does nothing; leave "
+            'model_config to FamilyConfig, or set extra="forbid"',
+            source_lines.definition(options),
+        )
+
+
+def tasks_are_implemented(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
+    """A family has the methods of each task that it declares."""
+    family = fixture.make()
+    where = source_lines.definition(type(family))
+    for task in fixture.info.tasks:
+        if task not in TASKS:
+            yield Finding(f"there is no task {task!r}; known are {', '.join(TASKS)}", where)
+        elif not isinstance(family, TASKS[task]):
+            methods = [name for name in vars(TASKS[task]) if not name.startswith("_")]
+            missing = [name for name in methods if not hasattr(family, name)]
+            yield Finding(
+                f"{type(family).__name__} declares the task {task!r} and does not implement it: there is no "
+                f"{' and no '.join(missing)}",
+                where,
+            )
+    if not fixture.info.tasks:
+        yield Finding("the family declares no task, so that nothing can be done with a trained model of it", where)
+
+
+def _field(options: type, name: str) -> Place | None:
+    for each in options.__mro__:
+        file, tree = source_lines.module_tree(each)
+        for node in ast.walk(tree):
+            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == name:
+                return Place(file, node.lineno)
+    return source_lines.definition(options)
+
+
+RESERVED = frozenset(name for name in {**vars(Nets), "stage": None, "fade": None} if not name.startswith("_"))
+"""What `Nets` calls its own, so that no network can be asked for by these names."""
+
+
+def every_network_has_one_owner(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
+    """Each network has one player at most, each player parameters, and what has no player is frozen by its author."""
+    family = fixture.make()
+    modules, players = family.build(), family.players()
+    yield from _networks(family, modules)
+    yield from _players(family, modules, players)
+    names = {player.name for player in players}
+    for turn in fixture.turns(family):
+        if turn.player not in names:
+            yield Finding(
+                f"a turn is {turn.player!r}'s, who is none of the players; known are {', '.join(sorted(names))}",
+                source_lines.text_in(family.stages, turn.player),
+            )
+    owned = {name for player in players for name in player.modules}
+    for name, module in modules.items():
+        learns = [key for key, parameter in module.named_parameters() if parameter.requires_grad]
+        if name not in owned and learns:
+            yield Finding(
+                f"no player owns the network {name!r}, so that its {len(learns)} parameters never train; give it to a "
+                f"player, or say in build that it stays as it is: {name}.requires_grad_(False)",
+                source_lines.text_in(family.build, name),
+            )
+
+
+def _networks(family: Family[Any], modules: Mapping[str, object]) -> Iterator[Finding]:
+    for name, module in modules.items():
+        where = source_lines.text_in(family.build, name)
+        if not isinstance(module, nn.Module):
+            yield Finding(f"build returns {type(module).__name__} for {name!r}, where a module is wanted", where)
+        if name in RESERVED:
+            yield Finding(f"no network may be called {name!r}, which is a name of Nets itself; rename it", where)
+
+
+def _players(family: Family[Any], modules: Mapping[str, nn.Module], players: Sequence[Player]) -> Iterator[Finding]:
+    owner: dict[str, str] = {}
+    for player in players:
+        where = source_lines.text_in(family.players, player.name)
+        for name in player.modules:
+            if name not in modules:
+                yield Finding(
+                    f"the player {player.name!r} owns {name!r}, which build does not return; it returns "
+                    f"{', '.join(modules)}",
+                    where,
+                )
+            elif name in owner:
+                yield Finding(
+                    f"the network {name!r} is owned by both {owner[name]!r} and {player.name!r}; one player may own "
+                    "several networks, but no network has two players",
+                    where,
+                )
+            owner[name] = player.name
+        own = [modules[name] for name in player.modules if name in modules]
+        if (own and not any(True for module in own for _ in module.parameters())) or not player.modules:
+            yield Finding(
+                f"the player {player.name!r} has no parameters to update; give it the networks that its loss trains, "
+                "or leave it out: what has no parameters is state, and needs no player",
+                where,
+            )

@@ -1,0 +1,1 @@
+"""Training: the trainer, its players, stages, validation, collapse detection, previews, callbacks."""

@@ -1,0 +1,46 @@
+"""Safetensors files from anywhere, with caps on what they may ask for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from gancli.errors import DataError
+
+MAX_HEADER_BYTES = 4_000_000
+
+MAX_TENSORS = 20_000
+
+Tensors = dict[str, Tensor]
+
+
+def read_tensors(path: Path) -> Tensors:
+    """The tensors of a safetensors file, after capping what a hostile header may ask for.
+
+    Raises:
+        DataError: it is no such file, or its header is larger than any real one.
+    """
+    try:
+        with open(path, "rb") as handle:
+            length = int.from_bytes(handle.read(8), "little")
+            if length > MAX_HEADER_BYTES:
+                raise DataError(f"{path} is refused: its header claims {length:,} bytes")
+            header = json.loads(handle.read(length), object_pairs_hook=_unique)
+        if len(header) > MAX_TENSORS:
+            raise DataError(f"{path} is refused: it claims {len(header):,} tensors")
+        return dict(load_file(path))
+    except RecursionError:
+        raise DataError(f"{path} is refused: its header is nested without end") from None
+    except (OSError, ValueError, SafetensorError) as error:
+        raise DataError(f"{path} is not a sound safetensors file ({error})") from None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({key for key, _ in pairs}) != len(pairs):
+        raise ValueError("a name stands twice in its header")
+    return dict(pairs)

@@ -1,0 +1,155 @@
+"""Metrics of samples, from a subject's side: what is drawn and what it is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from gancli.data.batches import images_at, some_rows
+from gancli.data.mixture import Mixture
+from gancli.data.source import PackedDataset
+from gancli.data.spec import DataSpec
+from gancli.errors import DataError
+from gancli.metrics.context import Options
+from gancli.metrics.parzen import parzen as parzen_of
+from gancli.metrics.sample_metrics import modes, ms_ssim, pairs, parzen, swd
+
+MIXTURE = Mixture(means=((0.0, 0.0), (10.0, 0.0)), std=0.1)
+
+
+def points(mixture: Mixture | None) -> PackedDataset:
+    spec = DataSpec(channels=2, height=1, width=1, kind="points")
+    images = np.zeros((4, 2, 1, 1), dtype=np.float32)
+    return PackedDataset.of_images(images=images, labels=None, spec=spec, fingerprint="", mixture=mixture)
+
+
+def exact(seeds: Sequence[int], labels: Sequence[int]) -> Tensor:
+    """The first mean from even seeds, the second from odd ones."""
+    return torch.tensor([[10.0 * (seed % 2), 0.0] for seed in seeds]).reshape(-1, 2, 1, 1)
+
+
+def test_modes_are_counted_over_the_published_number_of_samples(subject) -> None:
+    found = {each.metric: each for each in modes(subject(train=points(MIXTURE), draw=exact))}
+    assert found["modes"].value == 2
+    assert found["modes"].protocol["modes"] == 2
+    assert found["modes"].protocol["samples"] == 2_500
+    assert found["modes/high_quality"].value == 1
+    assert found["modes/imbalance"].value == pytest.approx(0, abs=1e-12)
+
+
+def test_an_imbalance_of_nothing_is_left_out(subject) -> None:
+    far = subject(train=points(MIXTURE), draw=lambda seeds, labels: torch.full((len(seeds), 2, 1, 1), 99.0))
+    assert [each.metric for each in modes(far)] == ["modes", "modes/high_quality"]
+
+
+def test_modes_of_what_is_not_known_are_refused(subject) -> None:
+    with pytest.raises(DataError, match="known distribution"):
+        modes(subject(train=points(None), draw=exact))
+
+
+def test_labels_take_turns_and_seeds_run_on(subject) -> None:
+    asked: list[tuple[list[int], list[int]]] = []
+
+    def draw(seeds: Sequence[int], labels: Sequence[int]) -> Tensor:
+        asked.append((list(seeds), list(labels)))
+        return torch.zeros(len(seeds), 1, 8, 8)
+
+    subject(draw=draw, options=Options(seed=7)).samples(3)
+    replace(subject(draw=draw, options=Options(samples=4)), labels=("a", "b", "c")).samples(3)
+    assert asked == [([7, 8, 9], []), ([0, 1, 2, 3], [0, 1, 2, 0])]
+
+
+def test_parzen_is_that_of_samples_and_images_in_the_unit_range(subject) -> None:
+    def draw(seeds: Sequence[int], labels: Sequence[int]) -> Tensor:
+        return torch.rand(len(seeds), 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+    asked = subject(draw=draw, options=Options(samples=50))
+    (found,) = parzen(asked)
+    held_out, test = (torch.from_numpy(packed.images.copy()).double() / 255 for packed in (asked.train(), asked.test()))
+    expected = parzen_of((draw(range(50), []).double() + 1) / 2, held_out, test)
+    # Pixels go through float32.
+    assert found.value == pytest.approx(expected.mean, rel=1e-5)
+    assert found.observed["sigma"] == expected.sigma
+    assert (found.protocol["validation"], found.protocol["test"], found.protocol["samples"]) == (300, 200, 50)
+
+
+def noise_like(seeds: Sequence[int], labels: Sequence[int]) -> Tensor:
+    """An image of noise for each seed."""
+    streams = [torch.Generator().manual_seed(seed) for seed in seeds]
+    return torch.stack([torch.rand(1, 8, 8, generator=stream) for stream in streams]) * 2 - 1
+
+
+def flat(value: float) -> Callable[[Sequence[int], Sequence[int]], Tensor]:
+    return lambda seeds, labels: torch.full((len(seeds), 1, 8, 8), value)
+
+
+def test_samples_that_are_the_training_images_are_at_no_distance(subject) -> None:
+    train = subject().train()
+    images = images_at(train, some_rows(train, 100, seed=3), torch.device("cpu"))
+    asked = subject(
+        draw=lambda seeds, labels: images[[seed - 3 for seed in seeds]], options=Options(samples=100, seed=3)
+    )
+    found = {each.metric: each for each in swd(asked)}
+    assert list(found) == ["swd", "swd/8", "swd/real", "swd/real/8"]
+    assert found["swd"].value == found["swd/8"].value == 0
+    assert found["swd/real"].value == found["swd/real/8"].value > 0
+    assert all((each.protocol["samples"], each.protocol["train"]) == (100, 100) for each in found.values())
+
+
+def test_two_halves_of_the_training_images_are_as_far_as_samples_of_the_other_flat(subject) -> None:
+    train = subject().train()
+    images = images_at(train, some_rows(train, 300, seed=0)[150:], torch.device("cpu"))
+    asked = subject(draw=lambda seeds, labels: images[list(seeds)], options=Options(samples=5_000))
+    found = {each.metric: each for each in swd(asked)}
+    assert found["swd"].protocol["samples"] == 150
+    assert found["swd"].value == found["swd/real"].value > 0
+
+
+def test_a_collapsed_generator_is_far_by_every_measure_of_patches(subject) -> None:
+    found = {each.metric: each.value for each in swd(subject(draw=flat(0.3)))}
+    # Patches that do not vary against coordinates of variance near 1, whose mean size is some 0.8.
+    assert found["swd"] > 300 > found["swd/real"]
+
+
+def test_an_image_that_is_drawn_again_and_again_is_like_itself(subject) -> None:
+    found = {each.metric: each for each in ms_ssim(subject(draw=flat(0.3), options=Options(samples=21)))}
+    assert found["ms_ssim"].value == pytest.approx(1)
+    assert found["ms_ssim/real"].value < 1
+    assert [each.protocol["pairs"] for each in found.values()] == [10, 10]
+    assert found["ms_ssim"].protocol["scales"] == 4
+    found = {each.metric: each for each in ms_ssim(subject(draw=noise_like))}
+    assert [each.protocol["pairs"] for each in found.values()] == [150, 150]
+    assert found["ms_ssim"].value < 1
+
+
+def test_one_image_a_label_shows_in_pairs_of_one_label(subject) -> None:
+    asked = replace(
+        subject(draw=lambda seeds, labels: noise_like(labels, ()), options=Options(samples=30)),
+        labels=("left", "right"),
+    )
+    found = {each.metric: each.value for each in ms_ssim(asked)}
+    assert list(found) == ["ms_ssim", "ms_ssim/real", "ms_ssim/same_label", "ms_ssim/real/same_label"]
+    assert found["ms_ssim/same_label"] == pytest.approx(1)
+    assert found["ms_ssim"] < 1
+    few = {each.metric for each in ms_ssim(replace(asked, options=Options(samples=2)))}
+    assert "ms_ssim/same_label" not in few
+
+
+def test_pairs_take_each_row_once_and_keep_labels_together() -> None:
+    rows = np.array([7, 3, 9, 4, 0])
+    assert pairs(rows).tolist() == [[7, 3], [9, 4]]
+    assert pairs(rows, np.array([1, 0, 1, 1, 0])).tolist() == [[3, 0], [7, 9]]
+    assert pairs(rows[:1]).shape == (0, 2)
+
+
+@pytest.mark.parametrize("metric", [swd, ms_ssim])
+def test_a_single_training_image_has_nothing_to_be_compared_with(subject, metric) -> None:
+    train = subject().train()
+    one = replace(train, arrays={key: array[:1] for key, array in train.arrays.items()})
+    with pytest.raises(DataError, match="needs two"):
+        metric(subject(train=one))
