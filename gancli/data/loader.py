@@ -1,8 +1,8 @@
 """The data loader: batches in an order that depends only on the seed and on the number of samples drawn before.
 
 Epoch e visits every image once, or as often as `PackedDataset.epoch` says, in its own permutation; batches continue
-from one epoch into the next. Each of two unpaired domains has epochs of its own length. So `position` is the only state to
-save for an exact resume, and the order depends neither on the batch size nor on the device nor on read-ahead.
+from one epoch into the next. Each of two unpaired domains has epochs of its own length. So `position` is the only
+state to save for an exact resume, and the order depends neither on the batch size nor on the device nor on read-ahead.
 """
 
 from __future__ import annotations
