@@ -67,6 +67,7 @@ clean:
 $(INSTALLED): pyproject.toml $(wildcard plugins/*/pyproject.toml) $(CONSTRAINTS)
 	@echo "installing into .venv: PyTorch is several GB, this takes a few minutes the first time"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -c "import pip" 2>/dev/null || $(BIN)/python -m ensurepip >/dev/null # uv creates .venv without pip
 	@$(BIN)/python -m pip install -q --disable-pip-version-check $(if $(CONSTRAINTS),-c $(CONSTRAINTS)) \
 		-e ".[dev]" $(addprefix -e ,$(PLUGINS))
 	@touch $@
