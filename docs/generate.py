@@ -28,9 +28,10 @@ import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from gancli import errors, hookspecs
+from gancli import errors
 from gancli.cli.app import EPILOG, app
 from gancli.cli.train import MAY_CHANGE
+from gancli.plugins import hookspecs
 from gancli.plugins.hookspecs import ENTRY_POINT_GROUP
 from gancli.plugins.registry import Plugin, Registry, import_class
 from gancli.recipes.messages import wanted
