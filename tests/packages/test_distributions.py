@@ -1,7 +1,7 @@
-"""What is published: complete metadata, one version, wheels out of sdists that need nothing else, READMEs that render.
+"""Distributions: complete metadata, equal versions, wheels built from sdists alone, READMEs that render.
 
-Everything is built without a network. Installing into a fresh environment takes one, for torch, and is `make dist` and
-the commands at the top of `benchmarks/footprint.py`.
+All builds run without a network. Installing into a fresh environment needs a network for torch; use `make dist` and the
+commands at the top of `benchmarks/footprint.py` for that.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ ROOT = Path(__file__).parents[2]
 PLUGINS = sorted(path.parent for path in ROOT.glob("plugins/*/pyproject.toml"))
 PROJECTS = [ROOT, *PLUGINS]
 BUILT = [ROOT, ROOT / "plugins" / "gan", ROOT / "plugins" / "wgan-gp"]
-"""Those that are built here: the core, and two plugins that stand for the others, which differ in their names."""
+"""Projects that the tests build: the core and two plugins. The other plugins differ in their names only."""
 
 
 def project(path: Path) -> Mapping[str, Any]:
-    """The table `[project]` of a distribution."""
+    """Return the table `[project]` of a distribution."""
     table: Mapping[str, Any] = tomllib.loads((path / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return table
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, tuple[Path, Path]]:
-    """Of each project its sdist, and the wheel that was built from nothing but that."""
+    """Return the sdist of each project, and the wheel built from that sdist alone."""
     return {path: _build(path, tmp_path_factory.mktemp("built")) for path in BUILT}
 
 
@@ -76,7 +76,7 @@ def test_metadata_is_complete(path: Path) -> None:
     assert set(about["classifiers"]) == set(core["classifiers"]) - (
         {"Environment :: Console"} if path != ROOT else set()
     )
-    assert "urls" not in about  # until there is a home that they could name
+    assert "urls" not in about  # the project has no public address yet
 
 
 def test_classifiers_and_python_agree() -> None:

@@ -1,4 +1,4 @@
-"""The packages that make an installation large are imported only by what needs them."""
+"""Large packages are imported only by the code that needs them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ main()
 
 @pytest.fixture
 def trained(gan, tmp_path: Path) -> Path:
-    """Where `runs/gan` is."""
+    """Return the folder that contains `runs/gan`."""
     small = ("data.resolution=8", "train.images=32", "model.generator_widths=[8]")
     assert gan("train", "gan", *(word for each in small for word in ("--set", each)), "--device", "cpu").code == 0
     return tmp_path
