@@ -6,7 +6,8 @@
 Trains each recipe for 2,000 images in fp32 on one thread and records SHA-256 digests of all tensors of the last
 checkpoint, of the training curves, and of the pixels and scores that `gan sample`, `gan interpolate`, `gan translate`,
 `gan upscale`, `gan detect` and `gan eval` make of it. Digests are comparable on one machine only: another processor
-rounds differently. `--source DIR` takes the code of another checkout, whose plugins must be the installed ones.
+rounds differently. `--source DIR` takes the code, recipes and entry points of another checkout. Recipes that `--out`
+already has are not run again.
 
 Growing and two-stage families have their stages shortened, so that 2,000 images pass through all of them.
 """
@@ -21,6 +22,8 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +35,11 @@ from safetensors import safe_open
 
 HOME = Path(__file__).resolve().parent.parent
 IMAGES = 2_000
+
+VERSION = "0"
+
+RENAMED = {"to_a": "generator_ba", "to_b": "generator_ab", "judge_a": "discriminator_a", "judge_b": "discriminator_b"}
+"""Networks by their earlier names, so that tensors of earlier code are comparable."""
 
 STAGES = {
     "pggan": ("model.stable_images=200", "model.fade_images=200"),
@@ -146,11 +154,15 @@ def tensors_digest(run: Path) -> str:
     whole = hashlib.sha256()
     for file in sorted(newest.glob("*.safetensors")):
         with safe_open(file, "np") as content:
-            for name in sorted(content.keys()):
-                tensor = content.get_tensor(name)
+            for name, key in sorted((_current(key), key) for key in content.keys()):  # noqa: SIM118
+                tensor = content.get_tensor(key)
                 whole.update(f"{file.name}/{name} {tensor.dtype} {tensor.shape}\n".encode())
                 whole.update(tensor.tobytes())
     return whole.hexdigest()
+
+
+def _current(name: str) -> str:
+    return ".".join(RENAMED.get(part, part) for part in name.split("."))
 
 
 def pixels_digest(file: Path) -> str:
@@ -163,7 +175,12 @@ def digest(content: bytes) -> str:
 
 
 def gan(source: Path, home: Path, words: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    paths = [str(source), *(str(path) for path in sorted((source / "plugins").iterdir()) if path.is_dir())]
+    projects = [source, *(path for path in sorted((source / "plugins").iterdir()) if path.is_dir())]
+    metadata = home / "metadata"
+    if not metadata.exists():
+        for project in projects:
+            _describe(project, metadata)
+    paths = [str(metadata), *map(str, projects)]
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(paths),
@@ -173,6 +190,19 @@ def gan(source: Path, home: Path, words: Sequence[str]) -> subprocess.CompletedP
     }
     command = [sys.executable, "-m", "gancli", *words]
     return subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)
+
+
+def _describe(project: Path, folder: Path) -> None:
+    """Write the metadata of a distribution, so that its entry points are found whatever is installed."""
+    table = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    home = folder / f"{table['name'].replace('-', '_')}-{VERSION}.dist-info"
+    home.mkdir(parents=True)
+    (home / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {table['name']}\nVersion: {VERSION}\n")
+    groups = table.get("entry-points", {}).items()
+    lines = [
+        f"[{group}]\n" + "".join(f"{name} = {value}\n" for name, value in points.items()) for group, points in groups
+    ]
+    (home / "entry_points.txt").write_text("\n".join(lines))
 
 
 def differences(before: Any, after: Any, place: str) -> list[str]:
@@ -198,9 +228,18 @@ def main() -> None:
         if arguments.only
         else sorted(file.stem for file in (source / "recipes").glob("*.yaml"))
     )
+    found = json.loads(arguments.out.read_text()) if arguments.out.exists() else {}
+    lock = threading.Lock()
+
+    def run(name: str) -> None:
+        if name not in found:
+            digests = fingerprint(name, source, shared)
+            with lock:
+                found[name] = digests
+                arguments.out.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        found = dict(zip(names, pool.map(lambda name: fingerprint(name, source, shared), names), strict=True))
-    arguments.out.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+        list(pool.map(run, names))
     if arguments.compare:
         before = json.loads(arguments.compare.read_text())
         rows = {name: differences(before.get(name), found[name], name) for name in names}

@@ -47,7 +47,7 @@ __getattr__, __all__ = lazy_names(
     __name__,
     {
         "gancli.data.spec": ("DataSpec", "LabelSet"),
-        "gancli.family.context": ("Batch", "Context", "Loss", "Nets", "Stage", "Terms", "Turn"),
+        "gancli.family.context": ("Batch", "Context", "Loss", "Losses", "Nets", "Stage", "Turn"),
         "gancli.family.contract": ("Family", "Player"),
         "gancli.family.optim": (
             *(
@@ -64,7 +64,7 @@ __getattr__, __all__ = lazy_names(
             ),
         ),
         "gancli.family.tasks": (
-            *("Detects", "Discriminates", "Found", "KnowsOptimum"),
+            *("Detection", "Detects", "Discriminates", "KnowsOptimum"),
             *("Samples", "Translates", "Translation", "Upscales"),
         ),
         "gancli.recipes.options": ("FamilyConfig",),

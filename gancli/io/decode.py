@@ -18,8 +18,9 @@ from typing import IO, Any
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from gancli.io.files import MAX_MEGAPIXELS
 from gancli.io.resize import Fit, Size, resize_image
-from gancli.io.types import MAX_MEGAPIXELS, Bytes
+from gancli.io.types import Bytes
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
 

@@ -1,4 +1,4 @@
-"""files."""
+"""Files: atomic writes, disk errors in one sentence, and the size limit of images."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gancli.errors import DiskError
+
+MAX_MEGAPIXELS = 50
+"""Pillow takes four bytes a pixel, twice for some conversions: up to half a gigabyte, and a second, at this size."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -1,19 +1,12 @@
-"""types."""
+"""Array and callback types that several packages share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-if TYPE_CHECKING:
-    pass
-
-
-MAX_MEGAPIXELS = 50
-"""Pillow takes four bytes a pixel, twice over for some conversions: up to half a gigabyte, and a second, for these."""
 
 Bytes = npt.NDArray[np.uint8]
 

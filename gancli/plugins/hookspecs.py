@@ -83,7 +83,7 @@ class MetricInfo:
         needs: what a model must be able to do to be measured: tasks, such as `sample`; `discriminate`, to have a
             discriminator that can be asked about an image; `label`, to take labels; `image` or `points`, to have been
             trained on that kind of data.
-        metric: `"package.module:function"` that takes a `gancli.metrics.context.Subject` and returns a list of
+        metric: `"package.module:function"` that takes a `gancli.metrics.context.MetricContext` and returns a list of
             `gancli.metrics.context.Measurement`, the one to go by first.
         better: which values of it are better, `"lower"` or `"higher"`: a recipe may keep the best checkpoint by it, or
             stop by it. None: neither.

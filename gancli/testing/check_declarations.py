@@ -33,8 +33,8 @@ class Torch:
             os.write(1, json.dumps(of_caller(package)).encode())
             os._exit(0)
 
-from gancli.place import of_caller
-from gancli.plugins import import_class, registry
+from gancli.plugins.source_location import of_caller
+from gancli.plugins.registry import import_class, registry
 sys.meta_path.insert(0, Torch())
 import_class(registry().family(family).config)
 """

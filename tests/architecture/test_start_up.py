@@ -11,7 +11,7 @@ import pytest
 REPORT = """
 import atexit, sys
 atexit.register(lambda: print('IMPORTED', *sorted({'torch', 'torchvision', 'sklearn', 'scipy'} & set(sys.modules))))
-from gancli.cli import main
+from gancli.cli.app import main
 sys.argv = ['gan', *sys.argv[1:]]
 main()
 """

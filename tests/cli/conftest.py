@@ -130,7 +130,7 @@ DETECTOR = """
 import torch
 
 from gancli import FamilyConfig, FamilyInfo, hookimpl
-from gancli.family import Adam, Family, Found, Player, Stage, Turn
+from gancli.family import Adam, Family, Detection, Player, Stage, Turn
 from torch import nn
 
 
@@ -156,7 +156,7 @@ class Toydetect(Family[Config]):
         (gradient,) = torch.autograd.grad((made - image).abs().sum(), made)
         nearest = torch.zeros_like(image) + gradient * 0
         heat = (image - nearest).abs().mean(1, keepdim=True)
-        return Found(heat.mean((1, 2, 3)) + 1e-6 * ctx.rand(1), heat, nearest)
+        return Detection(heat.mean((1, 2, 3)) + 1e-6 * ctx.rand(1), heat, nearest)
 
 
 @hookimpl

@@ -62,7 +62,7 @@ def test_ls_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize("call", ["ls(json=True)", "check('digits', [], json=True)"])
 def test_neither_imports_torch(call: str) -> None:
-    code = f"import sys; from gancli.cli.app import data; data.{call}; assert 'torch' not in sys.modules"
+    code = f"import sys; from gancli.cli import data; data.{call}; assert 'torch' not in sys.modules"
     ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
 

@@ -106,7 +106,7 @@ def test_a_folder_that_cannot_be_written(gan, tmp_path: Path) -> None:
 
 def test_it_waits_for_no_torch(tmp_path: Path) -> None:
     program = (
-        "import sys\nfrom pathlib import Path\nfrom gancli.cli.app import plugin_new\n"
+        "import sys\nfrom pathlib import Path\nfrom gancli.cli import plugin_new\n"
         "plugin_new.new('wobble', out=Path(sys.argv[1]))\nsys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False).returncode == 0

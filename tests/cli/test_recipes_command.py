@@ -58,7 +58,7 @@ def test_ls_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_ls_imports_nothing_heavy() -> None:
     code = (
-        "import sys\nfrom gancli.cli.app import recipes\nrecipes.ls(json=False)\n"
+        "import sys\nfrom gancli.cli import recipes\nrecipes.ls(json=False)\n"
         "heavy = {'torch', 'pydantic', 'yaml', 'pluggy', 'numpy', 'rich', 'importlib.metadata'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )

@@ -18,7 +18,7 @@ WATCH = """
 import sys
 from pathlib import Path
 import torch
-from gancli.engine.model import open_model
+from gancli.inference.model import open_model
 open_model(Path(sys.argv[1]), device=torch.device("cpu"))   # everything that has to be imported is, from here on
 events = []
 BAD = "pickle.find_class marshal.loads compile exec os.system subprocess.Popen socket.connect".split()

@@ -13,7 +13,7 @@ HEAVY = ("scipy", "sklearn", "matplotlib", "torchvision", "torch")
 REPORT = f"""
 import atexit, sys
 atexit.register(lambda: print('IMPORTED', *(name for name in {HEAVY!r} if name in sys.modules)))
-from gancli.cli import main
+from gancli.cli.app import main
 sys.argv = ['gan', *sys.argv[1:]]
 main()
 """

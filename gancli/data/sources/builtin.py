@@ -55,7 +55,7 @@ def gan_datasets() -> list[DatasetInfo]:
         _info(
             "photographs",
             "two photographs, or those in data.root, of any sizes, as they are",
-            "photographs:PhotographsSource",
+            "photos:PhotographsSource",
             "PhotographsConfig",
             needs="",
             yields=("image",),
@@ -72,7 +72,7 @@ def gan_datasets() -> list[DatasetInfo]:
             _info(
                 name,
                 summary,
-                "torchvision_sets:TorchvisionSource",
+                "torchvision:TorchvisionSource",
                 yields=("image",) if name in _UNLABELLED else _LABELLED,
             )
             for name, summary in _TORCHVISION.items()
@@ -130,7 +130,7 @@ def _bundled_for_translation() -> list[DatasetInfo]:
         _info(
             "photo-pairs",
             "outlines or brightness of patches of two photographs, and the patches",
-            "photo_pairs:PhotoPairsSource",
+            "photos:PhotoPairsSource",
             "PhotoPairsConfig",
             needs="",
             yields=_PAIRED,
@@ -138,7 +138,7 @@ def _bundled_for_translation() -> list[DatasetInfo]:
         _info(
             "digit-domains",
             "handwritten digits, and others inverted, or blurred too",
-            "digit_domains:DigitDomainsSource",
+            "digits:DigitDomainsSource",
             "DigitDomainsConfig",
             needs="",
             yields=_UNPAIRED,
@@ -146,7 +146,7 @@ def _bundled_for_translation() -> list[DatasetInfo]:
         _info(
             "font-digits",
             "digits drawn with a font, and handwritten ones",
-            "font_digits:FontDigitsSource",
+            "digits:FontDigitsSource",
             "FontDigitsConfig",
             needs="",
             yields=_UNPAIRED,
@@ -154,7 +154,7 @@ def _bundled_for_translation() -> list[DatasetInfo]:
         _info(
             "coloured-digits",
             "handwritten digits in 2 to 6 colours, which are their labels",
-            "coloured_digits:ColouredDigitsSource",
+            "digits:ColouredDigitsSource",
             "ColouredDigitsConfig",
             needs="",
         ),
@@ -175,6 +175,6 @@ def _info(
         summary=summary,
         yields=yields,
         needs=needs,
-        source=f"gancli.data.{source}",
+        source=f"gancli.data.sources.{source}",
         config=f"gancli.data.sources.config:{config}",
     )

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from gancli.io.types import MAX_MEGAPIXELS
+from gancli.io.files import MAX_MEGAPIXELS
 from gancli.recipes.options import SourceConfig
 
 _MEGAPIXELS: Any = Field(

@@ -195,7 +195,7 @@ def test_the_levels_that_wait_are_not_held(monkeypatch: pytest.MonkeyPatch) -> N
             super().__init__(*arguments, **options)  # type: ignore[arg-type]
             opened.append(weakref.ref(self))
 
-    monkeypatch.setattr("gancli.data.loader.Level", Counted)
+    monkeypatch.setattr("gancli.data.loader.BatchGatherer", Counted)
     source = levelled(numbered(6), (2, 3))
     assert not opened
     source.draw(1, (2, 3))

@@ -11,7 +11,7 @@ import pytest
 from gancli.data.dataset import open_dataset
 from gancli.data.resolutions import build_levels
 from gancli.data.source import DataSummary, PackedDataset, Source, stream_of
-from gancli.data.sources.combine import join
+from gancli.data.sources.combine import combine_pairs
 from gancli.data.sources.synthetic import batch, synthetic
 from gancli.data.spec import DataSpec
 from gancli.errors import DataError
@@ -81,13 +81,15 @@ def single(array: Array, **beside: Array) -> PackedDataset:
 
 
 def test_joining_keeps_what_is_known_of_each_side() -> None:
-    joined = join({"a": single(images(3, 1), digit=np.arange(3)), "b": single(images(2, 3), label=np.zeros(2))}, "x")
+    joined = combine_pairs(
+        {"a": single(images(3, 1), digit=np.arange(3)), "b": single(images(2, 3), label=np.zeros(2))}, "x"
+    )
     assert set(joined.arrays) == {"a", "b", "a_digit"}
     assert joined.spec == DataSpec(channels=3, height=4, width=6, channels_of={"a": 1, "b": 3})
-    other = join({"a": single(images(3, 1)), "b": single(images(2, 3, seed=1))}, "x")
+    other = combine_pairs({"a": single(images(3, 1)), "b": single(images(2, 3, seed=1))}, "x")
     assert joined.fingerprint != other.fingerprint
     with pytest.raises(DataError, match=r"differ in size \(4x6 in a, 6x4 in b\); set data\.resolution"):
-        join({"a": single(images(3, 1)), "b": single(images(3, 1).swapaxes(2, 3))}, "x")
+        combine_pairs({"a": single(images(3, 1)), "b": single(images(3, 1).swapaxes(2, 3))}, "x")
 
 
 def test_levels_of_every_key(tmp_path: Path) -> None:

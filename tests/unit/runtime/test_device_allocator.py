@@ -8,7 +8,7 @@ import pytest
 SCRIPT = """
 import resource, sys
 import torch
-from gancli.engine.allocator import keep_freed_memory
+from gancli.runtime.device import keep_freed_memory
 kept = keep_freed_memory() if sys.argv[1] == "keep" else None
 def write():
     torch.ones(2**24)  # 64 MB

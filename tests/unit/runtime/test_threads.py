@@ -33,7 +33,7 @@ def test_what_the_user_says_goes_first(monkeypatch: pytest.MonkeyPatch, name: st
 def test_the_program_says_it_before_torch_is_loaded() -> None:
     asked = (
         "import os, sys\n"
-        "from gancli import cli\n"
+        "from gancli.cli import app as cli\n"
         "cli.app = lambda: print(os.environ.get('GOMP_SPINCOUNT'), 'torch' in sys.modules)\n"
         "cli.main()"
     )
