@@ -149,21 +149,22 @@ def is_named_after(candidate: str, name: str) -> bool:
 
 
 def newest(wanted: str, can: Callable[[Mapping[str, Any]], bool], root: Path = RUNS) -> Run:
-    """The newest run with a checkpoint whose manifest passes `can`.
+    """Return the newest run that has a checkpoint and whose manifest passes `can`.
 
     Args:
-        wanted: what it should be able to do, for the error: "draws samples".
+        wanted: verb phrase for the error message: "generate samples".
 
     Raises:
-        UsageError: there is none.
+        UsageError: there is no such run.
     """
     candidates = runs(root)
     for run in candidates:
         if any(run.checkpoints.glob(f"*/{MANIFEST}")) and can(run.manifest()):
             return run
-    several = f"none of the {len(candidates)} runs under {root}/"
-    have = [f"no run under {root}/ yet", f"the only run under {root}/ is none that", several][min(len(candidates), 2)]
-    raise UsageError(f"{have} {wanted}; train one first (`gan recipes ls` lists recipes) or name a run directory")
+    several = f"none of the {len(candidates)} runs under {root}/ can {wanted}"
+    one = f"{root}/ contains one run, and it cannot {wanted}"
+    problem = [f"there is no run under {root}/ yet", one, several][min(len(candidates), 2)]
+    raise UsageError(f"{problem}; train one first (`gan recipes ls` lists recipes) or name a run directory")
 
 
 def _last_worked_on(path: Path) -> int:

@@ -43,12 +43,12 @@ def test_newest_run_that_can(tmp_path: Path) -> None:
     make(tmp_path, "old", age=9, labels=["a"])
     make(tmp_path, "plain", age=5)
     make(tmp_path, "unfinished", age=0, checkpoint=False)
-    assert newest("draws samples", lambda manifest: "sample" in manifest["tasks"], tmp_path).name == "plain"
-    assert newest("takes labels", lambda manifest: bool(manifest["labels"]), tmp_path).name == "old"
-    with pytest.raises(UsageError, match=r"none of the 3 runs .* upscales"):
-        newest("upscales", lambda manifest: False, tmp_path)
+    assert newest("generate samples", lambda manifest: "sample" in manifest["tasks"], tmp_path).name == "plain"
+    assert newest("generate samples of a label", lambda manifest: bool(manifest["labels"]), tmp_path).name == "old"
+    with pytest.raises(UsageError, match=r"none of the 3 runs .* can upscale images"):
+        newest("upscale images", lambda manifest: False, tmp_path)
     with pytest.raises(UsageError, match="no run under"):
-        newest("upscales", lambda manifest: True, tmp_path / "nowhere")
+        newest("upscale images", lambda manifest: True, tmp_path / "nowhere")
 
 
 def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
