@@ -7,12 +7,15 @@ The names here are the ones that the torch-free modules of a plugin need; each i
 from __future__ import annotations
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.2.0"
 
 if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+
     from gancli.data.spec import DataSpec as DataSpec
     from gancli.data.spec import LabelSet as LabelSet
     from gancli.plugins.hookspecs import DatasetInfo as DatasetInfo
@@ -25,17 +28,19 @@ if TYPE_CHECKING:
 
 
 def lazy_names(package: str, homes: Mapping[str, Sequence[str]]) -> tuple[Callable[[str], Any], list[str]]:
-    """The module functions `__getattr__` and `__all__` of a package that imports its public names on first use.
+    """Return `__getattr__` and `__all__` of a package that imports its public names on first use.
 
     Args:
-        package: name of the package, for errors.
+        package: name of the package.
         homes: public names by the module that defines them.
     """
     modules = {name: module for module, names in homes.items() for name in names}
 
     def load(name: str) -> Any:
         if name not in modules:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            from gancli.plugins.moved_modules import old_names
+
+            return old_names(package, stacklevel=4)(name)
         return getattr(importlib.import_module(modules[name]), name)
 
     return load, sorted(modules)
@@ -49,3 +54,18 @@ __getattr__, __all__ = lazy_names(
         "gancli.recipes.options": ("FamilyConfig", "SourceConfig"),
     },
 )
+
+
+class _MovedModules:
+    """Finds modules by the names that they had in version 0.1; asked only if no other finder knows the name."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        if not name.startswith("gancli."):
+            return None
+        from gancli.plugins.moved_modules import find_spec
+
+        return find_spec(name)
+
+
+sys.meta_path.append(_MovedModules)

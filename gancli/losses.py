@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from gancli.plugins.moved_modules import old_names
 
 
 def bce_real(logits: Tensor) -> Tensor:
@@ -96,3 +99,7 @@ def gradient_penalty(
         # The square root has no slope at 0, where a critic that is constant over a patch puts its gradient.
         length = (gradient.square().flatten(1).sum(1) + 1e-12).sqrt()
         return ((length - norm) / norm).square().mean()
+
+
+if not TYPE_CHECKING:
+    __getattr__ = old_names(__name__)

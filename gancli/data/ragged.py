@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
+from gancli.plugins.moved_modules import old_names
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -69,3 +72,7 @@ class VariableSizeImages:
         """The largest (height, width) that lies within every image."""
         height, width = self.sizes.min(0).tolist()
         return height, width
+
+
+if not TYPE_CHECKING:
+    __getattr__ = old_names(__name__)

@@ -11,6 +11,7 @@ from gancli.data.ragged import VariableSizeImages
 from gancli.data.spec import DataSpec
 from gancli.errors import DataError
 from gancli.io.types import Array, Bytes, Labels, Points, Progress
+from gancli.plugins.moved_modules import old_names
 from gancli.recipes.options import SourceConfig
 
 if TYPE_CHECKING:
@@ -199,3 +200,7 @@ class Source(ABC, Generic[C]):
         Raises:
             DataError: the source as a whole cannot be had.
         """
+
+
+if not TYPE_CHECKING:
+    __getattr__ = old_names(__name__)

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+
+from gancli.plugins.moved_modules import old_attribute
 
 Batch = Mapping[str, Tensor]
 """One batch of training data by key: `image` (N, C, H, W) in [-1, 1] with `label` (N,) int64 or `attributes` (N, K)
@@ -52,6 +55,8 @@ class Nets:
     def __getattr__(self, name: str) -> nn.Module:
         if name.startswith("_"):
             raise AttributeError(name)
+        if name == "eager" and name not in self._modules:
+            return old_attribute(self, name, {"eager": "uncompiled"})
         if name not in self._modules:
             raise AttributeError(f"this family has no network {name!r}; it has {', '.join(self._modules)}")
         return self._compiled.get(name, self._modules[name])
@@ -122,6 +127,14 @@ class Context:
         """Logs 0-dim values that are not part of the loss, such as the discriminator's mean answer."""
         self.logged.update({name: value.detach() for name, value in values.items()})
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return old_attribute(self, name, _OLD_NAMES)
+
+
+_OLD_NAMES = {"observe": "log", "keep": "save", "carry": "saved", "observed": "logged"}
+"""Attributes of `Context` by their names in version 0.1."""
 
 Loss = Callable[[Nets, Batch, Context], Losses]
 

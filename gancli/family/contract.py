@@ -15,13 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from torch import nn
 
 from gancli.data.spec import DataSpec
 from gancli.family.context import Stage
 from gancli.family.optim import Constant, Optimizer, Schedule
+from gancli.plugins.moved_modules import deprecated
 from gancli.recipes.options import FamilyConfig
 
 C = TypeVar("C", bound=FamilyConfig)
@@ -65,6 +66,17 @@ class Family(Generic[C]):
 
     optimum_values: ClassVar[Mapping[str, float]] = {}
     """Where theory puts a logged value at the optimum, by its full name: shown beside the value."""
+
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """New network name by old one, for networks that an earlier version of the family built under another name.
+    Checkpoints with the old names can then still be loaded.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "references" in vars(cls):
+            deprecated(f"{cls.__name__}.references", f"{cls.__name__}.optimum_values")
+            cls.optimum_values = vars(cls)["references"]
 
     def __init__(self, config: C, data: DataSpec) -> None:
         self.config = config
