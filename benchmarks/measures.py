@@ -18,7 +18,7 @@ from gancli.data.batches import images_at
 from gancli.data.dataset import open_dataset
 from gancli.evaluation.protocol import Protocol, on_one_line
 from gancli.inference.model import Model
-from gancli.inference.sample import draw
+from gancli.inference.sample import sample_images
 from gancli.metrics.context import Options
 from gancli.recipes.recipe import Recipe
 from gancli.runs.run import Run
@@ -81,7 +81,7 @@ def judged(model: Model, recipe: Recipe, run: Run, shared: Path) -> dict[str, fl
     judge = LeNet(shared / "features" / "mnist_lenet.pth")
     train, test, _ = real(recipe)
     labels = [index % len(model.labels) for index in range(SAMPLES)] if model.labels else []
-    samples = draw(model, range(SAMPLES), labels)
+    samples = sample_images(model, range(SAMPLES), labels)
     figures = {"FD(LeNet)": distance(judge, samples, train), "FD(LeNet) of real test": distance(judge, test, train)}
     if labels:
         figures["label accuracy"] = float((judge.read(samples) == torch.tensor(labels)).float().mean())
@@ -94,7 +94,7 @@ def conditional(model: Model, recipe: Recipe, run: Run, shared: Path) -> dict[st
     """
     train, test, answers = real(recipe)
     labels = torch.arange(SAMPLES) % len(model.labels)
-    samples = draw(model, range(SAMPLES), labels.tolist())
+    samples = sample_images(model, range(SAMPLES), labels.tolist())
     packed = open_dataset(recipe.data)
     assert packed.labels is not None
     known = torch.from_numpy(packed.labels[:SAMPLES])

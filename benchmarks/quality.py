@@ -36,7 +36,7 @@ from gancli.data.dataset import open_dataset
 from gancli.errors import GanError
 from gancli.family.tasks import Samples
 from gancli.inference.model import Model, open_model
-from gancli.inference.sample import draw
+from gancli.inference.sample import sample_images
 from gancli.io.images import sheet, to_pixels, write_png
 from gancli.recipes.recipe import load_recipe
 from gancli.runs import checkpoint as best_checkpoint
@@ -113,7 +113,7 @@ def picture(name: str, run: Run, model: Model, seed: int, out: Path) -> None:
         return
     columns = 10 if model.labels else 8
     labels = [label for label in range(len(model.labels)) for _ in range(columns)]
-    drawn = draw(model, [*range(columns)] * len(model.labels) if labels else range(64), labels)
+    drawn = sample_images(model, [*range(columns)] * len(model.labels) if labels else range(64), labels)
     write_png(file, sheet(to_pixels(drawn), columns=columns), metadata={"recipe": name, "seed": seed})
 
 

@@ -15,7 +15,7 @@ from gancli.cli.shared.seed_arithmetic import Group, in_words, parse_sum
 from gancli.errors import UsageError
 from gancli.family.context import Context
 from gancli.inference.model import Model
-from gancli.inference.sample import latents, render
+from gancli.inference.sample import generate, latents
 from gancli.io.captions import MARGIN, above, beside, blank, captioned, written
 from gancli.io.images import Pixels, sheet, to_pixels, write_png
 from gancli.runtime.random import make_generator
@@ -86,7 +86,7 @@ def _drawn(
     sizes = [*map(len, parts), len(means), NEIGHBOURS]
     z = torch.cat([*parts, means, _around(result, model, seed)])
     labels = torch.full((len(z),), label) if model.labels else None
-    *images, averaged, around = [to_pixels(part) for part in torch.split(render(model, z, labels), sizes)]
+    *images, averaged, around = [to_pixels(part) for part in torch.split(generate(model, z, labels), sizes)]
     return images, averaged, around
 
 

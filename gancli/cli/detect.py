@@ -19,7 +19,7 @@ from gancli.cli.shared.input_images import ImageFile, find_images, name_results,
 from gancli.cli.shared.models import about, check_able, file_name, open_able, path_for
 from gancli.cli.shared.preprocess import Preprocessing, preprocessing
 from gancli.errors import DataError, NumericalError, UsageError
-from gancli.figures.heatmap import Heat, heat_sheet
+from gancli.figures.grids import HeatMap, heat_map_grid
 from gancli.inference.detect import detect as detected
 from gancli.inference.model import Model
 from gancli.io.images import Pixels, to_pixels, write_png
@@ -71,7 +71,7 @@ class Seen(NamedTuple):
 
     scores: npt.NDArray[np.float64]
     nearest: Pixels | None
-    heat: Heat | None
+    heat: HeatMap | None
 
 
 def detect(
@@ -184,7 +184,7 @@ def _write_maps(
     with reading("heat maps", "writing") as progress:
         for place, (result, file) in enumerate(zip(results, files, strict=True)):
             image = images[place].transpose(1, 2, 0)
-            picture = heat_sheet(image, seen.nearest[place], seen.heat[place], hottest=hottest)
+            picture = heat_map_grid(image, seen.nearest[place], seen.heat[place], hottest=hottest)
             told = {"score": float(seen.scores[place]), "hottest": hottest, "from": file.path.name}
             write_png(result, picture, metadata={**made, **told})
             progress(place + 1, len(results))

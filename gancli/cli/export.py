@@ -12,7 +12,7 @@ import torch
 from gancli.cli.shared.models import open_able
 from gancli.errors import DataError, UsageError
 from gancli.inference.model import Model, find_checkpoint, open_model
-from gancli.inference.reference_outputs import answers
+from gancli.inference.reference_outputs import reference_outputs
 from gancli.runs import checkpoint as checkpoints
 from gancli.runs.checkpoint import Checkpoint
 from gancli.runs.manifest import exported_manifest
@@ -72,7 +72,7 @@ def _compare(target: Run, model: Model) -> list[str]:
     Raises:
         DataError: an answer differs, and what was written is gone again.
     """
-    before, after = answers(model), answers(open_model(target.path, device=model.device))
+    before, after = reference_outputs(model), reference_outputs(open_model(target.path, device=model.device))
     unequal = [name for name, answer in before.items() if not torch.equal(answer, after[name])]
     if unequal:
         shutil.rmtree(target.path)

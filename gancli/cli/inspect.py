@@ -25,7 +25,7 @@ from gancli.inspection.discriminator import Discriminator
 from gancli.inspection.filters import around_zero, filter_tiles, first_filters, in_colour, last_filters
 from gancli.inspection.guided_backprop import Layer, guided_gradients, layers
 from gancli.io.images import Pixels, sheet, to_pixels
-from gancli.report.html import Block, Section
+from gancli.report.images import ImageBlock, ImageSection
 
 NEEDS = ("image", "discriminate")
 
@@ -112,7 +112,7 @@ def _networks(model: Model, train: PackedDataset, rows: Rows, *, name: str, seed
     return _Networks(name=name, nets=nets, discriminator=asked.with_statistics_of(real))
 
 
-def _filters(model: Model, both: Sequence[_Networks], image: Tensor) -> Iterator[Section]:
+def _filters(model: Model, both: Sequence[_Networks], image: Tensor) -> Iterator[ImageSection]:
     """Of the discriminator's first layer, and of the generator's last, as far as they can be drawn."""
     first = {each.name: first_filters(each.discriminator, image) for each in both}
     yield from _filter_section("discriminator's first layer", "first-layer", first)
@@ -123,23 +123,23 @@ def _filters(model: Model, both: Sequence[_Networks], image: Tensor) -> Iterator
         yield from _filter_section("generator's last convolution", "last-layer", last)
 
 
-def _filter_section(layer: str, name: str, found: Mapping[str, Tensor | None]) -> Iterator[Section]:
+def _filter_section(layer: str, name: str, found: Mapping[str, Tensor | None]) -> Iterator[ImageSection]:
     filters = {whose: each for whose, each in found.items() if each is not None}
     if not filters:
         return
     count, _, height, width = next(iter(filters.values())).shape
     blocks = [
-        Block(name=f"{name}-{whose}", caption=whose, pixels=sheet(to_pixels(filter_tiles(each[:FILTERS]))))
+        ImageBlock(name=f"{name}-{whose}", caption=whose, pixels=sheet(to_pixels(filter_tiles(each[:FILTERS]))))
         for whose, each in filters.items()
     ]
     number = f"{FILTERS} of {count:,}" if count > FILTERS else f"{count:,}"
-    yield Section(
+    yield ImageSection(
         heading=f"The {layer}: {number} filters of {height}x{width}, each from its least to its largest weight",
         blocks=blocks,
     )
 
 
-def _excited(model: Model, both: Sequence[_Networks], train: PackedDataset, rows: Rows) -> Iterator[Section]:
+def _excited(model: Model, both: Sequence[_Networks], train: PackedDataset, rows: Rows) -> Iterator[ImageSection]:
     """Of a few layers the features that respond the most, the images they respond to, and what in those excites them.
 
     A model that reads labels gets the true ones, where the data has the same.
@@ -162,12 +162,12 @@ def _excited(model: Model, both: Sequence[_Networks], train: PackedDataset, rows
         ]
         units = f"{here.responses.shape[1]:,} " + ("units" if here.size == (1, 1) else f"maps of {_by(here.size)}")
         shows = "the features that respond the most, one a row (guided backpropagation)"
-        yield Section(heading=f"Layer {index + 1} of {count}, {units}: {shows}", blocks=blocks)
+        yield ImageSection(heading=f"Layer {index + 1} of {count}, {units}: {shows}", blocks=blocks)
 
 
 def _responses(
     networks: _Networks, layer: Layer, train: PackedDataset, rows: Rows, *, told: bool, device: torch.device
-) -> Iterator[Block]:
+) -> Iterator[ImageBlock]:
     features = layer.most_active(FEATURES)
     strongest = layer.strongest(features, STRONGEST)
     at = rows[strongest.flatten().numpy()]
@@ -183,7 +183,7 @@ def _responses(
         ("images", "images that excite it", images),
         ("gradients", "what in them does", around_zero(gradients)),
     ):
-        yield Block(
+        yield ImageBlock(
             name=f"layer{layer.index + 1}-{networks.name}-{name}",
             caption=f"{networks.name}: {caption}",
             pixels=_sheet(shown, columns=strongest.shape[1]),

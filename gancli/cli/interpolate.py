@@ -26,7 +26,7 @@ from gancli.cli.shared.models import (
 from gancli.cli.shared.seed_arithmetic import parse_seeds
 from gancli.errors import UsageError
 from gancli.inference.model import Model
-from gancli.inference.sample import latents, render
+from gancli.inference.sample import generate, latents
 from gancli.io.captions import MARGIN, captioned
 from gancli.io.images import Pixels, magnified, sheet, to_pixels, write_png
 from gancli.io.video import write_gif, write_mp4
@@ -80,7 +80,7 @@ def interpolate(
     walked = {**keys.listed(), "frames": frames, "keys": hits, "loop": loop, "path": way, **limit(truncation)}
     parts = ["interpolation", keys.file_name, "" if way == "slerp" else way, "loop" if loop else ""]
     target = out or path_for(path, file_name(parts, truncation=truncation) + form)
-    _write(target, to_pixels(render(model, z, label)), keys, {**about(model, truncation), **walked})
+    _write(target, to_pixels(generate(model, z, label)), keys, {**about(model, truncation), **walked})
     if json:
         print(jsonlib.dumps({"images": [{"image": str(target), **walked}]}))
     else:

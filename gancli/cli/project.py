@@ -18,8 +18,7 @@ from gancli.cli.shared.latent_file import write_latent
 from gancli.cli.shared.models import about, file_name, label_indices, open_sampler, path_for
 from gancli.cli.shared.preprocess import preprocessing
 from gancli.inference.model import Model
-from gancli.inference.project import Projection
-from gancli.inference.project import project as projected
+from gancli.inference.project import Inversion, invert
 from gancli.io.images import Pixels, sheet, to_pixels, write_png
 from gancli.io.types import Bytes
 
@@ -68,7 +67,7 @@ def project(
         for file, image, result in zip(files, images, results, strict=True):
             target = torch.from_numpy(image.copy())[None].float() / 127.5 - 1
             tries = range(seed, seed + seeds)
-            found = projected(model, target, seeds=tries, labels=chosen, steps=steps, progress=tell)
+            found = invert(model, target, seeds=tries, labels=chosen, steps=steps, progress=tell)
             shown.append(_write(result, found, image, file, model, steps=steps))
     if json:
         print(jsonlib.dumps({"images": shown}))
@@ -78,7 +77,7 @@ def project(
 
 
 def _write(
-    picture: Path, found: Projection, image: Bytes, file: ImageFile, model: Model, *, steps: int
+    picture: Path, found: Inversion, image: Bytes, file: ImageFile, model: Model, *, steps: int
 ) -> dict[str, Any]:
     """Writes both files; what is to be told of them."""
     label = {} if found.label is None else {"label": model.labels[found.label]}

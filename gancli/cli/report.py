@@ -9,9 +9,9 @@ from pathlib import Path
 
 from gancli.errors import GanError, UsageError
 from gancli.io.files import disk_errors, write_atomically
-from gancli.report.html import Section
-from gancli.report.page import page
-from gancli.report.run_data import gather
+from gancli.report.images import ImageSection
+from gancli.report.page import render_report
+from gancli.report.run_data import load_run_data
 from gancli.runs.run import Run, run_of, runs
 
 
@@ -30,14 +30,14 @@ def report(run: Path | None, *, out: Path | None, pictures: bool, ema: bool | No
         GanError: there is no run, or the page cannot be written.
     """
     path = run or _newest()
-    home, sections, notes = run_of(path), list[Section](), list[str]()
+    home, sections, notes = run_of(path), list[ImageSection](), list[str]()
     target = out or home.report
     if target.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--out {target} must end in .html")
-    story = gather(home)
+    story = load_run_data(home)
     if pictures:
         sections, notes = _drawn(path, ema=ema, device=device)
-    size = _write(target, page(story, sections, notes))
+    size = _write(target, render_report(story, sections, notes))
     for sentence in (*story.faults, *notes):
         print(sentence, file=sys.stderr)
     if json:
@@ -56,14 +56,14 @@ def report_at_end(run: Run, *, device: str) -> Path | None:
     """
     try:
         sections, notes = _drawn_at_end(run, device)
-        _write(run.report, page(gather(run), sections, notes))
+        _write(run.report, render_report(load_run_data(run), sections, notes))
     except Exception as error:
         print(f"there is no report of {run.path}: {_reason(error)}; try again: gan report {run.path}", file=sys.stderr)
         return None
     return run.report
 
 
-def _drawn_at_end(run: Run, device: str) -> tuple[list[Section], list[str]]:
+def _drawn_at_end(run: Run, device: str) -> tuple[list[ImageSection], list[str]]:
     """As `_drawn`, whatever goes wrong: a family may be anybody's, and memory may be short."""
     from gancli.cli.shared.report_images import drawn
 
@@ -80,7 +80,7 @@ def _newest() -> Path:
     return found[0].path
 
 
-def _drawn(path: Path, *, ema: bool | None, device: str) -> tuple[list[Section], list[str]]:
+def _drawn(path: Path, *, ema: bool | None, device: str) -> tuple[list[ImageSection], list[str]]:
     """What the model draws, or else the sentence that says why it does not."""
     from gancli.cli.shared.report_images import drawn
     from gancli.runtime.device import choose_device

@@ -21,9 +21,9 @@ from gancli.cli.shared.models import (
     safe,
 )
 from gancli.errors import DataError, UsageError
-from gancli.figures.toy_distribution import portrait
+from gancli.figures.toy_distribution import plot_model
 from gancli.inference.model import Model
-from gancli.inference.sample import draw
+from gancli.inference.sample import sample_images
 from gancli.io.captions import captioned_sheet
 from gancli.io.images import Pixels, sheet, to_pixels, write_png
 from gancli.plugins.registry import unknown
@@ -95,14 +95,14 @@ def sample(
     chosen = list(dict.fromkeys(label_indices(labels, model))) or list(range(len(model.labels)))
     count = count or (COUNT_OF_EACH if len(chosen) > 1 else COUNT)
     draws = Draws(seeds=range(seed, seed + count), labels=chosen, names=model.labels)
-    drawn = draw(model, draws.every_seed, draws.every_label, truncation=truncation)
+    drawn = sample_images(model, draws.every_seed, draws.every_label, truncation=truncation)
     parts = [f"samples-seed{seed}-n{count}", _suffix(labels), "annotated" if annotate else ""]
     target = out or path_for(path, file_name(parts, truncation=truncation) + (".png" if form == "grid" else ""))
     if form == "grid":
         picture = (
             _sheet(to_pixels(drawn), draws, annotate=annotate)
             if model.mixture is None
-            else portrait(model, drawn, seed=seed, truncation=truncation)
+            else plot_model(model, drawn, seed=seed, truncation=truncation)
         )
         pictures: Drawn = {target: (picture, draws.listed())}
     else:

@@ -20,7 +20,7 @@ from gancli.inference.upscale import Upscaler
 from gancli.io.image_reader import ImageHeader, Picture, glance, read_picture
 from gancli.io.image_writer import LONGEST_SIDE, SUFFIXES, write_picture
 from gancli.io.pipeline import overlapped
-from gancli.io.types import Levels
+from gancli.io.types import ImageArray
 from gancli.runtime.memory import free
 
 _BYTES = 8
@@ -89,12 +89,12 @@ def _enlarge(jobs: Sequence[Job], upscaler: Upscaler, made: Mapping[str, Any]) -
             done += pixels
             progress(done, total)
 
-        def enlarge(job: Job, picture: Picture) -> Levels:
+        def enlarge(job: Job, picture: Picture) -> ImageArray:
             for clause in picture.lost:
                 print(f"{job.file.path}: {clause}", file=sys.stderr)
             return upscaler(picture.pixels, tell)
 
-        def write(job: Job, picture: Picture, pixels: Levels) -> None:
+        def write(job: Job, picture: Picture, pixels: ImageArray) -> None:
             origin = {**made, "from": job.file.path.name}
             write_picture(job.result, pixels, picture.kept, format=job.format, made=origin)
 

@@ -15,7 +15,7 @@ from gancli.data.source import PackedDataset
 from gancli.errors import UsageError
 from gancli.evaluation.reference_data import ModelData
 from gancli.inference.model import Model, open_model, untrained
-from gancli.inference.sample import draw
+from gancli.inference.sample import sample_images
 from gancli.metrics.context import FeatureModel, FullSizeSplit, Measurement, Metric, MetricContext, Options
 from gancli.plugins.hookspecs import MetricInfo
 from gancli.plugins.registry import import_class
@@ -32,7 +32,7 @@ def subject_of(model: Model, data: ModelData, options: Options) -> MetricContext
         untrained=lambda: untrained(model, options.seed),
         labels=model.labels,
         device=model.device,
-        draw=lambda seeds, labels: draw(model, seeds, labels, truncation=options.truncation),
+        draw=lambda seeds, labels: sample_images(model, seeds, labels, truncation=options.truncation),
         train=lambda: data.train,
         test=lambda: data.test,
         every_class=lambda: data.every_class,

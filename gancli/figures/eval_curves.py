@@ -16,7 +16,7 @@ from gancli.runs.run import Run
 NAME = "eval.png"
 
 
-def draw(run: Run, *, best: Best | None, floor: float) -> None:
+def plot(run: Run, *, best: Best | None, floor: float) -> None:
     """Draws one panel for each metric, and for the samples' diversity; nothing where nothing was measured.
 
     Args:
@@ -34,10 +34,10 @@ def draw(run: Run, *, best: Best | None, floor: float) -> None:
         return
     panels = [_panel(by, records, best, floor) for by in dict.fromkeys(_by(record) for record in records)]
     about: dict[str, Any] = {"run": run.name, "images": max(record["protocol"]["images"] for record in records)}
-    write_png(run.path / NAME, plots.courses(panels), metadata=about)
+    write_png(run.path / NAME, plots.metric_curves(panels), metadata=about)
 
 
-def _panel(by: str, records: Sequence[Record], best: Best | None, floor: float) -> plots.Course:
+def _panel(by: str, records: Sequence[Record], best: Best | None, floor: float) -> plots.MetricCurve:
     """The first value of each measurement, beside that of real images where there is one."""
     own = [record for record in records if _by(record) == by]
     leading = next((record["metric"] for record in own if record["metric"] == by), own[0]["metric"])
@@ -46,7 +46,7 @@ def _panel(by: str, records: Sequence[Record], best: Best | None, floor: float) 
     level, name = (real[-1], "of real images") if real else (None, "")
     if by == DIVERSITY:
         level, name = floor, "the guard's floor"
-    return plots.Course(
+    return plots.MetricCurve(
         title=leading,
         images=np.array([record["protocol"]["images"] for record in shown], dtype=np.float64),
         values=np.array([record["value"] for record in shown], dtype=np.float64),

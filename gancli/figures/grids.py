@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -15,8 +16,10 @@ from gancli.family.tasks import Translates, Upscales
 from gancli.io.images import Pixels, sheet, to_pixels
 from gancli.nn.imresize import degrade, imresize
 
+HeatMap = npt.NDArray[np.float32]
 
-class TranslationSheet:
+
+class TranslationGrid:
     """A few training images, evenly spread over the data, and their translations.
 
     A row has one image of every key that the family reads, each followed by its translations to every domain, and by
@@ -54,7 +57,7 @@ class TranslationSheet:
         return sheet(rows.reshape(-1, *rows.shape[2:]), columns=len(columns))
 
     def _held(self, key: str) -> Tensor:
-        return held(self._packed, key, rows=self._rows, device=self._device)
+        return preview_batch(self._packed, key, rows=self._rows, device=self._device)
 
 
 def _alike(columns: Sequence[Pixels]) -> list[Pixels]:
@@ -72,7 +75,7 @@ def _with_channels(pixels: Pixels, channels: int) -> Pixels:
     return pixels
 
 
-def held(packed: PackedDataset, key: str, *, rows: int, device: torch.device) -> Tensor:
+def preview_batch(packed: PackedDataset, key: str, *, rows: int, device: torch.device) -> Tensor:
     """Images (N, C, H, W) in [-1, 1], evenly spread over the data, cut from the middle where training cuts at random.
 
     Args:
@@ -92,7 +95,7 @@ def _middle(image: np.ndarray, height: int, width: int) -> np.ndarray:
     return image[:, top : top + height, left : left + width]
 
 
-class UpscalingSheet:
+class UpscalingGrid:
     """A few training images, evenly spread over the data, made small and enlarged again.
 
     A row has the bicubic enlargement, the family's, and the original.
@@ -114,9 +117,32 @@ class UpscalingSheet:
     @torch.no_grad()
     def draw(self, nets: Nets) -> Pixels:
         """The sheet, as a picture (height, width, C)."""
-        original = held(self._packed, "image", rows=self._rows, device=self._device)
+        original = preview_batch(self._packed, "image", rows=self._rows, device=self._device)
         small = degrade(original, self._family.scale)
         enlarged = self._family.upscale(nets, small)
         columns = (imresize(small, scale=self._family.scale), enlarged, original)
         rows = np.stack([to_pixels(column) for column in columns], axis=1)
         return sheet(rows.reshape(-1, *rows.shape[2:]), columns=len(columns))
+
+
+def heat_map_grid(image: Pixels, nearest: Pixels, heat: HeatMap, *, hottest: float) -> Pixels:
+    """One picture (height, width, 3).
+
+    Args:
+        image: (H, W, C); opacity is left out.
+        nearest: likewise.
+        heat: (H, W), at least 0.
+        hottest: the heat that is white, and all above it; for images to be compared, the same for all.
+    """
+    return sheet(np.stack([_coloured(image), _coloured(nearest), heat_to_rgb(heat / hottest)]), columns=3)
+
+
+def heat_to_rgb(heat: HeatMap) -> Pixels:
+    """HeatMap (H, W) as the colours (H, W, 3) of a glowing body: black at 0, red at a third, yellow at two, white at 1."""
+    steps = 3 * heat[..., None] - np.arange(3, dtype=np.float32)
+    colours: Pixels = (steps.clip(0, 1) * 255).round().astype(np.uint8)
+    return colours
+
+
+def _coloured(image: Pixels) -> Pixels:
+    return image.repeat(3, axis=2) if image.shape[2] == 1 else image[..., :3]

@@ -72,7 +72,7 @@ class PlanePanel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Course:
+class MetricCurve:
     """A number through training.
 
     Args:
@@ -106,7 +106,7 @@ def require() -> None:
         ) from None
 
 
-def courses(panels: Sequence[Course]) -> Pixels:
+def metric_curves(panels: Sequence[MetricCurve]) -> Pixels:
     """Panels side by side, each a curve over the training images shown."""
     with _figure(len(panels), width=3.6, height=2.8) as figure:
         for spot, panel in zip(_spots(figure, len(panels)), panels, strict=True):

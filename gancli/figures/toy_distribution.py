@@ -41,7 +41,7 @@ _RARE = 0.01  # of the data's peak: where both densities are lower, the best dis
 
 
 @dataclass(frozen=True, kw_only=True)
-class OnALine:
+class DensityResult:
     """A model of points with one coordinate.
 
     Args:
@@ -71,14 +71,14 @@ class OnALine:
         return {**rest, "arrows": arrows, "curves": self.curves.to_json()}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> OnALine:
+    def from_json(cls, values: Mapping[str, Any]) -> DensityResult:
         arrows = None if values["arrows"] is None else np.array(values["arrows"], dtype=np.float64)
         rest = {name: values[name] for name in ("gap", "value", "beside")}
         return cls(curves=Curves.from_json(values["curves"]), arrows=arrows, **rest)
 
 
 @dataclass(frozen=True, kw_only=True)
-class InAPlane:
+class ModeResult:
     """A model of points with two coordinates or more.
 
     Args:
@@ -98,16 +98,16 @@ class InAPlane:
         return {**asdict(self.coverage), "points": densities.listed(self.points)}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> InAPlane:
+    def from_json(cls, values: Mapping[str, Any]) -> ModeResult:
         counted = {name: values[name] for name in Coverage.__dataclass_fields__}
         return cls(coverage=Coverage(**counted), points=np.array(values["points"], dtype=np.float64))
 
 
-View = OnALine | InAPlane
+ToyResult = DensityResult | ModeResult
 
 
 @torch.no_grad()
-def observe(family: Family[Any], nets: Nets, mixture: Mixture, ctx: Context, *, labels: int) -> View:
+def evaluate(family: Family[Any], nets: Nets, mixture: Mixture, ctx: Context, *, labels: int) -> ToyResult:
     """Looks at networks in eval mode.
 
     Args:
@@ -119,12 +119,12 @@ def observe(family: Family[Any], nets: Nets, mixture: Mixture, ctx: Context, *, 
     """
     if mixture.dimensions > 1:
         points, _ = generate(family, nets, ctx, count=modes.SAMPLES, labels=labels)
-        return InAPlane(coverage=modes.coverage(points, mixture), points=points[:SHOWN, :2])
+        return ModeResult(coverage=modes.coverage(points, mixture), points=points[:SHOWN, :2])
     points, z = generate(family, nets, ctx, count=densities.SAMPLES, labels=labels)
     curves = _curves(family, nets, mixture, points[:, 0], ctx.device, labels)
     x = curves.x
     plays = any(name.endswith(_VALUE) for name in family.optimum_values)
-    return OnALine(
+    return DensityResult(
         curves=curves,
         arrows=_arrows(z[:, 0], points[:, 0]) if z[0].size == 1 else None,
         gap=densities.gap(curves),
@@ -145,7 +145,7 @@ def generate(family: Family[Any], nets: Nets, ctx: Context, *, count: int, label
     return np.concatenate(points), np.concatenate(latents)
 
 
-def draw(views: Sequence[tuple[str, View]], mixture: Mixture, *, samples: Numbers | None = None) -> Pixels:
+def plot(views: Sequence[tuple[str, ToyResult]], mixture: Mixture, *, samples: Numbers | None = None) -> Pixels:
     """One figure of titled views side by side, which are of one kind.
 
     Args:
@@ -158,20 +158,20 @@ def draw(views: Sequence[tuple[str, View]], mixture: Mixture, *, samples: Number
             title=title, curves=view.curves, arrows=view.arrows, ticks=None if samples is None else samples[:, 0]
         )
         for title, view in views
-        if isinstance(view, OnALine)
+        if isinstance(view, DensityResult)
     ]
     if line:
         return plots.densities(line)
     plane = [
         plots.PlanePanel(title=title, points=view.points if samples is None else samples[:, :2])
         for title, view in views
-        if isinstance(view, InAPlane)
+        if isinstance(view, ModeResult)
     ]
     data, _ = mixture.sample(modes.SAMPLES, np.random.default_rng(0))
     return plots.scatters(plane, data[:, :2], limits=_limits(mixture))
 
 
-def portrait(model: Model, samples: Tensor, *, seed: int, truncation: float | None) -> Pixels:
+def plot_model(model: Model, samples: Tensor, *, seed: int, truncation: float | None) -> Pixels:
     """A figure of a trained model of points.
 
     Args:
@@ -184,9 +184,9 @@ def portrait(model: Model, samples: Tensor, *, seed: int, truncation: float | No
     generator = make_generator(model.device, seed)
     context = Context(device=model.device, generator=generator, truncation=truncation)
     with fork_torch_rng(model.device):
-        view = observe(model.family, model.nets, model.mixture, context, labels=len(model.labels))
+        view = evaluate(model.family, model.nets, model.mixture, context, labels=len(model.labels))
     title = f"{model.run} after {model.images:,} points" + (f"\n{view.caption}" if view.caption else "")
-    return draw([(title, view)], model.mixture, samples=_array(samples.flatten(1)))
+    return plot([(title, view)], model.mixture, samples=_array(samples.flatten(1)))
 
 
 def _curves(
@@ -234,27 +234,27 @@ def _array(tensor: Tensor) -> Numbers:
 PANELS = 8
 
 
-def record(view: View, mixture: Mixture, run: Run, images: int, *, metadata: Mapping[str, Any]) -> Path:
+def write(view: ToyResult, mixture: Mixture, run: Run, images: int, *, metadata: Mapping[str, Any]) -> Path:
     """Writes what a view says, and the run's story up to it; returns the path of the view's figure.
 
     Raises:
         DiskError: the disk refuses.
     """
     path = run.samples / f"{images:09d}.png"
-    write_png(path, draw([(_title(images, view.caption), view)], mixture), metadata=metadata)
+    write_png(path, plot([(_title(images, view.caption), view)], mixture), metadata=metadata)
     numbers = path.with_suffix(".json")
     with disk_errors(numbers):
         write_atomically(numbers, json.dumps({"images": images, **view.to_json()}).encode())
-    story = "densities.png" if isinstance(view, OnALine) else "modes.png"
+    story = "densities.png" if isinstance(view, DensityResult) else "modes.png"
     moments = _chosen(_recorded(type(view), run, images))
     panels = [(_title(seen, _brief(moment)), moment) for seen, moment in moments]
-    write_png(run.path / story, draw(panels, mixture), metadata={**metadata, "shown": [seen for seen, _ in moments]})
+    write_png(run.path / story, plot(panels, mixture), metadata={**metadata, "shown": [seen for seen, _ in moments]})
     return path
 
 
-def _recorded(kind: type[View], run: Run, images: int) -> list[tuple[int, View]]:
+def _recorded(kind: type[ToyResult], run: Run, images: int) -> list[tuple[int, ToyResult]]:
     """Every moment up to `images`, in order; what cannot be read, and what lies ahead of a resumed run, is left out."""
-    found: list[tuple[int, View]] = []
+    found: list[tuple[int, ToyResult]] = []
     for path in sorted(run.samples.glob("*.json")):
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
@@ -265,7 +265,7 @@ def _recorded(kind: type[View], run: Run, images: int) -> list[tuple[int, View]]
     return found
 
 
-def _chosen(moments: list[tuple[int, View]]) -> list[tuple[int, View]]:
+def _chosen(moments: list[tuple[int, ToyResult]]) -> list[tuple[int, ToyResult]]:
     """The first, the last, and at most `PANELS` in all, evenly spread."""
     places = np.linspace(0, len(moments) - 1, min(PANELS, len(moments))).round().astype(int)
     return [moments[place] for place in places]
@@ -275,5 +275,5 @@ def _title(images: int, text: str) -> str:
     return f"{images:,} points seen" + (f"\n{text}" if text else "")
 
 
-def _brief(view: View) -> str:
-    return f"{view.coverage.covered} of {view.coverage.total} modes" if isinstance(view, InAPlane) else ""
+def _brief(view: ToyResult) -> str:
+    return f"{view.coverage.covered} of {view.coverage.total} modes" if isinstance(view, ModeResult) else ""

@@ -42,7 +42,7 @@ class Model:
         digest: SHA-256 that names the checkpoint's content.
         ema: whether these are averaged weights.
         device: where the networks are.
-        passed_over: what is wrong with newer checkpoints of the run.
+        skipped_checkpoints: what is wrong with newer checkpoints of the run.
         mixture: the known distribution of the points it was trained on; None for images.
     """
 
@@ -55,7 +55,7 @@ class Model:
     digest: str
     ema: bool
     device: torch.device
-    passed_over: tuple[str, ...]
+    skipped_checkpoints: tuple[str, ...]
     mixture: Mixture | None = None
 
 
@@ -71,7 +71,7 @@ def open_model(path: Path, *, device: torch.device, ema: bool | None = None) -> 
     Raises:
         DataError: nothing sound is there, or the installed family cannot read it.
     """
-    checkpoint, run, passed_over = find_checkpoint(path)
+    checkpoint, run, skipped_checkpoints = find_checkpoint(path)
     manifest = checkpoint.manifest
     family = _family(manifest)
     averaged = checkpoint.tensors.get("ema", {})
@@ -98,7 +98,7 @@ def open_model(path: Path, *, device: torch.device, ema: bool | None = None) -> 
         digest=checkpoint.digest,
         ema=use_average,
         device=device,
-        passed_over=tuple(passed_over),
+        skipped_checkpoints=tuple(skipped_checkpoints),
         mixture=Mixture.from_json(manifest["mixture"]) if manifest.get("mixture") else None,
     )
 

@@ -12,14 +12,14 @@ from torch import Tensor
 from gancli.errors import NumericalError
 from gancli.family.tasks import Samples
 from gancli.inference.model import Model
-from gancli.inference.sample import BATCH, latents, render
+from gancli.inference.sample import BATCH, generate, latents
 from gancli.runtime.random import fork_torch_rng
 
 LEARNING_RATE = 0.1
 """Of Adam at the first step; it falls to 0 along half a cosine, so that the last steps settle."""
 
 
-class Projection(NamedTuple):
+class Inversion(NamedTuple):
     """What a search found.
 
     Args:
@@ -37,7 +37,7 @@ class Projection(NamedTuple):
     label: int | None
 
 
-def project(
+def invert(
     model: Model,
     target: Tensor,
     *,
@@ -45,7 +45,7 @@ def project(
     labels: Sequence[int],
     steps: int,
     progress: Callable[[int, int], None] | None = None,
-) -> Projection:
+) -> Inversion:
     """Searches from the latent of every seed with every label, by gradients of the error; the best that any passed.
 
     The model stays as it is. Errors have many valleys, so that one search often ends in a poor one (Lipton and Tripathy
@@ -80,9 +80,9 @@ def project(
     if not math.isfinite(float(errors[best])):
         raise NumericalError(f"{model.run} draws values that are not finite; train it anew")
     seed, chosen = starts[best]
-    image = render(model, z[best : best + 1], _indices([chosen], model))
+    image = generate(model, z[best : best + 1], _indices([chosen], model))
     error = float((image - target.cpu()).square().mean())
-    return Projection(z[best : best + 1], image, error, seed, chosen)
+    return Inversion(z[best : best + 1], image, error, seed, chosen)
 
 
 def _search(

@@ -8,7 +8,7 @@ from torch import Tensor
 from gancli.family.tasks import Detects, Discriminates, Samples, Translates, Upscales
 from gancli.inference.detect import detect
 from gancli.inference.model import Model
-from gancli.inference.sample import draw
+from gancli.inference.sample import sample_images
 from gancli.inference.translate import translate
 from gancli.runtime.random import fork_torch_rng
 
@@ -17,7 +17,7 @@ COUNT = 4
 
 
 @torch.no_grad()
-def answers(model: Model) -> dict[str, Tensor]:
+def reference_outputs(model: Model) -> dict[str, Tensor]:
     """Answers by task, translations by domain; on the CPU.
 
     The questions are the same for every model of the same family, options and data: latents of the seeds from 0 on, and
@@ -27,7 +27,7 @@ def answers(model: Model) -> dict[str, Tensor]:
     data = family.data
     labels = [number % len(model.labels) for number in range(COUNT)] if model.labels else []
     if isinstance(family, Samples) and "sample" in can:
-        found["sample"] = draw(model, range(COUNT), labels)
+        found["sample"] = sample_images(model, range(COUNT), labels)
     if isinstance(family, Translates) and "translate" in can:
         for way in family.translations():
             shape = data.shape_of(way.reads)

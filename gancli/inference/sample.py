@@ -18,7 +18,9 @@ BATCH = 16
 round otherwise, and an image must not depend on how many are drawn with it."""
 
 
-def draw(model: Model, seeds: Sequence[int], labels: Sequence[int], *, truncation: float | None = None) -> Tensor:
+def sample_images(
+    model: Model, seeds: Sequence[int], labels: Sequence[int], *, truncation: float | None = None
+) -> Tensor:
     """Images (N, C, H, W) in [-1, 1] on the CPU, each from the latent of its own seed.
 
     Args:
@@ -33,7 +35,7 @@ def draw(model: Model, seeds: Sequence[int], labels: Sequence[int], *, truncatio
     drawn = []
     for start in range(0, len(seeds), BATCH):
         z = latents(model, seeds[start : start + BATCH], truncation=truncation)
-        drawn.append(render(model, z, torch.tensor(labels[start : start + BATCH]) if labels else None))
+        drawn.append(generate(model, z, torch.tensor(labels[start : start + BATCH]) if labels else None))
     return torch.cat(drawn)
 
 
@@ -58,7 +60,7 @@ def latents(model: Model, seeds: Sequence[int], *, truncation: float | None = No
 
 
 @torch.no_grad()
-def render(model: Model, z: Tensor, label: Tensor | None) -> Tensor:
+def generate(model: Model, z: Tensor, label: Tensor | None) -> Tensor:
     """Images (N, C, H, W) in [-1, 1] on the CPU.
 
     Args:

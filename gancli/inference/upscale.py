@@ -16,7 +16,7 @@ from gancli.family.tasks import Upscales
 from gancli.inference import receptive_field
 from gancli.inference.model import Model
 from gancli.inference.tiling import Cut, cuts
-from gancli.io.types import Levels
+from gancli.io.types import ImageArray
 from gancli.nn.imresize import imresize
 from gancli.runtime.device import autocast, choose_memory_format, choose_precision
 from gancli.runtime.memory import free
@@ -67,7 +67,7 @@ class Upscaler:
         return self._tiled and not self._margin[1]
 
     @torch.inference_mode()
-    def __call__(self, pixels: Levels, progress: Progress = lambda _: None) -> Levels:
+    def __call__(self, pixels: ImageArray, progress: Progress = lambda _: None) -> ImageArray:
         """A picture (H, W, C) as (H * scale, W * scale, C), of the same type.
 
         Raises:
@@ -162,7 +162,7 @@ class Upscaler:
             )
         return chosen if enough else torch.float32
 
-    def _drawn(self, pixels: Levels, deep: bool) -> Tensor:
+    def _drawn(self, pixels: ImageArray, deep: bool) -> Tensor:
         """A tile (h, w, C) enlarged, (1, C, h * scale, w * scale) in about [-1, 1]; a bf16 one that is not finite, in
         fp32.
         """
@@ -185,7 +185,7 @@ class Upscaler:
             return self._family.upscale(self._model.nets, image).float()
 
 
-def _seen(pixels: Levels) -> Levels:
+def _seen(pixels: ImageArray) -> ImageArray:
     """A transparent picture with the colours of its visible pixels under the invisible ones too."""
     if pixels[..., -1].all():
         return pixels
@@ -194,14 +194,14 @@ def _seen(pixels: Levels) -> Levels:
     return filled
 
 
-def _to_tensor(pixels: Levels) -> Tensor:
+def _to_tensor(pixels: ImageArray) -> Tensor:
     """(H, W, C) from 0 to the largest number of its type, as (1, C, H, W) in [-1, 1]."""
     half = np.iinfo(pixels.dtype).max / 2
     planes = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None], dtype=np.float32)
     return torch.from_numpy(planes).div_(half).sub_(1)
 
 
-def _to_levels(drawn: Tensor, deep: bool) -> Levels:
+def _to_levels(drawn: Tensor, deep: bool) -> ImageArray:
     """(C, H, W) in [-1, 1] as (H, W, C) of whole numbers; values outside are clipped."""
     largest = 65535 if deep else 255
     levels = drawn.float().add(1).mul_(largest / 2).round_().clamp_(0, largest).permute(1, 2, 0)

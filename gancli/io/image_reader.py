@@ -16,7 +16,7 @@ from PIL.PngImagePlugin import PngImageFile
 
 from gancli.errors import DataError
 from gancli.io import decode
-from gancli.io.types import Bytes, Levels
+from gancli.io.types import Bytes, ImageArray
 
 _SIDES = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
 
@@ -64,7 +64,7 @@ class Picture:
         lost: clauses on what of the file could not be read.
     """
 
-    pixels: Levels
+    pixels: ImageArray
     kept: ImageMetadata
     lost: tuple[str, ...] = ()
 
@@ -123,7 +123,7 @@ def _unreadable(path: Path, error: Exception) -> DataError:
     return DataError(f"{path} cannot be read: {decode.reason(error)}; leave it out or replace it")
 
 
-def _plain(image: Image.Image) -> Levels:
+def _plain(image: Image.Image) -> ImageArray:
     image.load()
     if image.mode in ("I", "F"):
         raise ValueError("pixels are 32-bit numbers, whose range is unknown; save it with 8 or 16 bits")
@@ -134,7 +134,7 @@ def _plain(image: Image.Image) -> Levels:
     return _with_channels(np.asarray(image if image.mode == mode else image.convert(mode)))
 
 
-def _deep(path: Path) -> Levels:
+def _deep(path: Path) -> ImageArray:
     """A file of 16 bits; as 8 bits where Pillow can do no more.
 
     Pillow has a mode for deep grey alone. Of colour in a PNG it keeps the high byte of every number, or, told that the
@@ -169,7 +169,7 @@ def _joined(high: Bytes, low: Bytes) -> npt.NDArray[np.uint16]:
     return (high.astype(np.uint16) << np.uint16(8)) | low
 
 
-def _with_key(values: Levels, key: Any) -> Levels:
+def _with_key(values: ImageArray, key: Any) -> ImageArray:
     """A picture in which one colour means nothing: with opacity."""
     if key is None:
         return values
@@ -177,11 +177,11 @@ def _with_key(values: Levels, key: Any) -> Levels:
     return np.concatenate([values, np.where(clear, 0, 65535).astype(np.uint16)], axis=2)
 
 
-def _with_channels(values: Levels) -> Levels:
+def _with_channels(values: ImageArray) -> ImageArray:
     return values[..., None] if values.ndim == 2 else values
 
 
-def _upright(pixels: Levels, turn: int) -> Levels:
+def _upright(pixels: ImageArray, turn: int) -> ImageArray:
     """Pixels turned as an EXIF orientation wants it."""
     if turn in (5, 6, 7, 8):
         pixels = pixels.swapaxes(0, 1)

@@ -17,7 +17,7 @@ from PIL import Image, PngImagePlugin
 from gancli.io.files import disk_errors
 from gancli.io.image_reader import ImageMetadata
 from gancli.io.images import METADATA_KEY
-from gancli.io.types import Levels
+from gancli.io.types import ImageArray
 
 SUFFIXES = {
     "PNG": (".png",),
@@ -46,7 +46,7 @@ _COLOUR_TYPE = {1: 0, 2: 4, 3: 2, 4: 6}
 _BAND = 64  # rows that are compressed at once
 
 
-def write_picture(path: Path, pixels: Levels, kept: ImageMetadata, *, format: str, made: Mapping[str, Any]) -> None:
+def write_picture(path: Path, pixels: ImageArray, kept: ImageMetadata, *, format: str, made: Mapping[str, Any]) -> None:
     """Writes a picture whole, or not at all.
 
     Args:
@@ -74,7 +74,7 @@ def write_picture(path: Path, pixels: Levels, kept: ImageMetadata, *, format: st
             raise
 
 
-def _encode(file: IO[bytes], pixels: Levels, kept: ImageMetadata, format: str, text: Mapping[str, str]) -> None:
+def _encode(file: IO[bytes], pixels: ImageArray, kept: ImageMetadata, format: str, text: Mapping[str, str]) -> None:
     channels = pixels.shape[2]
     if pixels.dtype == np.uint16 and format == "PNG" and channels > 1:
         file.writelines(_deep_png(pixels, kept, text))
@@ -102,7 +102,7 @@ def _metadata(kept: ImageMetadata, format: str, text: Mapping[str, str]) -> dict
     return {key: value for key, value in options.items() if value is not None}
 
 
-def _rounded(pixels: Levels) -> Levels:
+def _rounded(pixels: ImageArray) -> ImageArray:
     """16 bits as 8, a band at a time."""
     result = np.empty(pixels.shape, dtype=np.uint8)
     for top in range(0, len(pixels), _BAND):
@@ -110,7 +110,7 @@ def _rounded(pixels: Levels) -> Levels:
     return result
 
 
-def _deep_png(pixels: Levels, kept: ImageMetadata, text: Mapping[str, str]) -> Iterator[bytes]:
+def _deep_png(pixels: ImageArray, kept: ImageMetadata, text: Mapping[str, str]) -> Iterator[bytes]:
     """A PNG of 16 bits in several channels, which Pillow does not write, in pieces.
 
     Every row is stored as its difference to the one above. What is said about the picture is taken from a picture of

@@ -19,5 +19,5 @@ Array = npt.NDArray[Any]
 Progress = Callable[[int, int], None]
 """Called with how many images are done and how many there are."""
 
-Levels = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
+ImageArray = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
 """A picture (H, W, C) of whole numbers from 0: grey, grey and opacity, RGB, or RGBA."""

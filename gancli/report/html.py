@@ -5,14 +5,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gancli.io.images import Pixels
+    pass
 
 
 Attribute = str | int | float | bool | None
@@ -47,32 +46,6 @@ def _attribute(name: str, value: Attribute) -> str:
     if value is None or value is False:
         return ""
     return f" {name}" if value is True else f' {name}="{html.escape(str(value))}"'
-
-
-@dataclass(frozen=True, kw_only=True)
-class Block:
-    """A picture (H, W, C) with 1 or 3 channels, its caption, and the name of its file where it gets one."""
-
-    name: str
-    caption: str
-    pixels: Pixels
-
-
-@dataclass(frozen=True, kw_only=True)
-class Section:
-    """Blocks side by side under a heading.
-
-    Args:
-        heading: above them.
-        blocks: from left to right.
-        note: a sentence below the heading; may be empty.
-        in_row: whether they belong on one line however narrow the page: the columns of one picture.
-    """
-
-    heading: str
-    blocks: Sequence[Block]
-    note: str = ""
-    in_row: bool = False
 
 
 def document(title: str, *body: str, script: bool = False) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from gancli.io.images import METADATA_KEY
 from gancli.report.curves import thinned
-from gancli.report.html import Html, Section, data_uri, element, figure
+from gancli.report.html import Html, data_uri, element, figure
 from gancli.runs.run import Run
 
 if TYPE_CHECKING:
@@ -22,6 +22,32 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from gancli.io.images import Pixels
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageBlock:
+    """A picture (H, W, C) with 1 or 3 channels, its caption, and the name of its file where it gets one."""
+
+    name: str
+    caption: str
+    pixels: Pixels
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSection:
+    """Blocks side by side under a heading.
+
+    Args:
+        heading: above them.
+        blocks: from left to right.
+        note: a sentence below the heading; may be empty.
+        in_row: whether they belong on one line however narrow the page: the columns of one picture.
+    """
+
+    heading: str
+    blocks: Sequence[ImageBlock]
+    note: str = ""
+    in_row: bool = False
 
 
 GALLERY_BYTES = 1_100_000
@@ -55,7 +81,7 @@ class Picture:
 
 @dataclass(frozen=True, kw_only=True)
 class Gallery:
-    """Pictures under a heading, as `blocks.Section`."""
+    """Pictures under a heading, as `blocks.ImageSection`."""
 
     heading: str
     note: str
@@ -73,7 +99,7 @@ class Gallery:
         return element("section", element("h3", self.heading), *note, element("div", *parts, class_=look))
 
 
-def galleries(run: Run, drawn: Sequence[Section], *, room: int = GALLERY_BYTES) -> list[Gallery]:
+def galleries(run: Run, drawn: Sequence[ImageSection], *, room: int = GALLERY_BYTES) -> list[Gallery]:
     """All of a page, within so many bytes; files that cannot be read are left out."""
     files = [*_stories(run), *_of_metrics(run)]
     count = len(files) + sum(len(section.blocks) for section in drawn)
@@ -82,7 +108,7 @@ def galleries(run: Run, drawn: Sequence[Section], *, room: int = GALLERY_BYTES) 
     return [*(gallery for gallery in told if gallery is not None), *(_of_section(each, most=most) for each in drawn)]
 
 
-def _of_section(section: Section, *, most: int) -> Gallery:
+def _of_section(section: ImageSection, *, most: int) -> Gallery:
     pictures = [
         Picture(
             caption=block.caption,

@@ -14,8 +14,8 @@ from gancli.plugins.hookspecs import FamilyInfo
 from gancli.plugins.registry import registry
 from gancli.report.chart import LEFT, RIGHT, Stretch, drawn, exact
 from gancli.report.curves import Chart, logged, measured, stages
-from gancli.report.html import Html, Section, document, element, figure
-from gancli.report.images import FRAME_BYTES, GALLERY_BYTES, Frames, Gallery, frames, galleries
+from gancli.report.html import Html, document, element, figure
+from gancli.report.images import FRAME_BYTES, GALLERY_BYTES, Frames, Gallery, ImageSection, frames, galleries
 from gancli.report.run_data import Line, RunData, number
 from gancli.runs.eval_log import Record, column, newest
 
@@ -26,7 +26,7 @@ CHARTS = 60
 """Charts of either kind, at most."""
 
 
-def page(story: RunData, drawn_for_it: Sequence[Section], notes: Sequence[str] = ()) -> bytes:
+def render_report(story: RunData, drawn_for_it: Sequence[ImageSection], notes: Sequence[str] = ()) -> bytes:
     """The whole page, in less than `LIMIT` bytes.
 
     Args:

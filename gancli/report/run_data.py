@@ -49,7 +49,7 @@ class RunData:
     faults: Sequence[str]
 
 
-def gather(run: Run) -> RunData:
+def load_run_data(run: Run) -> RunData:
     """Reads a run, which may be young, damaged or from elsewhere.
 
     Raises:

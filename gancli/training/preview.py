@@ -13,7 +13,7 @@ from gancli.family.context import Context, Nets
 from gancli.family.contract import Family
 from gancli.family.tasks import Samples, Translates, Upscales
 from gancli.figures import growth, plots, toy_distribution
-from gancli.figures.grids import TranslationSheet, UpscalingSheet
+from gancli.figures.grids import TranslationGrid, UpscalingGrid
 from gancli.io.images import sheet, to_pixels, write_png
 from gancli.recipes.recipe import Recipe
 from gancli.runs.run import Run
@@ -74,8 +74,8 @@ class Previews:
         with fork_torch_rng(self._device), eval_mode(nets.modules):
             if self._mixture is None:
                 return Preview(self._draw_sheet(self._family, nets, context, metadata), "")
-            view = toy_distribution.observe(self._family, nets, self._mixture, context, labels=self._labels)
-        return Preview(toy_distribution.record(view, self._mixture, self._run, images, metadata=metadata), view.caption)
+            view = toy_distribution.evaluate(self._family, nets, self._mixture, context, labels=self._labels)
+        return Preview(toy_distribution.write(view, self._mixture, self._run, images, metadata=metadata), view.caption)
 
     def _draw_images_of_images(self, nets: Nets, images: int) -> Preview | None:
         """Nothing in a family that makes none either."""
@@ -104,9 +104,9 @@ class Previews:
 
 def _images_of_images(
     family: Family[Any], tasks: Sequence[str], packed: PackedDataset, device: torch.device
-) -> TranslationSheet | UpscalingSheet | None:
+) -> TranslationGrid | UpscalingGrid | None:
     if isinstance(family, Translates) and "translate" in tasks:
-        return TranslationSheet(family, packed, rows=ROWS, device=device)
+        return TranslationGrid(family, packed, rows=ROWS, device=device)
     if isinstance(family, Upscales) and "upscale" in tasks:
-        return UpscalingSheet(family, packed, rows=ROWS, device=device)
+        return UpscalingGrid(family, packed, rows=ROWS, device=device)
     return None

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from gancli.io.images import write_png
-from gancli.report.page import page
-from gancli.report.run_data import gather
+from gancli.report.page import render_report
+from gancli.report.run_data import load_run_data
 from gancli.runs.run import Run
 
 HOSTILE = "<img src=http://report.invalid/x onerror=alert(1)></script><script>alert(1)</script>"
@@ -37,7 +37,7 @@ def report(tmp_path: Path) -> Path:
         shade = np.full((64, 64, 1), images % 255, dtype=np.uint8)
         write_png(folder / "samples" / f"{images:09d}.png", shade, metadata={})
     file = tmp_path / "report.html"
-    file.write_bytes(page(gather(Run(folder)), []))
+    file.write_bytes(render_report(load_run_data(Run(folder)), []))
     return file
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from gancli.inference.model import open_model
-from gancli.inference.reference_outputs import answers
+from gancli.inference.reference_outputs import reference_outputs
 
 CPU = torch.device("cpu")
 
@@ -104,11 +104,11 @@ def test_an_exported_model_is_no_run_to_resume(gan, unconditional: Path) -> None
 
 def test_answers_are_the_same_twice_and_tell_models_apart(unconditional: Path) -> None:
     first, second = open_model(unconditional, device=CPU), open_model(unconditional, device=CPU)
-    before = answers(first)
+    before = reference_outputs(first)
     assert before.keys() == {"sample", "discriminate"}
-    assert all(torch.equal(value, answers(second)[name]) for name, value in before.items())
+    assert all(torch.equal(value, reference_outputs(second)[name]) for name, value in before.items())
     for parameter in second.nets.modules["discriminator"].parameters():
         parameter.data += 0.1
-    after = answers(second)
+    after = reference_outputs(second)
     assert torch.equal(before["sample"], after["sample"])
     assert not torch.equal(before["discriminate"], after["discriminate"])

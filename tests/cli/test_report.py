@@ -108,7 +108,7 @@ def test_no_fault_of_a_page_is_one_of_the_run(gan, monkeypatch: pytest.MonkeyPat
     def broken(*_: object) -> bytes:
         raise RuntimeError("out of ink\nand paper")
 
-    monkeypatch.setattr("gancli.cli.report.page", broken)
+    monkeypatch.setattr("gancli.cli.report.render_report", broken)
     ended = gan("train", "gan", *TOY, "--set", "data.resolution=8")
     assert ended.code == 0
     assert ended.err == "there is no report of runs/gan: out of ink; try again: gan report runs/gan\n"

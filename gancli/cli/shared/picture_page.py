@@ -13,7 +13,8 @@ from gancli.errors import DataError
 from gancli.io.captions import SIZE, written
 from gancli.io.files import disk_errors, write_atomically
 from gancli.io.images import Pixels, encode_png, write_png
-from gancli.report.html import Block, Html, Section, data_uri, document, element, figure
+from gancli.report.html import Html, data_uri, document, element, figure
+from gancli.report.images import ImageBlock, ImageSection
 
 GAP = 12
 """White pixels between blocks."""
@@ -30,7 +31,7 @@ class Page:
     """
 
     title: str
-    sections: Sequence[Section]
+    sections: Sequence[ImageSection]
     metadata: Mapping[str, Any]
 
     def write(self, path: Path) -> list[Path]:
@@ -52,7 +53,7 @@ class Page:
             raise DataError(f"{path} is a file; --out takes a directory, or a name that ends in .png or .html")
         return [self._write_block(path, section, block) for section in self.sections for block in section.blocks]
 
-    def _write_block(self, folder: Path, section: Section, block: Block) -> Path:
+    def _write_block(self, folder: Path, section: ImageSection, block: ImageBlock) -> Path:
         path = folder / f"{block.name}.png"
         shows = f"{section.heading}: {block.caption}"
         write_png(path, block.pixels, metadata={**self.metadata, "shows": shows})
@@ -78,7 +79,7 @@ class Page:
         ]
         return document(self.title, element("header", element("h1", self.title)), element("main", *sections))
 
-    def _figure(self, section: Section, block: Block) -> Html:
+    def _figure(self, section: ImageSection, block: ImageBlock) -> Html:
         uri = data_uri(encode_png(block.pixels, metadata=self.metadata), "image/png")
         height, width, _ = block.pixels.shape
         alt = f"{section.heading}: {block.caption}"

@@ -16,15 +16,14 @@ from gancli.data.source import PackedDataset
 from gancli.errors import DataError, GanError
 from gancli.evaluation.reference_data import ModelData
 from gancli.family.tasks import Translates, Translation, Upscales
-from gancli.figures.grids import held
-from gancli.figures.heatmap import Heat, glowing
+from gancli.figures.grids import HeatMap, heat_to_rgb, preview_batch
 from gancli.inference.detect import detect
 from gancli.inference.model import Model, open_model
-from gancli.inference.sample import latents, render
+from gancli.inference.sample import generate, latents
 from gancli.inference.translate import translate
 from gancli.io.images import Pixels, sheet, to_pixels
 from gancli.nn.imresize import degrade, imresize
-from gancli.report.html import Block, Section
+from gancli.report.images import ImageBlock, ImageSection
 from gancli.runtime.device import choose_device
 
 WALKS = 6
@@ -52,7 +51,7 @@ class Images(NamedTuple):
     split: str
 
 
-def drawn(path: Path, *, ema: bool | None, device: str, quick: bool) -> tuple[list[Section], list[str]]:
+def drawn(path: Path, *, ema: bool | None, device: str, quick: bool) -> tuple[list[ImageSection], list[str]]:
     """Pictures of everything that the model can do, and sentences on those that could not be drawn.
 
     Args:
@@ -65,13 +64,13 @@ def drawn(path: Path, *, ema: bool | None, device: str, quick: bool) -> tuple[li
         GanError: there is no such model.
     """
     model = open_model(path, device=choose_device(device), ema=ema)
-    sections: list[Section] = []
-    notes = [f"Passed over: {fault}." for fault in model.passed_over]
+    sections: list[ImageSection] = []
+    notes = [f"Passed over: {fault}." for fault in model.skipped_checkpoints]
     if "image" not in model.abilities:
         return sections, notes  # points are drawn while training goes on
     if "sample" in model.abilities:
         sections.append(_walks(model))
-    ways: dict[str, Callable[[Model, Images], Iterator[Section]]] = {
+    ways: dict[str, Callable[[Model, Images], Iterator[ImageSection]]] = {
         "translate": _translations,
         "upscale": _enlargements,
         "detect": _heat_maps,
@@ -98,29 +97,31 @@ def _images(data: ModelData, *, training: bool) -> Images:
     return Images(data, data.train, "training images")
 
 
-def _walks(model: Model) -> Section:
+def _walks(model: Model) -> ImageSection:
     """Walks from latent to latent, each of one label in a model that takes labels."""
     ends = latents(model, range(2 * WALKS))
     share = torch.linspace(0, 1, FRAMES, device=ends.device).repeat(WALKS)
     starts, stops = (ends[side::2].repeat_interleave(FRAMES, 0) for side in (0, 1))
     label = torch.arange(WALKS).remainder(len(model.labels)).repeat_interleave(FRAMES) if model.labels else None
-    images = render(model, latent.slerp(starts, stops, share), label)
+    images = generate(model, latent.slerp(starts, stops, share), label)
     pairs = ", ".join(f"{2 * walk} to {2 * walk + 1}" for walk in range(WALKS))
     labels = ", ".join(model.labels[walk % len(model.labels)] for walk in range(WALKS)) if model.labels else ""
-    return Section(
+    return ImageSection(
         heading="From latent to latent",
         note=f"Each row is a walk on a great circle between two latents, those of seeds {pairs}"
         f"{f', with the labels {labels}' if labels else ''}.",
-        blocks=[Block(name="walks", caption="", pixels=sheet(to_pixels(images), columns=FRAMES, smallest=SMALLEST))],
+        blocks=[
+            ImageBlock(name="walks", caption="", pixels=sheet(to_pixels(images), columns=FRAMES, smallest=SMALLEST))
+        ],
     )
 
 
-def _translations(model: Model, images: Images) -> Iterator[Section]:
+def _translations(model: Model, images: Images) -> Iterator[ImageSection]:
     """Of every key that the family reads each way there, and back again where there is a way back."""
     assert isinstance(model.family, Translates)
     ways = model.family.translations()
     for reads in dict.fromkeys(way.reads for way in ways):
-        given = held(images.packed, reads, rows=ROWS, device=model.device)
+        given = preview_batch(images.packed, reads, rows=ROWS, device=model.device)
         columns, returns = [("input", given)], ""
         taken = [way for way in ways if way.reads == reads][:WAYS]
         for way in taken:
@@ -130,7 +131,7 @@ def _translations(model: Model, images: Images) -> Iterator[Section]:
                 columns.append((f"back to {back.to}", _translated(model, there, back)))
                 returns = " and back"
             if way.truth is not None:
-                columns.append(("truth", held(images.packed, way.truth, rows=ROWS, device=model.device)))
+                columns.append(("truth", preview_batch(images.packed, way.truth, rows=ROWS, device=model.device)))
         to = ", ".join(way.to for way in taken)
         yield _columns(f"From {reads} to {to}{returns}", columns, note=f"{len(given)} {images.split}.")
 
@@ -140,10 +141,10 @@ def _translated(model: Model, images: Tensor, way: Translation) -> Tensor:
 
 
 @torch.no_grad()
-def _enlargements(model: Model, images: Images) -> Iterator[Section]:
+def _enlargements(model: Model, images: Images) -> Iterator[ImageSection]:
     assert isinstance(model.family, Upscales)
     scale = model.family.scale
-    original = held(images.packed, "image", rows=ROWS, device=model.device)
+    original = preview_batch(images.packed, "image", rows=ROWS, device=model.device)
     low = degrade(original, scale)
     columns = [
         ("low", low.repeat_interleave(scale, 2).repeat_interleave(scale, 3)),
@@ -156,19 +157,21 @@ def _enlargements(model: Model, images: Images) -> Iterator[Section]:
     )
 
 
-def _heat_maps(model: Model, images: Images) -> Iterator[Section]:
+def _heat_maps(model: Model, images: Images) -> Iterator[ImageSection]:
     """Of normal images, and below them of others, where labels say that there are some."""
-    normal = to_pixels(held(images.packed, "image", rows=ROWS, device=torch.device("cpu")))
+    normal = to_pixels(preview_batch(images.packed, "image", rows=ROWS, device=torch.device("cpu")))
     others = _others(images.data, model.family.data.labels)
     given = np.concatenate([normal, *others])
     (found,) = detect(model, given.transpose(0, 3, 1, 2), seed=0)
-    heat: Heat = found.heat[:, 0].numpy()
+    heat: HeatMap = found.heat[:, 0].numpy()
     hottest = max(float(np.quantile(heat, WHITE_HOT)), float(np.finfo(np.float32).tiny))
     scores = ", ".join(f"{score:.3g}" for score in found.score.tolist())
-    columns = [("image", given), ("nearest it makes", to_pixels(found.nearest)), ("heat", glowing(heat / hottest))]
+    columns = [("image", given), ("nearest it makes", to_pixels(found.nearest)), ("heat", heat_to_rgb(heat / hottest))]
     below = f", below them {len(given) - len(normal)} of other labels" if others else ""
     note = f"{len(normal)} {images.split} of the kind that it knows{below}; scores from the top: {scores}."
-    yield Section(heading="Where it sees anomalies", note=note, blocks=[_block(*each) for each in columns], in_row=True)
+    yield ImageSection(
+        heading="Where it sees anomalies", note=note, blocks=[_block(*each) for each in columns], in_row=True
+    )
 
 
 def _others(data: ModelData, known: Sequence[str]) -> list[Pixels]:
@@ -184,10 +187,10 @@ def _others(data: ModelData, known: Sequence[str]) -> list[Pixels]:
     return [every.images[chosen].transpose(0, 2, 3, 1)] if len(rows) else []
 
 
-def _columns(heading: str, columns: list[tuple[str, Tensor]], *, note: str) -> Section:
+def _columns(heading: str, columns: list[tuple[str, Tensor]], *, note: str) -> ImageSection:
     blocks = [_block(caption, to_pixels(images)) for caption, images in columns]
-    return Section(heading=heading, note=note, blocks=blocks, in_row=True)
+    return ImageSection(heading=heading, note=note, blocks=blocks, in_row=True)
 
 
-def _block(caption: str, images: Pixels) -> Block:
-    return Block(name=caption, caption=caption, pixels=sheet(images, columns=1, smallest=SMALLEST))
+def _block(caption: str, images: Pixels) -> ImageBlock:
+    return ImageBlock(name=caption, caption=caption, pixels=sheet(images, columns=1, smallest=SMALLEST))

@@ -38,14 +38,14 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_each_metric_has_a_panel_of_its_leading_value(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[plots.Course] = []
+    seen: list[plots.MetricCurve] = []
 
-    def courses(panels: list[plots.Course]) -> np.ndarray:
+    def metric_curves(panels: list[plots.MetricCurve]) -> np.ndarray:
         seen.extend(panels)
         return np.zeros((1, 1, 3), dtype=np.uint8)
 
-    monkeypatch.setattr(plots, "courses", courses)
-    eval_curves.draw(run, best=Best(images=200, metric="fd", value=4.0), floor=0.5)
+    monkeypatch.setattr(plots, "metric_curves", metric_curves)
+    eval_curves.plot(run, best=Best(images=200, metric="fd", value=4.0), floor=0.5)
     fd, modes, diversity = seen
     assert fd.title == "FD(classifier)"
     assert fd.images.tolist() == [100, 200, 300]
@@ -59,7 +59,7 @@ def test_each_metric_has_a_panel_of_its_leading_value(run: Run, monkeypatch: pyt
 def test_the_figure_is_drawn_the_same_twice(run: Run) -> None:
     pictures = []
     for _ in range(2):
-        eval_curves.draw(run, best=None, floor=0.5)
+        eval_curves.plot(run, best=None, floor=0.5)
         with Image.open(run.path / eval_curves.NAME) as picture:
             pictures.append(np.asarray(picture))
     assert (pictures[0] == pictures[1]).all()
@@ -67,5 +67,5 @@ def test_the_figure_is_drawn_the_same_twice(run: Run) -> None:
 
 
 def test_nothing_measured_is_nothing_drawn(tmp_path: Path) -> None:
-    eval_curves.draw(Run(tmp_path), best=None, floor=0.5)
+    eval_curves.plot(Run(tmp_path), best=None, floor=0.5)
     assert not (tmp_path / eval_curves.NAME).exists()

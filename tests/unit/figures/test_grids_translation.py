@@ -15,7 +15,7 @@ from gancli.data.spec import DataSpec
 from gancli.family.context import Nets
 from gancli.family.tasks import Translation
 from gancli.figures import grids
-from gancli.figures.grids import TranslationSheet
+from gancli.figures.grids import TranslationGrid
 from gancli.io.images import Pixels
 
 SIDE = 2
@@ -53,7 +53,7 @@ def draw(family: Ways, rows: int, **arrays: np.ndarray) -> Any:
         channels=1, height=SIDE, width=SIDE, channels_of={key: array.shape[1] for key, array in arrays.items()}
     )
     packed = PackedDataset(arrays=arrays, spec=spec, fingerprint="")
-    return TranslationSheet(family, packed, rows=rows, device=torch.device("cpu")).draw(Nets({}))
+    return TranslationGrid(family, packed, rows=rows, device=torch.device("cpu")).draw(Nets({}))
 
 
 def test_pairs_have_input_output_and_truth_side_by_side() -> None:

@@ -12,7 +12,7 @@ from gancli.data.source import PackedDataset
 from gancli.data.spec import DataSpec
 from gancli.family.context import Nets
 from gancli.figures import grids
-from gancli.figures.grids import UpscalingSheet
+from gancli.figures.grids import UpscalingGrid
 from gancli.io.images import Pixels, to_pixels
 from gancli.nn.imresize import degrade, imresize
 
@@ -41,7 +41,7 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 def draw(images: np.ndarray | VariableSizeImages, rows: int) -> Pixels:
     spec = DataSpec(channels=3, height=SIDE, width=SIDE)
     packed = PackedDataset.of_images(images=images, labels=None, spec=spec, fingerprint="")
-    return UpscalingSheet(Nearest(), packed, rows=rows, device=torch.device("cpu")).draw(Nets({}))
+    return UpscalingGrid(Nearest(), packed, rows=rows, device=torch.device("cpu")).draw(Nets({}))
 
 
 def random(*shape: int) -> np.ndarray:

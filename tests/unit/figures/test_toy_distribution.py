@@ -16,7 +16,7 @@ from gancli.data.spec import DataSpec
 from gancli.family.context import Context, Nets
 from gancli.family.contract import Family
 from gancli.figures import toy_distribution
-from gancli.figures.toy_distribution import InAPlane, OnALine, draw, generate, observe
+from gancli.figures.toy_distribution import DensityResult, ModeResult, evaluate, generate, plot
 from gancli.metrics import densities, modes
 from gancli.recipes.options import FamilyConfig
 from gancli.testing.fixture import context
@@ -65,8 +65,8 @@ def make(family: type[Family], dimensions: int = 1) -> Family:
     return family(FamilyConfig(), DataSpec(channels=dimensions, height=1, width=1, kind="points"))
 
 
-def look(family: type[Family], mixture: Mixture = LINE, *, labels: int = 0) -> toy_distribution.View:
-    return observe(make(family, mixture.dimensions), Nets({}), mixture, context(), labels=labels)
+def look(family: type[Family], mixture: Mixture = LINE, *, labels: int = 0) -> toy_distribution.ToyResult:
+    return evaluate(make(family, mixture.dimensions), Nets({}), mixture, context(), labels=labels)
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_perfect_game_is_seen_as_one() -> None:
     """The density q is off by 1 % bias and 5 x 2.4 % noise where q > 0.05, and D* = p / (p + q) by a quarter."""
     seen = look(Perfect)
-    assert isinstance(seen, OnALine)
+    assert isinstance(seen, DensityResult)
     assert seen.gap is not None
     assert seen.gap < 0.25 * (5 * 0.024 + 0.01)
     assert seen.value == pytest.approx(-math.log(4), abs=1e-4)
@@ -92,7 +92,7 @@ def test_a_perfect_game_is_seen_as_one() -> None:
 
 def test_arrows_lead_from_z_to_its_x_at_equal_steps_of_probability() -> None:
     seen = look(Perfect)
-    assert isinstance(seen, OnALine)
+    assert isinstance(seen, DensityResult)
     assert seen.arrows is not None
     z, x = seen.arrows.T
     assert np.allclose(x, z + 2, atol=1e-6)
@@ -103,7 +103,7 @@ def test_arrows_lead_from_z_to_its_x_at_equal_steps_of_probability() -> None:
 @pytest.mark.usefixtures("few")
 def test_what_a_family_does_not_know_is_left_out() -> None:
     seen = look(Plain)
-    assert isinstance(seen, OnALine)
+    assert isinstance(seen, DensityResult)
     assert (seen.curves.discriminator, seen.curves.optimum, seen.gap, seen.value) == (None, None, None, None)
     assert seen.caption == ""
 
@@ -112,7 +112,7 @@ def test_what_a_family_does_not_know_is_left_out() -> None:
 def test_points_beside_the_figure_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Plain, "shift", 1_000.0)
     seen = look(Plain)
-    assert isinstance(seen, OnALine)
+    assert isinstance(seen, DensityResult)
     assert seen.beside == 1
     assert seen.caption == "100% of the points lie beside the figure"
 
@@ -127,8 +127,8 @@ def test_labels_take_turns_across_batches() -> None:
 @pytest.mark.usefixtures("few")
 def test_a_discriminator_of_one_label_among_several_is_not_drawn() -> None:
     one, several = look(Labelled, labels=1), look(Labelled, labels=3)
-    assert isinstance(one, OnALine)
-    assert isinstance(several, OnALine)
+    assert isinstance(one, DensityResult)
+    assert isinstance(several, DensityResult)
     assert one.curves.discriminator is not None
     assert not one.curves.discriminator.any()
     assert several.curves.discriminator is None
@@ -136,7 +136,7 @@ def test_a_discriminator_of_one_label_among_several_is_not_drawn() -> None:
 
 def test_modes_are_counted_in_the_plane() -> None:
     seen = look(Labelled, TRIANGLE, labels=2)
-    assert isinstance(seen, InAPlane)
+    assert isinstance(seen, ModeResult)
     assert (seen.coverage.covered, seen.coverage.total, seen.coverage.samples) == (2, 3, modes.SAMPLES)
     assert seen.points.shape == (toy_distribution.SHOWN, 2)
     assert seen.caption == "2 of 3 modes, 100% of high quality"
@@ -145,31 +145,31 @@ def test_modes_are_counted_in_the_plane() -> None:
 def test_more_dimensions_are_counted_whole_and_shown_by_the_first_two() -> None:
     space = Mixture(means=((0.0, 0.0, 0.0), (0.0, 0.0, 9.0)), std=1.0)
     seen = look(Plain, space)
-    assert isinstance(seen, InAPlane)
+    assert isinstance(seen, ModeResult)
     assert seen.coverage.total == 2
     assert seen.points.shape[1] == 2
-    assert draw([("", seen)], space).shape[2] == 3
+    assert plot([("", seen)], space).shape[2] == 3
 
 
 @pytest.mark.usefixtures("few")
 @pytest.mark.parametrize(
-    ("mixture", "read"), [(LINE, OnALine.from_json), (TRIANGLE, InAPlane.from_json)], ids=["line", "plane"]
+    ("mixture", "read"), [(LINE, DensityResult.from_json), (TRIANGLE, ModeResult.from_json)], ids=["line", "plane"]
 )
-def test_json_brings_a_view_back(mixture: Mixture, read: Callable[[object], toy_distribution.View]) -> None:
+def test_json_brings_a_view_back(mixture: Mixture, read: Callable[[object], toy_distribution.ToyResult]) -> None:
     seen = look(Perfect, mixture)
     back = read(json.loads(json.dumps(seen.to_json())))
     assert back.caption == seen.caption
     assert back.to_json() == seen.to_json()
-    assert np.array_equal(draw([("", back)], mixture), draw([("", read(seen.to_json()))], mixture))
+    assert np.array_equal(plot([("", back)], mixture), plot([("", read(seen.to_json()))], mixture))
 
 
 def test_points_that_are_not_finite_survive_json() -> None:
     found = np.array([[math.nan, 1e-9], [math.inf, 2.0]])
-    seen = InAPlane(coverage=modes.coverage(found, TRIANGLE), points=found)
+    seen = ModeResult(coverage=modes.coverage(found, TRIANGLE), points=found)
     text = json.dumps(seen.to_json())
     assert "NaN" not in text
     assert np.array_equal(
-        InAPlane.from_json(json.loads(text)).points, [[math.nan, 1e-9], [math.nan, 2]], equal_nan=True
+        ModeResult.from_json(json.loads(text)).points, [[math.nan, 1e-9], [math.nan, 2]], equal_nan=True
     )
 
 
@@ -178,7 +178,7 @@ def test_global_streams_are_not_touched() -> None:
     torch.manual_seed(0)
     before = torch.get_rng_state()
     numbers = np.random.get_state(legacy=True)[1]
-    draw([("", look(Perfect)), ("", look(Perfect))], LINE)
-    draw([("", look(Plain, TRIANGLE))], TRIANGLE)
+    plot([("", look(Perfect)), ("", look(Perfect))], LINE)
+    plot([("", look(Plain, TRIANGLE))], TRIANGLE)
     assert torch.equal(torch.get_rng_state(), before)
     assert np.array_equal(np.random.get_state(legacy=True)[1], numbers)

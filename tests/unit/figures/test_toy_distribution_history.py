@@ -11,7 +11,7 @@ from PIL import Image
 
 from gancli.data.mixture import Mixture
 from gancli.figures import plots, toy_distribution
-from gancli.figures.toy_distribution import InAPlane, OnALine, View
+from gancli.figures.toy_distribution import DensityResult, ModeResult, ToyResult
 from gancli.metrics.densities import Curves, line
 from gancli.metrics.modes import coverage
 from gancli.runs.run import Run
@@ -27,9 +27,9 @@ def run(tmp_path: Path) -> Run:
     return made
 
 
-def plane(shift: float = 0.0) -> View:
+def plane(shift: float = 0.0) -> ToyResult:
     found = PAIR.centres + shift
-    return InAPlane(coverage=coverage(found, PAIR), points=found)
+    return ModeResult(coverage=coverage(found, PAIR), points=found)
 
 
 def metadata(path: Path) -> dict[str, object]:
@@ -37,8 +37,8 @@ def metadata(path: Path) -> dict[str, object]:
         return json.loads(image.text["gancli"])
 
 
-def note(run: Run, images: int, view: View | None = None) -> Path:
-    return toy_distribution.record(view or plane(), PAIR, run, images, metadata={"run": run.name})
+def note(run: Run, images: int, view: ToyResult | None = None) -> Path:
+    return toy_distribution.write(view or plane(), PAIR, run, images, metadata={"run": run.name})
 
 
 def test_a_preview_is_a_figure_and_its_numbers(run: Run) -> None:
@@ -54,8 +54,8 @@ def test_a_preview_is_a_figure_and_its_numbers(run: Run) -> None:
 def test_a_line_has_its_own_story(run: Run) -> None:
     x = line(LINE)
     curves = Curves(x=x, data=LINE.density(x[:, None]), generated=LINE.density(x[:, None]))
-    view = OnALine(curves=curves, arrows=None, gap=None, value=-1.25, beside=0.0)
-    toy_distribution.record(view, LINE, run, 0, metadata={})
+    view = DensityResult(curves=curves, arrows=None, gap=None, value=-1.25, beside=0.0)
+    toy_distribution.write(view, LINE, run, 0, metadata={})
     numbers = json.loads((run.samples / "000000000.json").read_text())
     assert numbers["value"] == -1.25
     assert len(numbers["curves"]["x"]) == len(numbers["curves"]["generated"]) == len(x)

@@ -13,8 +13,8 @@ from gancli.errors import NumericalError
 from gancli.family.context import Context, Nets
 from gancli.family.contract import Family
 from gancli.inference.model import Model
-from gancli.inference.project import project
-from gancli.inference.sample import latents, render
+from gancli.inference.project import invert
+from gancli.inference.sample import generate, latents
 from gancli.recipes.options import FamilyConfig
 
 LATENT, SIDE = 3, 4
@@ -39,7 +39,7 @@ class Linear(Family[FamilyConfig]):
 def model(*labels: str) -> Model:
     family = Linear(FamilyConfig(), DataSpec(channels=1, height=SIDE, width=SIDE, labels=labels))
     nets = Nets({name: module.requires_grad_(False).eval() for name, module in family.build().items()})
-    options: dict[str, Any] = {"images": 0, "digest": "0", "ema": False, "passed_over": ()}
+    options: dict[str, Any] = {"images": 0, "digest": "0", "ema": False, "skipped_checkpoints": ()}
     return Model(
         family=family,
         nets=nets,
@@ -54,28 +54,28 @@ def model(*labels: str) -> Model:
 def test_what_the_model_made_is_found_again() -> None:
     toy = model()
     z = torch.tensor([[0.3, -1.2, 0.8]])
-    found = project(toy, render(toy, z, None), seeds=range(2), labels=[], steps=300)
+    found = invert(toy, generate(toy, z, None), seeds=range(2), labels=[], steps=300)
     assert found.z == pytest.approx(z, abs=1e-3)
     assert found.error < 1e-7
-    assert torch.equal(render(toy, found.z, None), found.image)
+    assert torch.equal(generate(toy, found.z, None), found.image)
 
 
 def test_what_it_cannot_make_comes_as_near_as_least_squares() -> None:
     toy = model()
     target = torch.randn(1, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(1))
-    zero = render(toy, torch.zeros(1, LATENT), None)
-    matrix = torch.cat([render(toy, row[None], None) - zero for row in torch.eye(LATENT)]).flatten(1).T
+    zero = generate(toy, torch.zeros(1, LATENT), None)
+    matrix = torch.cat([generate(toy, row[None], None) - zero for row in torch.eye(LATENT)]).flatten(1).T
     best = torch.linalg.lstsq(matrix, (target - zero).flatten()[:, None]).solution.T
-    found = project(toy, target, seeds=[5], labels=[], steps=400)
-    assert found.error == pytest.approx(float((render(toy, best, None) - target).square().mean()), rel=1e-4)
+    found = invert(toy, target, seeds=[5], labels=[], steps=400)
+    assert found.error == pytest.approx(float((generate(toy, best, None) - target).square().mean()), rel=1e-4)
     assert found.error == pytest.approx(float((found.image - target).square().mean()))
 
 
 def test_no_step_takes_the_best_seed_as_it_is() -> None:
     toy = model()
     z = latents(toy, range(20))
-    target = render(toy, z[13:14] + 1e-3, None)
-    found = project(toy, target, seeds=range(20), labels=[], steps=0)
+    target = generate(toy, z[13:14] + 1e-3, None)
+    found = invert(toy, target, seeds=range(20), labels=[], steps=0)
     assert found.seed == 13
     assert torch.equal(found.z, z[13:14])
 
@@ -83,20 +83,20 @@ def test_no_step_takes_the_best_seed_as_it_is() -> None:
 def test_more_seeds_or_steps_are_never_worse() -> None:
     toy = model()
     target = torch.randn(1, 1, SIDE, SIDE, generator=torch.Generator().manual_seed(2))
-    few = [project(toy, target, seeds=[seed], labels=[], steps=5).error for seed in range(3)]
-    assert project(toy, target, seeds=range(3), labels=[], steps=5).error == pytest.approx(min(few))
-    assert project(toy, target, seeds=[0], labels=[], steps=0).error >= few[0]
+    few = [invert(toy, target, seeds=[seed], labels=[], steps=5).error for seed in range(3)]
+    assert invert(toy, target, seeds=range(3), labels=[], steps=5).error == pytest.approx(min(few))
+    assert invert(toy, target, seeds=[0], labels=[], steps=0).error >= few[0]
 
 
 def test_the_label_is_found_too() -> None:
     toy = model("a", "b", "c")
     z = torch.zeros(1, LATENT)
-    target = render(toy, z, torch.tensor([2]))
+    target = generate(toy, z, torch.tensor([2]))
     seen = []
-    found = project(toy, target, seeds=[0], labels=[0, 1, 2], steps=100, progress=lambda *each: seen.append(each))
+    found = invert(toy, target, seeds=[0], labels=[0, 1, 2], steps=100, progress=lambda *each: seen.append(each))
     assert found.label == 2
     assert seen == [(step, 100) for step in range(1, 101)]
-    assert project(toy, target, seeds=[0], labels=[1], steps=100).error > found.error
+    assert invert(toy, target, seeds=[0], labels=[1], steps=100).error > found.error
 
 
 def test_the_model_stays_as_it_is() -> None:
@@ -104,7 +104,7 @@ def test_the_model_stays_as_it_is() -> None:
     generator = toy.nets.generator
     before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
     state = torch.get_rng_state()
-    project(toy, torch.zeros(1, 1, SIDE, SIDE), seeds=range(20), labels=[], steps=3)
+    invert(toy, torch.zeros(1, 1, SIDE, SIDE), seeds=range(20), labels=[], steps=3)
     after = generator.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
@@ -116,4 +116,4 @@ def test_a_model_that_draws_no_numbers() -> None:
     toy = model()
     toy.nets.modules["generator"][0].bias.fill_(torch.nan)
     with pytest.raises(NumericalError, match="not finite"):
-        project(toy, torch.zeros(1, 1, SIDE, SIDE), seeds=[0], labels=[], steps=1)
+        invert(toy, torch.zeros(1, 1, SIDE, SIDE), seeds=[0], labels=[], steps=1)

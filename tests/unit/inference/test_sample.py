@@ -8,7 +8,7 @@ import torch
 
 from gancli.errors import UsageError
 from gancli.inference.model import Model, open_model
-from gancli.inference.sample import BATCH, draw, latents, render
+from gancli.inference.sample import BATCH, generate, latents, sample_images
 from gancli.latent import label_weights
 from gancli.testing.contract import FamilyContract
 
@@ -40,8 +40,8 @@ def test_an_image_does_not_depend_on_its_company(tmp_path: Path, kind: type) -> 
     model = trained(kind, tmp_path)
     seeds = range(2 * BATCH + 3)
     labels = [seed % 3 for seed in seeds] if model.labels else []
-    together = draw(model, seeds, labels)
-    alone = [draw(model, [seed], labels[seed : seed + 1]) for seed in seeds]
+    together = sample_images(model, seeds, labels)
+    alone = [sample_images(model, [seed], labels[seed : seed + 1]) for seed in seeds]
     assert torch.equal(together, torch.cat(alone))
 
 
@@ -50,15 +50,15 @@ def test_drawing_leaves_the_global_stream_alone(tmp_path: Path) -> None:
     torch.manual_seed(3)
     expected = torch.rand(3)
     torch.manual_seed(3)
-    draw(model, [1, 2], [])
+    sample_images(model, [1, 2], [])
     assert torch.equal(torch.rand(3), expected)
 
 
 def test_labels_may_be_indices_or_weights(tmp_path: Path) -> None:
     model = trained(Conditional, tmp_path)
     z, label = latents(model, range(5)), torch.tensor([0, 1, 2, 0, 1])
-    assert torch.equal(render(model, z, label), render(model, z, label_weights(label, 3)))
-    assert torch.equal(render(model, z, label), draw(model, range(5), label.tolist()))
+    assert torch.equal(generate(model, z, label), generate(model, z, label_weights(label, 3)))
+    assert torch.equal(generate(model, z, label), sample_images(model, range(5), label.tolist()))
 
 
 def test_truncation_limits_latents_and_keeps_the_numbers_within(tmp_path: Path) -> None:
@@ -72,5 +72,5 @@ def test_truncation_limits_latents_and_keeps_the_numbers_within(tmp_path: Path) 
 def test_uniform_latents_cannot_be_truncated(tmp_path: Path) -> None:
     model = trained(Uniform, tmp_path)
     with pytest.raises(UsageError, match="no normal numbers"):
-        draw(model, [0], [], truncation=0.7)
-    assert draw(model, [0], []).shape == (1, 1, 16, 16)
+        sample_images(model, [0], [], truncation=0.7)
+    assert sample_images(model, [0], []).shape == (1, 1, 16, 16)

@@ -59,7 +59,7 @@ def model(channels: int = 3, drawn: Any = None) -> Model:
         digest="",
         ema=False,
         device=CPU,
-        passed_over=(),
+        skipped_checkpoints=(),
     )
 
 

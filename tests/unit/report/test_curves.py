@@ -9,7 +9,7 @@ import pytest
 
 from gancli.report.chart import BOTTOM, LEFT, RIGHT, TOP, drawn
 from gancli.report.curves import Chart, Curve, logged, measured, stages
-from gancli.report.run_data import RunData, gather
+from gancli.report.run_data import RunData, load_run_data
 from gancli.runs.run import Run
 
 LINES = [
@@ -24,7 +24,7 @@ def told(folder: Path, lines: list[object], references: object = None, records: 
     (folder / "manifest.json").write_text(json.dumps({"family": "toy", "references": references}))
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     (folder / "eval.jsonl").write_text("".join(json.dumps(line) + "\n" for line in records or []))
-    return gather(Run(folder))
+    return load_run_data(Run(folder))
 
 
 def record(metric: str, value: float, images: int, **protocol: object) -> dict[str, object]:

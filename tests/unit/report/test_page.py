@@ -14,9 +14,9 @@ import pytest
 
 from gancli.io.images import Pixels, write_png
 from gancli.report import page as page_module
-from gancli.report.html import Block, Section
-from gancli.report.page import LIMIT, page
-from gancli.report.run_data import gather
+from gancli.report.images import ImageBlock, ImageSection
+from gancli.report.page import LIMIT, render_report
+from gancli.report.run_data import load_run_data
 from gancli.runs.run import Run
 
 VOID = {"meta", "link", "input", "img"}
@@ -151,18 +151,18 @@ def run_of(folder: Path, text: str = "plain", *, samples: int = 3, pixels: Pixel
     return Run(folder)
 
 
-def drawing(text: str = "plain") -> list[Section]:
-    block = Block(name="x", caption=text, pixels=np.zeros((4, 4, 1), dtype=np.uint8))
-    return [Section(heading=text, note=text, blocks=[block, block], in_row=True)]
+def drawing(text: str = "plain") -> list[ImageSection]:
+    block = ImageBlock(name="x", caption=text, pixels=np.zeros((4, 4, 1), dtype=np.uint8))
+    return [ImageSection(heading=text, note=text, blocks=[block, block], in_row=True)]
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_whatever_a_run_says_of_itself_stays_text(tmp_path: Path, payload: str) -> None:
     name = payload.replace("/", "\u2215").replace("\0", "").replace("\ud800", "")[:80]
-    story = gather(run_of(tmp_path / name, payload))
-    reader = read(page(story, drawing(payload), [payload]))
+    story = load_run_data(run_of(tmp_path / name, payload))
+    reader = read(render_report(story, drawing(payload), [payload]))
     harmless = "x" * len(payload)
-    plain = read(page(gather(run_of(tmp_path / "plain", harmless)), drawing(harmless), [harmless]))
+    plain = read(render_report(load_run_data(run_of(tmp_path / "plain", harmless)), drawing(harmless), [harmless]))
     assert [tag for tag, _ in reader.elements] == [tag for tag, _ in plain.elements]
     assert reader.scripts == plain.scripts
     said = payload.replace("\ud800", "?").replace("\0", "\ufffd")
@@ -174,7 +174,7 @@ def test_there_are_thirty_payloads() -> None:
 
 
 def test_the_page_has_headings_landmarks_and_labels(tmp_path: Path) -> None:
-    reader = read(page(gather(run_of(tmp_path / "run")), drawing()))
+    reader = read(render_report(load_run_data(run_of(tmp_path / "run")), drawing()))
     tags = [tag for tag, _ in reader.elements]
     assert [tags.count(tag) for tag in ("h1", "main", "nav", "header", "footer")] == [1, 1, 1, 1, 1]
     levels = [int(tag[1]) for tag in tags if tag in ("h1", "h2", "h3")]
@@ -192,7 +192,7 @@ def test_a_long_run_with_large_pictures_fits_and_says_what_is_left_out(tmp_path:
     run = run_of(tmp_path / "run", samples=40, pixels=noise)
     lines = [{"images": k, **{f"g/term{n}": k / (n + 1) for n in range(80)}} for k in range(1, 2_000)]
     run.metrics.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    reader = read(page(gather(run), []))
+    reader = read(render_report(load_run_data(run), []))
     texts = " ".join(reader.texts)
     assert "24 of 40 moments are shown" in texts
     assert "The pictures are compressed" in texts
@@ -202,26 +202,26 @@ def test_a_long_run_with_large_pictures_fits_and_says_what_is_left_out(tmp_path:
 
 def test_pictures_give_way_before_the_limit_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
-    story = gather(run_of(tmp_path / "run", pixels=noise))
+    story = load_run_data(run_of(tmp_path / "run", pixels=noise))
     with monkeypatch.context() as patched:
         patched.setattr(page_module, "LIMIT", 100_000)
-        assert len(page(story, [])) < 100_000
-    assert len(page(story, [])) > 300_000
+        assert len(render_report(story, [])) < 100_000
+    assert len(render_report(story, [])) > 300_000
 
 
 def test_a_young_run_and_a_damaged_one(tmp_path: Path) -> None:
     young = tmp_path / "young"
     young.mkdir()
     (young / "manifest.json").write_text("{}")
-    assert "Losses" not in " ".join(read(page(gather(Run(young)), [])).texts)
+    assert "Losses" not in " ".join(read(render_report(load_run_data(Run(young)), [])).texts)
     run = run_of(tmp_path / "run")
     run.metrics.write_bytes(b'{"images": 5, "g/x": 1}\n\xff\xfe{\n[1]\n{"images": -1}\n{"images": 9, "g/x": 2}\n')
     run.evaluations.write_text("no json\n")
     run.timings.mkdir()
     (run.samples / "000000000.png").write_bytes(b"no picture")
     (run.path / "growing.png").write_bytes(b"\x89PNG no picture")
-    story = gather(run)
+    story = load_run_data(run)
     assert [line["images"] for line in story.lines] == [5, 9]
-    texts = " ".join(read(page(story, [])).texts)
+    texts = " ".join(read(render_report(story, [])).texts)
     for words in ("metrics.jsonl:2 and 2 others are damaged", "no measurement", "cannot be read", "000000000.png"):
         assert words in texts

@@ -1,15 +1,15 @@
-"""Heat as colours."""
+"""HeatMap as colours."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from gancli.figures.heatmap import glowing, heat_sheet
+from gancli.figures.grids import heat_map_grid, heat_to_rgb
 
 
 def test_black_red_yellow_white() -> None:
     heat = np.array([[0, 1 / 6, 1 / 3, 2 / 3, 1, 5]], dtype=np.float32)
-    black, dark, red, yellow, white, beyond = glowing(heat)[0].tolist()
+    black, dark, red, yellow, white, beyond = heat_to_rgb(heat)[0].tolist()
     assert black == [0, 0, 0]
     assert dark in ([127, 0, 0], [128, 0, 0])
     assert red == [255, 0, 0]
@@ -19,6 +19,6 @@ def test_black_red_yellow_white() -> None:
 
 def test_three_columns_in_colour() -> None:
     grey, coloured = np.full((50, 50, 1), 7, dtype=np.uint8), np.full((50, 50, 4), 9, dtype=np.uint8)
-    picture = heat_sheet(grey, coloured, np.full((50, 50), 4, dtype=np.float32), hottest=4)
+    picture = heat_map_grid(grey, coloured, np.full((50, 50), 4, dtype=np.float32), hottest=4)
     assert picture.shape == (54, 3 * 52 + 2, 3)
     assert [picture[27, 27 + 52 * column].tolist() for column in range(3)] == [[7] * 3, [9] * 3, [255] * 3]
