@@ -37,9 +37,9 @@ from gancli.errors import GanError
 from gancli.family.tasks import Samples
 from gancli.inference.model import Model, open_model
 from gancli.inference.sample import sample_images
-from gancli.io.images import sheet, to_pixels, write_png
+from gancli.io.images import make_grid, to_pixels, write_png
 from gancli.recipes.recipe import load_recipe
-from gancli.runs import checkpoint as best_checkpoint
+from gancli.runs import checkpoint as checkpoints
 from gancli.runs.manifest import run_manifest
 from gancli.runs.run import Run
 from gancli.training.callbacks import Callback
@@ -72,7 +72,7 @@ def run_setting(setting: Setting, shared: Path, seed: int, out: Path | None) -> 
         seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
         model = open_model(run.path, device=CPU)
         found = setting.measure(model, recipe, run, shared)
-        best = best_checkpoint.find(run.checkpoints)
+        best = checkpoints.find_best(run.checkpoints)
         kept = None
         if best is not None and best.images != model.images:
             kept = setting.measure(open_model(run.checkpoints / str(best.images), device=CPU), recipe, run, shared)
@@ -114,7 +114,7 @@ def picture(name: str, run: Run, model: Model, seed: int, out: Path) -> None:
     columns = 10 if model.labels else 8
     labels = [label for label in range(len(model.labels)) for _ in range(columns)]
     drawn = sample_images(model, [*range(columns)] * len(model.labels) if labels else range(64), labels)
-    write_png(file, sheet(to_pixels(drawn), columns=columns), metadata={"recipe": name, "seed": seed})
+    write_png(file, make_grid(to_pixels(drawn), columns=columns), metadata={"recipe": name, "seed": seed})
 
 
 def summarise(rows: list[Figures]) -> None:

@@ -22,7 +22,7 @@ from gancli.io.images import write_png
 from gancli.metrics.context import Measurement, MetricContext, Options
 from gancli.plugins.hookspecs import MetricInfo
 from gancli.plugins.registry import named_metrics, registry
-from gancli.runs import checkpoint as best_checkpoint
+from gancli.runs import checkpoint as checkpoints
 from gancli.runs.checkpoint import complete
 from gancli.runs.eval_log import LAST, Record, append, column
 from gancli.runs.groups import check_same_recipe, runs_at
@@ -158,10 +158,10 @@ def measure(run: Path | None, request: Request) -> list[Measured]:
         GanError: a metric that was asked for cannot be taken, or none can.
     """
     last = _measure(run, request)
-    best = best_checkpoint.find(last.path / "checkpoints")
+    best = checkpoints.find_best(last.path / "checkpoints")
     if best is None or best.images == last.model.images:
         return [last]
-    return [last, _measure(last.path / "checkpoints" / best_checkpoint.NAME, request)]
+    return [last, _measure(last.path / "checkpoints" / checkpoints.BEST, request)]
 
 
 def _measure(run: Path | None, request: Request) -> Measured:
@@ -203,7 +203,7 @@ def _choice(path: Path, model: Model) -> str:
     newest = next(iter(complete(folder)), None)
     if path.parent.name != "checkpoints" or (newest is not None and path.name == newest.name):
         return LAST
-    best = best_checkpoint.find(folder)
+    best = checkpoints.find_best(folder)
     return f"best by {best.metric}" if best and best.images == model.images else f"at {model.images} images"
 
 

@@ -9,14 +9,14 @@ import numpy as np
 
 from gancli.figures import plots
 from gancli.io.images import write_png
-from gancli.runs.checkpoint import Best
+from gancli.runs.checkpoint import BestCheckpoint
 from gancli.runs.eval_log import DIVERSITY, DURING, Record, read
 from gancli.runs.run import Run
 
 NAME = "eval.png"
 
 
-def plot(run: Run, *, best: Best | None, floor: float) -> None:
+def plot(run: Run, *, best: BestCheckpoint | None, floor: float) -> None:
     """Draws one panel for each metric, and for the samples' diversity; nothing where nothing was measured.
 
     Args:
@@ -37,7 +37,7 @@ def plot(run: Run, *, best: Best | None, floor: float) -> None:
     write_png(run.path / NAME, plots.metric_curves(panels), metadata=about)
 
 
-def _panel(by: str, records: Sequence[Record], best: Best | None, floor: float) -> plots.MetricCurve:
+def _panel(by: str, records: Sequence[Record], best: BestCheckpoint | None, floor: float) -> plots.MetricCurve:
     """The first value of each measurement, beside that of real images where there is one."""
     own = [record for record in records if _by(record) == by]
     leading = next((record["metric"] for record in own if record["metric"] == by), own[0]["metric"])

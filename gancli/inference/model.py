@@ -21,7 +21,6 @@ from gancli.family.tasks import Discriminates
 from gancli.plugins.registry import import_class, registry
 from gancli.recipes.messages import complaints
 from gancli.recipes.options import FamilyConfig
-from gancli.runs import checkpoint as best_checkpoint
 from gancli.runs import checkpoint as checkpoints
 from gancli.runs.checkpoint import Checkpoint, load_state
 from gancli.runs.run import MANIFEST, Run
@@ -74,6 +73,7 @@ def open_model(path: Path, *, device: torch.device, ema: bool | None = None) -> 
     checkpoint, run, skipped_checkpoints = find_checkpoint(path)
     manifest = checkpoint.manifest
     family = _family(manifest)
+    checkpoint = checkpoint.rename_networks(family.renamed)
     averaged = checkpoint.tensors.get("ema", {})
     if ema and not averaged:
         raise DataError(f"{run} keeps no averaged weights; leave --ema out, or train with train.ema=0.999")
@@ -133,18 +133,18 @@ def find_checkpoint(path: Path) -> tuple[Checkpoint, str, list[str]]:
     Raises:
         DataError: nothing sound is there.
     """
-    if path.parent.name == "checkpoints" and path.name == best_checkpoint.NAME:
+    if path.parent.name == "checkpoints" and path.name == checkpoints.BEST:
         path = _best(path.parent)
     if not path.is_dir():
         raise DataError(f"{path} is not a directory; name a run directory (`gan runs ls` lists them)")
     if path.parent.name == "checkpoints" and (path / MANIFEST).is_file():
         return checkpoints.load(path), path.resolve().parent.parent.name, []
-    checkpoint, faults = checkpoints.newest_sound(Run(path).checkpoints)
+    checkpoint, faults = checkpoints.newest_valid(Run(path).checkpoints)
     return checkpoint, path.resolve().name, faults
 
 
 def _best(folder: Path) -> Path:
-    best = best_checkpoint.find(folder)
+    best = checkpoints.find_best(folder)
     if best is None:
         raise DataError(
             f"{folder.parent} keeps no best checkpoint; name the run for its newest one, or train with eval.metrics"

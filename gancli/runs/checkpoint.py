@@ -1,8 +1,11 @@
-"""Checkpoints that survive a crash at any moment and describe themselves.
+"""Checkpoint files: atomic writes, hashes, retention, and the best checkpoint of a run.
 
-A checkpoint is a directory `checkpoints/<images>/`, written under a temporary name, synced to the disk and renamed:
-one that has its final name is complete. Its manifest lists the SHA-256 of every file and carries one of its own, and
-all are checked before anything is loaded. Nothing is ever pickled or unpickled.
+A checkpoint is a directory `checkpoints/<images>/`. It is written under a temporary name, synced to the disk and then
+renamed, so a directory with its final name is complete. Its manifest lists the SHA-256 of every file and contains a
+SHA-256 of itself; all of them are checked before anything is loaded. Nothing is pickled or unpickled.
+
+`checkpoints/best.json` names the best checkpoint by one metric. It is written after that checkpoint and only helps to
+find it: training itself uses the state inside the checkpoints, so a missing or outdated file does no harm.
 """
 
 from __future__ import annotations
@@ -13,9 +16,9 @@ import os
 import shutil
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError
 from safetensors.torch import save_file
@@ -26,10 +29,17 @@ from gancli.io.files import disk_errors, write_atomically
 from gancli.runs.run import MANIFEST
 from gancli.weights.safetensors_file import Tensors, read_tensors
 
+T = TypeVar("T")
+
 SCHEMA = 1
-"""Version of this layout, in every manifest."""
+"""Version of the checkpoint format, stored in every manifest."""
 
 STATE = "state.json"
+
+BEST = "best"
+"""Name of the best checkpoint in a path: `<run>/checkpoints/best`."""
+
+BEST_FILE = "best.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,9 +47,9 @@ class Checkpoint:
     """The content of one checkpoint.
 
     Args:
-        manifest: what it is: family, model options, data, position. JSON values.
-        tensors: by file (`model`, `ema`, `optimizers`) and name, on the CPU.
-        state: where the run stood: random streams, data cursor, schedules. JSON values.
+        manifest: family, model options, data and training position, as JSON values.
+        tensors: tensors on the CPU, by file (`model`, `ema`, `optimizers`) and name.
+        state: random streams, data position, counters and logs, as JSON values.
     """
 
     manifest: dict[str, Any]
@@ -48,27 +58,58 @@ class Checkpoint:
 
     @property
     def images(self) -> int:
+        """Number of training images shown."""
         return int(self.manifest["images"])
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the manifest, which itself holds those of all files: names this checkpoint's exact content."""
+        """SHA-256 of the manifest, which contains those of all files: identifies the checkpoint's exact content."""
         return str(self.manifest["sha256"])
+
+    def rename_networks(self, renamed: Mapping[str, str]) -> Checkpoint:
+        """Return the checkpoint with the current names of its networks.
+
+        Args:
+            renamed: new network name by old one, as in `Family.renamed`.
+        """
+        if not renamed:
+            return self
+        tensors = {file: _rename_keys(values, renamed) for file, values in self.tensors.items()}
+        players = {
+            player: {**counters, "joined": _rename_keys(counters["joined"], renamed)}
+            for player, counters in self.state.get("players", {}).items()
+        }
+        return replace(self, tensors=tensors, state={**self.state, "players": players} if players else self.state)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BestCheckpoint:
+    """The best checkpoint of a run.
+
+    Args:
+        images: number of training images shown, which names its directory.
+        metric: metric by which it is the best.
+        value: its value of the metric.
+    """
+
+    images: int
+    metric: str
+    value: float
 
 
 def save(folder: Path, checkpoint: Checkpoint, *, keep: int, spare: Collection[int] = ()) -> Path:
-    """Writes a checkpoint under `folder` and removes those before it but for the newest `keep`, itself included.
+    """Write a checkpoint under `folder` and remove older ones. Return its path.
 
-    Any that claim a later position are what a resume passed over as damaged: they neither count nor are touched.
+    Checkpoints at a later position were skipped as damaged by a resume; they are neither counted nor removed.
 
     Args:
-        folder: of all checkpoints of a run.
-        checkpoint: what to write.
-        keep: how many of the newest stay.
-        spare: positions of others that stay too.
+        folder: directory of all checkpoints of a run.
+        checkpoint: content to write.
+        keep: number of the newest checkpoints to keep, including this one.
+        spare: positions (in images) of other checkpoints to keep.
 
     Raises:
-        DiskError: the disk refuses; earlier checkpoints are untouched and nothing half written is left.
+        DiskError: writing failed; earlier checkpoints are intact and no partial checkpoint is left.
     """
     final = folder / str(checkpoint.images)
     temporary = folder / f".{final.name}.{os.getpid()}.tmp"
@@ -82,7 +123,7 @@ def save(folder: Path, checkpoint: Checkpoint, *, keep: int, spare: Collection[i
             manifest.pop("sha256", None)
             _write(temporary / MANIFEST, json.dumps({**manifest, "sha256": _digest(manifest)}, indent=1).encode())
             _sync(temporary)
-            if final.exists():  # the same position again, after a resume: it holds the same content
+            if final.exists():  # the same position again after a resume, with the same content
                 _discard(final)
             temporary.rename(final)
             _sync(folder)
@@ -97,23 +138,23 @@ def save(folder: Path, checkpoint: Checkpoint, *, keep: int, spare: Collection[i
 
 
 def discard_later(folder: Path, images: int) -> None:
-    """Removes the checkpoints after a position that a run has gone back to."""
+    """Remove the checkpoints after a position that a run has returned to."""
     for path in complete(folder):
         if int(path.name) > images:
             _discard(path)
 
 
 def complete(folder: Path) -> list[Path]:
-    """The checkpoints under `folder` that were finished, newest first."""
-    found = [path for path in folder.glob("[0-9]*") if (path / MANIFEST).is_file()]
-    return sorted(found, key=lambda path: int(path.name), reverse=True)
+    """Return the paths of all complete checkpoints under `folder`, newest first."""
+    paths = [path for path in folder.glob("[0-9]*") if (path / MANIFEST).is_file()]
+    return sorted(paths, key=lambda path: int(path.name), reverse=True)
 
 
-def newest_sound(folder: Path) -> tuple[Checkpoint, list[str]]:
-    """The newest checkpoint that is not damaged, and what is wrong with any newer one.
+def newest_valid(folder: Path) -> tuple[Checkpoint, list[str]]:
+    """Load the newest checkpoint that is not damaged. Return it with the errors of any newer ones.
 
     Raises:
-        DataError: there is no sound checkpoint.
+        DataError: there is no valid checkpoint.
     """
     faults: list[str] = []
     for path in complete(folder):
@@ -122,35 +163,35 @@ def newest_sound(folder: Path) -> tuple[Checkpoint, list[str]]:
         except DataError as error:
             faults.append(str(error))
     if faults:
-        raise DataError(f"no sound checkpoint under {folder}: {'; '.join(faults)}")
-    raise DataError(f"no checkpoint under {folder} yet; train on without --resume to start anew")
+        raise DataError(f"no valid checkpoint under {folder}: {'; '.join(faults)}")
+    raise DataError(f"no checkpoint under {folder} yet; train without --resume to start from the beginning")
 
 
 def load(path: Path) -> Checkpoint:
-    """Reads a checkpoint after checking all of it.
+    """Load a checkpoint after checking every file.
 
     Raises:
-        DataError: something is missing, damaged, too new or not as listed; the text names it.
+        DataError: a file is missing, damaged, not listed, or was written by a later version.
     """
     manifest = load_manifest(path)
     listed: Mapping[str, Mapping[str, Any]] = manifest["files"]
     present = {file.name for file in path.iterdir()} - {MANIFEST}
     if present != set(listed):
-        odd = ", ".join(sorted(present ^ set(listed)))
-        raise DataError(f"the checkpoint {path} is damaged: {odd} is missing or does not belong there")
+        unexpected = ", ".join(sorted(present ^ set(listed)))
+        raise DataError(f"the checkpoint {path} is damaged: {unexpected} is missing or does not belong there")
     for name, entry in listed.items():
         if _hash(path / name) != entry["sha256"]:
-            raise DataError(f"the checkpoint {path} is damaged: {name} is not what was saved")
+            raise DataError(f"the checkpoint {path} is damaged: {name} has changed since it was saved")
     tensors = {Path(name).stem: read_tensors(path / name) for name in listed if name.endswith(".safetensors")}
     state = json.loads((path / STATE).read_text(encoding="utf-8"))
     return Checkpoint(manifest=manifest, tensors=tensors, state=state)
 
 
 def load_manifest(path: Path) -> dict[str, Any]:
-    """The manifest of a checkpoint, checked against its own hash.
+    """Load the manifest of a checkpoint and check it against its own hash.
 
     Raises:
-        DataError: it is missing, damaged or from a later version.
+        DataError: it is missing, damaged, or was written by a later version.
     """
     file = path / MANIFEST
     try:
@@ -160,10 +201,70 @@ def load_manifest(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise DataError(f"the checkpoint {path} is damaged: {MANIFEST} cannot be read ({error})") from None
     if digest != recorded:
-        raise DataError(f"the checkpoint {path} is damaged: {MANIFEST} is not what was saved")
+        raise DataError(f"the checkpoint {path} is damaged: {MANIFEST} has changed since it was saved")
     if manifest["schema"] > SCHEMA:
         raise DataError(f"the checkpoint {path} was written by a later version of gancli; upgrade to read it")
     return {**manifest, "sha256": recorded}
+
+
+def write_best(folder: Path, best: BestCheckpoint | None) -> None:
+    """Write the name of the best checkpoint under `folder`, or remove it if `best` is None.
+
+    Raises:
+        DiskError: writing failed; the previous file is intact.
+    """
+    file = folder / BEST_FILE
+    with disk_errors(file):
+        if best is None:
+            file.unlink(missing_ok=True)
+        else:
+            write_atomically(file, (json.dumps(asdict(best)) + "\n").encode())
+
+
+def find_best(folder: Path) -> BestCheckpoint | None:
+    """Return the best checkpoint under `folder`; None if none is named or its directory is gone."""
+    try:
+        best = BestCheckpoint(**json.loads((folder / BEST_FILE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    return best if best_exists(folder, best) else None
+
+
+def best_exists(folder: Path, best: BestCheckpoint) -> bool:
+    """Return whether the best checkpoint is present and complete."""
+    return (folder / str(best.images) / MANIFEST).is_file()
+
+
+def module_state(modules: Mapping[str, nn.Module]) -> Tensors:
+    """Return all tensors of modules on the CPU, named `<module>.<key>`."""
+    return {
+        f"{name}.{key}": value.detach().cpu()
+        for name, module in modules.items()
+        for key, value in module.state_dict().items()
+    }
+
+
+def load_state(modules: Mapping[str, nn.Module], tensors: Tensors) -> None:
+    """Copy tensors named `<module>.<key>` into modules; tensors of other modules are ignored.
+
+    Raises:
+        KeyError, RuntimeError: a key is missing or a shape differs.
+    """
+    for name, module in modules.items():
+        module.load_state_dict(
+            {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
+        )
+
+
+def _rename_keys(values: Mapping[str, T], renamed: Mapping[str, str]) -> dict[str, T]:
+    """Rename networks in keys such as `<network>.<key>` and, for optimizers, `<player>/<network>.<key>/<slot>`."""
+
+    def rename(key: str) -> str:
+        owner, dot, rest = key.partition(".")
+        player, slash, network = owner.rpartition("/")
+        return f"{player}{slash}{renamed.get(network, network)}{dot}{rest}"
+
+    return {rename(key): value for key, value in values.items()}
 
 
 def _write_files(folder: Path, checkpoint: Checkpoint) -> dict[str, dict[str, Any]]:
@@ -171,7 +272,7 @@ def _write_files(folder: Path, checkpoint: Checkpoint) -> dict[str, dict[str, An
         file = folder / f"{name}.safetensors"
         try:
             save_file({key: tensor.contiguous() for key, tensor in tensors.items()}, file)
-        except SafetensorError as error:  # it reports a full disk in words, not as an OSError with its number
+        except SafetensorError as error:  # reports a full disk as text, not as an OSError with its number
             raise OSError(None, str(error), str(file)) from error
         with open(file, "rb+") as handle:
             os.fsync(handle.fileno())
@@ -195,11 +296,11 @@ def _sync(folder: Path) -> None:
 
 
 def _discard(path: Path) -> None:
-    """Removes a checkpoint so that a crash half way leaves nothing that looks complete."""
-    grave = path.with_name(f".{path.name}.{os.getpid()}.old")
+    """Remove a checkpoint so that a crash halfway leaves no directory that looks complete."""
+    doomed = path.with_name(f".{path.name}.{os.getpid()}.old")
     with suppress(OSError):
-        path.rename(grave)
-    shutil.rmtree(grave, ignore_errors=True)
+        path.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
 
 
 def _remove_leftovers(folder: Path) -> None:
@@ -215,71 +316,3 @@ def _hash(path: Path) -> str:
 
 def _digest(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
-
-
-def load_state(modules: Mapping[str, nn.Module], tensors: Tensors) -> None:
-    """Copies tensors named `<module>.<key>` into modules; every key of a module must be there.
-
-    Raises:
-        KeyError, RuntimeError: names or shapes do not fit.
-    """
-    for name, module in modules.items():
-        own = {key.removeprefix(f"{name}."): value for key, value in tensors.items() if key.startswith(f"{name}.")}
-        module.load_state_dict(own)
-
-
-def module_state(modules: Mapping[str, nn.Module]) -> Tensors:
-    return {
-        f"{name}.{key}": value.detach().cpu()
-        for name, module in modules.items()
-        for key, value in module.state_dict().items()
-    }
-
-
-MARKER = "best.json"
-
-NAME = "best"
-"""What a person calls it in a path: `<run>/checkpoints/best`."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Best:
-    """A checkpoint and what made it the best.
-
-    Args:
-        images: its name.
-        metric: that decided.
-        value: of it.
-    """
-
-    images: int
-    metric: str
-    value: float
-
-
-def write(folder: Path, best: Best | None) -> None:
-    """Names the best checkpoint under `folder`, or none.
-
-    Raises:
-        DiskError: the disk refuses; what was named before is intact.
-    """
-    file = folder / MARKER
-    with disk_errors(file):
-        if best is None:
-            file.unlink(missing_ok=True)
-        else:
-            write_atomically(file, (json.dumps(asdict(best)) + "\n").encode())
-
-
-def find(folder: Path) -> Best | None:
-    """The best checkpoint under `folder`; None where none is named, or it is no longer there."""
-    try:
-        best = Best(**json.loads((folder / MARKER).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return None
-    return best if exists(folder, best) else None
-
-
-def exists(folder: Path, best: Best) -> bool:
-    """Whether its checkpoint is complete."""
-    return (folder / str(best.images) / MANIFEST).is_file()

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gancli.runs.checkpoint import Best
-from gancli.runs.checkpoint import write as write_best
+from gancli.runs.checkpoint import BestCheckpoint, write_best
 from gancli.training.signals import GracefulStop
 from gancli.training.trainer import Trainer
 
@@ -233,7 +232,8 @@ def test_the_best_checkpoint_is_measured_beside_the_last_and_never_mixed_with_it
     often = ["--set", "train.checkpoint_every=64"]
     assert gan("train", "gan", *SHORT, *often, "--seeds", "0,3").code == 0
     for seed in (0, 3):
-        write_best(tmp_path / "runs" / f"gan-seed{seed}" / "checkpoints", Best(images=64, metric="swd", value=1.0))
+        best = BestCheckpoint(images=64, metric="swd", value=1.0)
+        write_best(tmp_path / "runs" / f"gan-seed{seed}" / "checkpoints", best)
     first = "runs/gan-seed0"
     found = json.loads(gan("eval", first, *SWD, "--json").out)["metrics"]
     taken = {(e["protocol"]["chosen"], e["protocol"]["images"]): e["value"] for e in found if e["metric"] == "swd"}

@@ -49,7 +49,7 @@ def kill_and_resume(gan, here: Path, *, kills: int, seed: int) -> int:
         process.kill()
         process.communicate()
         killed += 1
-        newest, faults = checkpoints.newest_sound(folder)
+        newest, faults = checkpoints.newest_valid(folder)
         assert faults == []
         assert newest.images > int(before)
         arguments = ["train", "small.yaml", "--resume"]
@@ -98,7 +98,7 @@ def test_r1_killed_at_every_point_of_a_save(gan, here: Path, point: int) -> None
     process = gan("train", "small.yaml", "--set", "train.images=80", prelude=KILL_AT.format(count=point))
     process.communicate(timeout=60)
     assert process.returncode == -9
-    newest, faults = checkpoints.newest_sound(here / "runs" / "small" / "checkpoints")
+    newest, faults = checkpoints.newest_valid(here / "runs" / "small" / "checkpoints")
     assert faults == []
     assert newest.images in (16, 24, 32, 40)
     lines = (here / "runs" / "small" / "metrics.jsonl").read_text().splitlines()

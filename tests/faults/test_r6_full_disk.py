@@ -42,7 +42,7 @@ def test_r6_a_disk_that_fills_up_while_training(gan, here: Path) -> None:
     assert "No space left on device" in errors
     assert "MB free" in errors
     folder = here / "runs" / "small" / "checkpoints"
-    newest, faults = checkpoints.newest_sound(folder)
+    newest, faults = checkpoints.newest_valid(folder)
     assert faults == []
     assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
     process = gan("train", "small.yaml", "--resume", "--set", f"train.images={newest.images + 16}")

@@ -15,7 +15,7 @@ from rich.progress import Progress as Bar
 
 from gancli.cli.display.panel import Thumbnail, TrainingPanel, can_draw, numbers
 from gancli.recipes.recipe import Recipe
-from gancli.runs.checkpoint import Best
+from gancli.runs.checkpoint import BestCheckpoint
 from gancli.runs.manifest import device_name
 from gancli.runs.run import Run
 from gancli.training.callbacks import PLACE, Callback, Progress
@@ -73,7 +73,7 @@ class View(Callback):
         for task in self._recipe.info.tasks:
             self.say(f"next: gan {task} {self._run.path}{'' if task == 'sample' else ' IMAGE'}")
 
-    def _compare(self, best: Best | None) -> None:
+    def _compare(self, best: BestCheckpoint | None) -> None:
         """What was measured last, and beside it the best, where that is an earlier checkpoint."""
         last = self._evaluation
         if last is not None and last.values:

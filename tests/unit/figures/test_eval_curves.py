@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from gancli.figures import eval_curves, plots
-from gancli.runs.checkpoint import Best
+from gancli.runs.checkpoint import BestCheckpoint
 from gancli.runs.eval_log import append
 from gancli.runs.run import Run
 
@@ -45,7 +45,7 @@ def test_each_metric_has_a_panel_of_its_leading_value(run: Run, monkeypatch: pyt
         return np.zeros((1, 1, 3), dtype=np.uint8)
 
     monkeypatch.setattr(plots, "metric_curves", metric_curves)
-    eval_curves.plot(run, best=Best(images=200, metric="fd", value=4.0), floor=0.5)
+    eval_curves.plot(run, best=BestCheckpoint(images=200, metric="fd", value=4.0), floor=0.5)
     fd, modes, diversity = seen
     assert fd.title == "FD(classifier)"
     assert fd.images.tolist() == [100, 200, 300]

@@ -40,7 +40,7 @@ def test_round_trip_and_pruning(tmp_path: Path) -> None:
     for images in (80, 160, 240):
         checkpoints.save(tmp_path, make(images), keep=2)
     assert [path.name for path in checkpoints.complete(tmp_path)] == ["240", "160"]
-    newest, faults = checkpoints.newest_sound(tmp_path)
+    newest, faults = checkpoints.newest_valid(tmp_path)
     assert same(newest, make(240))
     assert faults == []
     assert sorted(os.listdir(tmp_path)) == ["160", "240"]
@@ -59,7 +59,7 @@ def test_r7_a_damaged_later_checkpoint_never_costs_a_good_one(tmp_path: Path) ->
         checkpoints.save(tmp_path, make(images), keep=2)
     (tmp_path / "160" / "model.safetensors").write_bytes(b"damaged")
     checkpoints.save(tmp_path, make(120), keep=1)
-    sound, faults = checkpoints.newest_sound(tmp_path)
+    sound, faults = checkpoints.newest_valid(tmp_path)
     assert same(sound, make(120))
     assert len(faults) == 1
     checkpoints.save(tmp_path, make(160), keep=1)
@@ -104,7 +104,7 @@ def test_r7_damage_is_found_and_the_one_before_is_taken(tmp_path: Path, damage, 
     random_ = random.Random(seed)
     victim = random_.choice(sorted((tmp_path / "160").iterdir()))
     damage(victim, random_)
-    sound, faults = checkpoints.newest_sound(tmp_path)
+    sound, faults = checkpoints.newest_valid(tmp_path)
     assert same(sound, make(80))
     if not (damage is remove and victim.name == "manifest.json"):  # without a manifest it was never complete
         assert len(faults) == 1
@@ -141,7 +141,7 @@ def test_r7_a_header_bomb_is_refused_before_it_is_read(tmp_path: Path) -> None:
 
 def test_nothing_at_all_says_so(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no checkpoint under"):
-        checkpoints.newest_sound(tmp_path)
+        checkpoints.newest_valid(tmp_path)
 
 
 def test_a_later_layout_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -174,7 +174,7 @@ def test_r6_a_disk_that_refuses_loses_nothing(
     with pytest.raises(DiskError, match=f"{os.strerror(number)}.*MB free") as raised:
         checkpoints.save(tmp_path, make(160), keep=1)
     assert raised.value.exit_code == 74
-    newest, faults = checkpoints.newest_sound(tmp_path)
+    newest, faults = checkpoints.newest_valid(tmp_path)
     assert same(newest, make(160 if point == "parent" else 80))
     assert faults == []
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]

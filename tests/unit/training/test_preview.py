@@ -124,7 +124,7 @@ def make(folder: Path, data: DataSpec, *, tasks: tuple[str, ...] = ("sample",), 
 
 def trained(trainer: Trainer) -> checkpoints.Checkpoint:
     trainer.train()
-    found, _ = checkpoints.newest_sound(trainer.run.checkpoints)
+    found, _ = checkpoints.newest_valid(trainer.run.checkpoints)
     found.state["files"].pop("timings", None)
     found.state.pop("evaluation")  # which looks at what is sampled, too
     return found

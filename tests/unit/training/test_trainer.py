@@ -101,7 +101,7 @@ def make(folder: Path, *, count: int = 43, **train: object) -> Trainer:
 
 
 def end_of(trainer: Trainer) -> checkpoints.Checkpoint:
-    return checkpoints.newest_sound(trainer.run.checkpoints)[0]
+    return checkpoints.newest_valid(trainer.run.checkpoints)[0]
 
 
 def same(first: checkpoints.Checkpoint, second: checkpoints.Checkpoint) -> bool:

@@ -28,9 +28,8 @@ from gancli.plugins.hookspecs import FamilyInfo, MetricInfo
 from gancli.plugins.registry import registry
 from gancli.recipes.options import EvalConfig, FamilyConfig, SourceConfig, TrainConfig
 from gancli.recipes.recipe import Recipe
-from gancli.runs import checkpoint as best_checkpoint
 from gancli.runs import checkpoint as checkpoints
-from gancli.runs.checkpoint import Best
+from gancli.runs.checkpoint import BestCheckpoint
 from gancli.runs.eval_log import read
 from gancli.runs.run import Run
 from gancli.training import collapse
@@ -127,7 +126,7 @@ def painter(monkeypatch: pytest.MonkeyPatch) -> type[Painter]:
     monkeypatch.setattr(Painter, "grows_for", Painter.grows_for)
     monkeypatch.setattr(Script, "values", [])
     monkeypatch.setattr(collapse, "WARM_UP", 0)
-    monkeypatch.setattr(plots, "courses", lambda panels: np.zeros((1, len(panels), 3), dtype=np.uint8))
+    monkeypatch.setattr(plots, "metric_curves", lambda panels: np.zeros((1, len(panels), 3), dtype=np.uint8))
     return Painter
 
 
@@ -200,7 +199,7 @@ def kept(trainer: Trainer) -> list[int]:
 
 
 def end_of(trainer: Trainer) -> checkpoints.Checkpoint:
-    found = checkpoints.newest_sound(trainer.run.checkpoints)[0]
+    found = checkpoints.newest_valid(trainer.run.checkpoints)[0]
     found.state["files"].pop("timings", None)  # holds clock time
     return found
 
@@ -249,7 +248,7 @@ def test_left_to_itself_it_looks_ten_times_and_writes_nothing(tmp_path: Path) ->
     assert [each.images for each in ears(trainer).seen] == list(range(8, 81, 8))
     assert all(each.diversity is not None and each.values == {} for each in ears(trainer).seen)
     assert not trainer.run.evaluations.exists()
-    assert not (trainer.run.checkpoints / best_checkpoint.MARKER).exists()
+    assert not (trainer.run.checkpoints / checkpoints.BEST_FILE).exists()
 
 
 def test_the_best_checkpoint_is_kept_beside_the_last(tmp_path: Path) -> None:
@@ -258,7 +257,7 @@ def test_the_best_checkpoint_is_kept_beside_the_last(tmp_path: Path) -> None:
     trainer.train()
     assert [each.best for each in ears(trainer).seen] == [True, True, False, False, False]
     assert kept(trainer) == [32, 80]
-    assert best_checkpoint.find(trainer.run.checkpoints) == Best(images=32, metric="told", value=3.0)
+    assert checkpoints.find_best(trainer.run.checkpoints) == BestCheckpoint(images=32, metric="told", value=3.0)
 
 
 def test_where_high_values_are_better_the_highest_is_best(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -266,7 +265,7 @@ def test_where_high_values_are_better_the_highest_is_best(tmp_path: Path, monkey
     Script.values = [5.0, 3.0, 7.0, 4.0]
     trainer = make(tmp_path, eval={"every": 16, "metrics": ("told",)})
     trainer.train()
-    assert trainer.evaluations.standing.best == Best(images=48, metric="told", value=7.0)
+    assert trainer.evaluations.standing.best == BestCheckpoint(images=48, metric="told", value=7.0)
 
 
 def test_the_first_metric_that_has_a_better_side_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,7 +274,7 @@ def test_the_first_metric_that_has_a_better_side_decides(tmp_path: Path, monkeyp
     Script.values = [1.0]
     trainer = make(tmp_path, images=8, eval={"metrics": ("brightness", "told"), "samples": 8})
     trainer.train()
-    assert trainer.evaluations.standing.best == Best(images=8, metric="told", value=1.0)
+    assert trainer.evaluations.standing.best == BestCheckpoint(images=8, metric="told", value=1.0)
     assert set(ears(trainer).seen[0].values) == {"brightness", "told"}
 
 
@@ -296,20 +295,20 @@ def test_r2_measuring_resumes_exactly(tmp_path: Path, stop_after: int) -> None:
     assert same(end_of(whole), end_of(part))
     assert lines(whole) == lines(part)
     assert kept(whole) == kept(part)
-    assert best_checkpoint.find(whole.run.checkpoints) == best_checkpoint.find(part.run.checkpoints)
+    assert checkpoints.find_best(whole.run.checkpoints) == checkpoints.find_best(part.run.checkpoints)
 
 
 def test_r1_killed_between_a_checkpoint_and_its_name_as_the_best(tmp_path: Path) -> None:
     """The file may be missing, or still name the one before, which is gone: the checkpoints themselves know better."""
-    for name, stale in (("missing", None), ("stale", Best(images=16, metric="told", value=5.0))):
+    for name, stale in (("missing", None), ("stale", BestCheckpoint(images=16, metric="told", value=5.0))):
         Script.values = [5.0, 3.0]
         trainer = make(tmp_path / name, keep=1, checkpoint_every=1_000, eval={"every": 16, "metrics": ("told",)})
         trainer.train(Stop(trainer, 4))
-        best_checkpoint.write(trainer.run.checkpoints, stale)
-        assert best_checkpoint.find(trainer.run.checkpoints) is None
+        checkpoints.write_best(trainer.run.checkpoints, stale)
+        assert checkpoints.find_best(trainer.run.checkpoints) is None
         again = make(tmp_path / name, keep=1, eval={"every": 16, "metrics": ("told",)})
         again.resume()
-        assert best_checkpoint.find(trainer.run.checkpoints) == Best(images=32, metric="told", value=3.0)
+        assert checkpoints.find_best(trainer.run.checkpoints) == BestCheckpoint(images=32, metric="told", value=3.0)
 
 
 def test_what_a_resumed_run_has_gone_back_on_is_forgotten_and_what_people_measured_is_not(tmp_path: Path) -> None:
@@ -342,7 +341,7 @@ def test_another_metric_to_go_by_starts_its_own_best(tmp_path: Path) -> None:
     again.resume()
     assert again.evaluations.standing.best is None
     again.train()
-    found = best_checkpoint.find(again.run.checkpoints)
+    found = checkpoints.find_best(again.run.checkpoints)
     assert found is not None
     assert found.metric == "brightness"
 
