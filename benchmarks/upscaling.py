@@ -63,16 +63,8 @@ def untrained(folder: Path, *, blocks: int, channels: int) -> Path:
     generator = import_class(info.family)(import_class(info.config)(**options), spec).build()["generator"]
     save_file(generator.state_dict(), folder / "weights.safetensors")
     overrides = [f"model.{name}={value}" for name, value in options.items()] + ["data.resolution=96"]
-    return convert(
-        folder / "weights.safetensors",
-        family="srgan",
-        overrides=overrides,
-        mapping=None,
-        prefix=None,
-        partial=False,
-        out=folder / "model",
-        json=False,
-    )
+    convert(folder / "weights.safetensors", family="srgan", overrides=overrides, out=folder / "model")
+    return folder / "model"
 
 
 def photo(path: Path, height: int, width: int, seed: int) -> Path:

@@ -1,4 +1,4 @@
-"""The program `gan`: its commands in the order of the help page, and how it ends."""
+"""The program `gan`: the commands in the order of the help page, and the exit codes of errors."""
 
 from __future__ import annotations
 
@@ -9,13 +9,26 @@ from typing import Annotated
 import typer
 
 import gancli
+from gancli.cli.convert import convert
+from gancli.cli.data import data_app
+from gancli.cli.demo import demo
+from gancli.cli.doctor import doctor
+from gancli.cli.export import export
+from gancli.cli.plugins import plugins_app
+from gancli.cli.recipes import recipes_app
+from gancli.cli.report import report
+from gancli.cli.runs import runs_app
+from gancli.cli.train import train
 from gancli.errors import GanError
 from gancli.runtime.threads import limit_spinning
-from gancli.signatures import converting, drawing, judging, listings, searching, training, transforming
+from gancli.signatures.drawing import arithmetic, interpolate, sample
+from gancli.signatures.judging import evaluate, inspect
+from gancli.signatures.searching import detect, project
+from gancli.signatures.transforming import translate, upscale
 
 EPILOG = (
-    "Exit codes: 0 done, 2 wrong usage or recipe, 65 unreadable data or checkpoint, 70 training became non-finite "
-    "or collapsed, 74 disk full, 75 interrupted and saved (--resume goes on), 130 aborted."
+    "Exit codes: 0 success, 2 invalid usage or recipe, 65 unreadable data or checkpoint, 70 training became non-finite "
+    "or collapsed, 74 disk full, 75 interrupted after saving (continue with --resume), 130 aborted."
 )
 
 app = typer.Typer(
@@ -26,42 +39,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-app.command()(training.train)
-
-app.command()(drawing.sample)
-
-app.command()(drawing.interpolate)
-
-app.command()(drawing.arithmetic)
-
-app.command()(transforming.translate)
-
-app.command()(transforming.upscale)
-
-app.command()(searching.detect)
-
-app.command()(searching.project)
-
-app.command()(converting.convert)
-
-app.command()(converting.export)
-
-app.command("eval")(judging.evaluate)
-
-app.command()(judging.inspect)
-
-app.command()(judging.report)
-
-app.command()(training.demo)
-
-app.command()(listings.doctor)
-
-for group in (listings.recipes_app, listings.plugins_app, listings.data_app, listings.runs_app):
+for command in (train, sample, interpolate, arithmetic, translate, upscale, detect, project, convert, export):
+    app.command()(command)
+app.command("eval")(evaluate)
+for command in (inspect, report, demo, doctor):
+    app.command()(command)
+for group in (recipes_app, plugins_app, data_app, runs_app):
     app.add_typer(group)
 
 
 def main() -> None:
-    """The entry point of the `gan` program: runs a command, and turns an error into a sentence and an exit code."""
+    """Run a command. Print an error as one sentence on standard error and exit with its code."""
     limit_spinning()
     try:
         app()
@@ -69,14 +57,14 @@ def main() -> None:
         _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
         _fail("aborted", 130)
-    except BrokenPipeError:  # the reader of a pipe went away, which is its right
+    except BrokenPipeError:  # the reader closed the pipe, as `head` does: not an error
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:
         if os.environ.get("GANCLI_DEBUG"):
             raise
-        kind = type(error).__name__
-        _fail(f"internal error: {kind}: {error}; please report it with the output under GANCLI_DEBUG=1", 1)
+        name = type(error).__name__
+        _fail(f"internal error: {name}: {error}; set GANCLI_DEBUG=1, run it again and report the traceback", 1)
 
 
 def _fail(message: str, code: int) -> None:
@@ -84,7 +72,7 @@ def _fail(message: str, code: int) -> None:
     sys.exit(code)
 
 
-def _version(value: bool) -> None:
+def _print_version(value: bool) -> None:
     if value:
         print(f"gan {gancli.__version__}")
         raise typer.Exit
@@ -93,7 +81,7 @@ def _version(value: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """Train and use generative adversarial networks."""

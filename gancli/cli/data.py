@@ -1,30 +1,35 @@
-"""`gan data`: what there is to train on, and what is wrong with it."""
+"""`gan data`: list data sources and check images."""
 
 from __future__ import annotations
 
 import json as jsonlib
 import shlex
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
 
-from gancli.cli.shared.data_target import find_data
+import typer
+
+from gancli.cli.options import Json, Set
 from gancli.errors import DataError
-from gancli.plugins.registry import registry
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from gancli.data.source import DataSummary
 
+data_app = typer.Typer(name="data", help="Data sources: list, check.", no_args_is_help=True)
 
 _CHANNELS = {1: "grey", 3: "colour", 4: "colour and opacity"}
 
-_SHOWN = 20  # sizes and labels that the report names; --json has all
+_MAX_LISTED = 20
+"""Sizes and labels that the text report lists; --json lists all."""
 
 
-def ls(*, json: bool) -> None:
-    """Prints every data source: name, summary, the batch keys it yields, what it needs; JSON adds its package."""
+@data_app.command()
+def ls(json: Json = False) -> None:
+    """List the data sources."""
+    from gancli.plugins.registry import registry
+
     rows: list[dict[str, Any]] = [
         {
             "name": info.name,
@@ -45,7 +50,7 @@ def ls(*, json: bool) -> None:
     from rich.text import Text
 
     console = Console()
-    table = Table("source", "what", "yields", "needs", box=None, pad_edge=False)
+    table = Table("source", "content", "yields", "needs", box=None, pad_edge=False)
     for row in rows:
         cells = (row["name"], row["summary"], ", ".join(row["yields"]), row["needs"] or "nothing")
         table.add_row(*map(Text, cells))
@@ -53,101 +58,87 @@ def ls(*, json: bool) -> None:
     console.print("next: gan data check digits", markup=False, highlight=False)
 
 
-def check(target: str, overrides: list[str], *, json: bool) -> None:
-    """Decodes every image of a folder, a source or a recipe's data, and prints what they are.
-
-    Args:
-        target: a data source, a folder or a recipe, as `find_data` takes it.
-        overrides: as `--set` takes them. Folders and sources are checked whole unless they set `data.split`.
-        json: prints one object instead of the report.
-
-    Raises:
-        UsageError: there is no such target, or the options are wrong.
-        DataError: there is nothing to check; or, after the report, some images cannot be read, or do not go together.
-    """
+@data_app.command()
+def check(
+    target: Annotated[str, typer.Argument(help="Folder of images, data source or recipe.")],
+    overrides: Set = None,
+    json: Json = False,
+) -> None:
+    """Decode all images, count and measure them, and list every file that cannot be read."""
+    from gancli.cli.display.progress import progress_bar
+    from gancli.cli.shared.data_target import find_data
     from gancli.data.dataset import open_source
     from gancli.data.sources.paired import larger_targets
 
-    config, command, of_recipe = find_data(target, overrides)
-    with _progress(config.source) as progress:
-        survey = open_source(config).survey(progress)
-    if enlarges := survey.scale is not None and survey.scale > 1:
-        command = shlex.join(
-            ["gan", "eval", "--data", "paired", *(word for option in overrides for word in ("--set", option))]
-        )
+    overrides = overrides or []
+    config, command, is_recipe = find_data(target, overrides)
+    with progress_bar(config.source, "checking") as progress:
+        summary = open_source(config).survey(progress)
+    upscaling = summary.scale is not None and summary.scale > 1
+    if upscaling:
+        options = (word for option in overrides for word in ("--set", option))
+        command = shlex.join(["gan", "eval", "--data", "paired", *options])
     if json:
-        print(jsonlib.dumps({"target": target, **survey.to_json()}))
+        print(jsonlib.dumps({"target": target, **summary.to_json()}))
     else:
-        _report(target, survey)
-    skips = getattr(config, "unreadable", None)  # None: the source has no such option
-    if survey.unreadable and skips != "skip":
-        remedy = "remove them, or set data.unreadable=skip" if skips else "replace them, or fetch them again"
-        total = survey.count + len(survey.unreadable)
-        raise DataError(f"{len(survey.unreadable):,} of {total:,} images cannot be read; {remedy}")
-    if survey.problems:
-        more = f" (and {len(survey.problems) - 1} more, see above)" if len(survey.problems) > 1 else ""
-        raise DataError(survey.problems[0] + more)
-    if enlarges and of_recipe:
-        raise DataError(larger_targets(survey.scale))
+        _print_summary(target, summary)
+    unreadable = getattr(config, "unreadable", None)  # None: the source has no such option
+    if summary.unreadable and unreadable != "skip":
+        remedy = "remove them, or set data.unreadable=skip" if unreadable else "replace them, or download them again"
+        total = summary.count + len(summary.unreadable)
+        raise DataError(f"{len(summary.unreadable):,} of {total:,} images cannot be read; {remedy}")
+    if summary.problems:
+        more = f" (and {len(summary.problems) - 1} more, see above)" if len(summary.problems) > 1 else ""
+        raise DataError(summary.problems[0] + more)
+    if upscaling and is_recipe:
+        raise DataError(larger_targets(summary.scale))
     if not json:
         print(f"next: {command}")
 
 
-def _report(target: str, survey: DataSummary) -> None:
+def _print_summary(target: str, summary: DataSummary) -> None:
     from rich.console import Console
 
     console = Console(soft_wrap=True)
-    if survey.kind == "points":
-        _say(console, f"{target}: {survey.count:,} points")
-        _say(console, "dimensions", ", ".join(map(str, survey.channels)))
-        _say(console, f"{len(survey.labels):,} labels", _counts(survey.labels))
+    if summary.kind == "points":
+        _print_line(console, f"{target}: {summary.count:,} points")
+        _print_line(console, "dimensions", ", ".join(map(str, summary.channels)))
+        _print_line(console, f"{len(summary.labels):,} labels", _counts(summary.labels))
         return
-    _say(console, f"{target}: {survey.count:,} images")
-    _say(console, "height x width", _sizes(survey))
-    _say(console, "channels", _channels(survey))
-    _say(console, "bits a channel", _counts({str(bits): count for bits, count in survey.bits.items()}))
-    _say(console, f"{len(survey.labels):,} labels", _counts(survey.labels))
-    for key, part in survey.parts.items():
-        _say(console, key, f"{part.count:,} images; {_sizes(part)}; {_channels(part)}")
-    if survey.scale is not None and survey.scale > 1:
-        _say(console, "scale", f"targets are {survey.scale} times as large as their sources")
-    for name in survey.ignored:
-        _say(console, "ignored", name)
-    for name, reason in survey.unreadable:
-        _say(console, "unreadable", f"{name}: {reason}")
-    for problem in survey.problems:
-        _say(console, "problem", problem)
+    _print_line(console, f"{target}: {summary.count:,} images")
+    _print_line(console, "height x width", _sizes(summary))
+    _print_line(console, "channels", _channels(summary))
+    _print_line(console, "bits a channel", _counts({str(bits): count for bits, count in summary.bits.items()}))
+    _print_line(console, f"{len(summary.labels):,} labels", _counts(summary.labels))
+    for key, part in summary.parts.items():
+        _print_line(console, key, f"{part.count:,} images; {_sizes(part)}; {_channels(part)}")
+    if summary.scale is not None and summary.scale > 1:
+        _print_line(console, "scale", f"targets are {summary.scale} times as large as their sources")
+    for name in summary.ignored:
+        _print_line(console, "ignored", name)
+    for name, reason in summary.unreadable:
+        _print_line(console, "unreadable", f"{name}: {reason}")
+    for problem in summary.problems:
+        _print_line(console, "problem", problem)
 
 
-def _sizes(survey: DataSummary) -> str:
-    return _counts({f"{height}x{width}": count for (height, width), count in survey.sizes.items()})
+def _sizes(summary: DataSummary) -> str:
+    return _counts({f"{height}x{width}": count for (height, width), count in summary.sizes.items()})
 
 
-def _channels(survey: DataSummary) -> str:
-    return _counts({f"{number} {_CHANNELS.get(number, '')}": count for number, count in survey.channels.items()})
+def _channels(summary: DataSummary) -> str:
+    return _counts({f"{number} {_CHANNELS.get(number, '')}": count for number, count in summary.channels.items()})
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    shown = [f"{name} ({count:,})" for name, count in list(counts.items())[:_SHOWN]]
-    more = len(counts) - len(shown)
-    return ", ".join(shown) + (f", and {more:,} more" if more else "")
+    listed = [f"{name} ({count:,})" for name, count in list(counts.items())[:_MAX_LISTED]]
+    more = len(counts) - len(listed)
+    return ", ".join(listed) + (f", and {more:,} more" if more else "")
 
 
-def _say(console: Console, heading: str, text: str = "") -> None:
-    """One line. Names of files and labels are strangers' text: what could steer the terminal is shown as its code."""
+def _print_line(console: Console, heading: str, text: str = "") -> None:
+    """Print one line, with unprintable characters of file names and labels escaped: they could control the terminal."""
     line = f"  {heading}: {text}" if text else heading
     if text or not line.startswith("0 "):
         safe = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
         console.print(safe, markup=False, highlight=False)
-
-
-@contextmanager
-def _progress(source: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error, in a terminal, once there is something to wait for."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(f"checking {source}", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

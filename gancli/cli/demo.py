@@ -1,16 +1,18 @@
-"""`gan demo`."""
+"""`gan demo`: train a first model and sample from it."""
 
 from __future__ import annotations
 
-from gancli.cli.sample import sample
-from gancli.cli.train import train
-from gancli.recipes.bundled import FIRST as RECIPE
+from gancli.cli.options import Device
 
 
-def demo(*, device: str) -> None:
-    """Trains the recipe `gan` on the built-in digits and draws a sheet of samples."""
+def demo(device: Device = "auto") -> None:
+    """Train a small GAN on handwritten digits in about a minute, and sample from it."""
+    from gancli.cli.sample import sample
+    from gancli.cli.train import train_run
+    from gancli.recipes.bundled import FIRST as RECIPE
+
     print(f"gan train {RECIPE}")
-    run = train(RECIPE, [], resume=False, device=device, out=None, dry_run=False)
+    run = train_run(RECIPE, [], device=device)
     print(f"\ngan sample {run.path}")
     sample(
         run.path,
@@ -26,4 +28,4 @@ def demo(*, device: str) -> None:
         device=device,
         json=False,
     )
-    print(f"next: gan recipes cp {RECIPE} my-{RECIPE}.yaml    # change it, then: gan train my-{RECIPE}.yaml")
+    print(f"next: gan recipes cp {RECIPE} my-{RECIPE}.yaml    # edit it, then: gan train my-{RECIPE}.yaml")

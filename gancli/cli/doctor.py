@@ -1,4 +1,4 @@
-"""`gan doctor`."""
+"""`gan doctor`: devices and library versions of this machine, and problems of the installation."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ import json as jsonlib
 import os
 import platform
 import shutil
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import gancli
-from gancli.plugins.registry import registry
+from gancli.cli.options import Json
 
 LIBRARIES = ("torch", "torchvision", "numpy", "pillow", "safetensors", "pydantic", "scikit-learn", "typer")
 
 
-def doctor(*, json: bool) -> None:
-    """Prints what this machine offers and what is wrong with the installation."""
+def doctor(json: Json = False) -> None:
+    """Show devices and versions of this machine, and problems of the installation."""
     findings = examine()
     if json:
         print(jsonlib.dumps(findings))
@@ -32,20 +30,23 @@ def doctor(*, json: bool) -> None:
             console.print(f"{name:>12}  {shown}", markup=False, highlight=False)
     for problem in findings["problems"]:
         console.print(f"     problem  {problem}", markup=False, highlight=False)
-    console.print("next: gan demo" if not findings["problems"] else "mend the above, then: gan demo", markup=False)
+    console.print("next: gan demo" if not findings["problems"] else "fix the problems, then: gan demo", markup=False)
 
 
 def examine() -> dict[str, Any]:
-    """Versions, devices, plugins, disk; and `problems`, each a sentence."""
+    """Return versions, devices, families, disk space, and `problems` as a list of sentences."""
     import torch
+
+    import gancli
+    from gancli.plugins.registry import registry
 
     problems = [f"the plugin {p.package} is broken: {p.fault}" for p in registry().plugins() if p.fault]
     problems += _torchvision_problem()
     free = shutil.disk_usage(Path.cwd()).free
     if free < 1e9:
-        problems.append(f"only {free / 1e6:,.0f} MB are free here; a run may need more")
+        problems.append(f"only {free / 1e6:,.0f} MB are free in {Path.cwd()}; a run may need more")
     if not os.access(Path.cwd(), os.W_OK):
-        problems.append(f"{Path.cwd()} cannot be written to; runs go to runs/ under the working directory")
+        problems.append(f"{Path.cwd()} is not writable; runs are written to runs/ in the working directory")
     return {
         "gancli": gancli.__version__,
         "python": f"{platform.python_version()} on {platform.platform()}",
@@ -61,18 +62,18 @@ def examine() -> dict[str, Any]:
 def _devices() -> list[str]:
     import torch
 
-    found = ["cpu"]
+    devices = ["cpu"]
     for index in range(torch.cuda.device_count() if torch.cuda.is_available() else 0):
         memory = torch.cuda.get_device_properties(index).total_memory
-        found.append(f"cuda:{index} ({torch.cuda.get_device_name(index)}, {memory / 1e9:.0f} GB)")
+        devices.append(f"cuda:{index} ({torch.cuda.get_device_name(index)}, {memory / 1e9:.0f} GB)")
     if torch.backends.mps.is_available():
-        found.append("mps")
-    return found
+        devices.append("mps")
+    return devices
 
 
 def _torchvision_problem() -> list[str]:
     try:
-        import torchvision  # noqa: F401 - a build that does not match torch fails when it is imported
+        import torchvision  # noqa: F401 - a build that does not match torch fails on import
     except Exception as error:
         reason = str(error).splitlines()[0]
         return [f"torchvision does not match torch ({reason}); install both together: pip install -U torch torchvision"]
@@ -80,6 +81,8 @@ def _torchvision_problem() -> list[str]:
 
 
 def _version(name: str) -> str:
+    from importlib import metadata
+
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

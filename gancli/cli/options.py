@@ -1,4 +1,4 @@
-"""Arguments and options that several commands take."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 
@@ -7,26 +7,32 @@ from typing import Annotated
 
 import typer
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and nothing else.")]
+Json = Annotated[bool, typer.Option("--json", help="Print only JSON to standard output.")]
 
-RunDirectory = Annotated[Path | None, typer.Argument(help="A run directory; the newest run that can, if left out.")]
+RunDirectory = Annotated[
+    Path | None, typer.Argument(help="Run directory (default: the newest run that supports this command).")
+]
 
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override an option of the recipe: --set train.batch_size=32."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a recipe option: --set train.batch_size=32."),
 ]
 
 Data = Annotated[
     str | None,
-    typer.Option(help="A folder of images, a data source, or a recipe; what the run was trained on, if left out."),
+    typer.Option(help="Folder of images, data source or recipe (default: the data that the run was trained on)."),
 ]
 
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Device = Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:N or mps.")]
 
 Ema = Annotated[
-    bool | None, typer.Option("--ema/--no-ema", help="Averaged or live weights; averaged where there are any.")
+    bool | None,
+    typer.Option("--ema/--no-ema", help="Use averaged or live weights (default: averaged, if the run has them)."),
 ]
 
 Truncation = Annotated[
-    float | None, typer.Option(help="Draw again the normal numbers of a latent that are larger: 0.7. Less varied.")
+    float | None,
+    typer.Option(
+        help="Resample latent values with an absolute value above this limit, such as 0.7. Reduces the variety."
+    ),
 ]

@@ -1,4 +1,4 @@
-"""`gan plugins check`: a plugin held to the contract."""
+"""`gan plugins check`: check the families of a plugin against the contract."""
 
 from __future__ import annotations
 
@@ -6,167 +6,148 @@ import json as jsonlib
 import re
 import shlex
 import sys
-import tomllib
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import ValidationError
+import typer
 
-from gancli.cli.convert import Shape
-from gancli.data.spec import DataSpec
+from gancli.cli.options import Json
 from gancli.errors import DataError, UsageError
-from gancli.plugins.hookspecs import FamilyInfo
-from gancli.plugins.registry import Plugin, import_class, registry, unknown
-from gancli.recipes.messages import complaints
-from gancli.recipes.options import FamilyConfig
-from gancli.recipes.overrides import Draft
-from gancli.recipes.yaml import Document
-from gancli.testing.finding import Finding
-from gancli.testing.fixture import DATA, FamilyFixture
-from gancli.testing.suite import Verdict, examine
+
+if TYPE_CHECKING:
+    from gancli.plugins.hookspecs import FamilyInfo
+    from gancli.plugins.registry import Plugin
+    from gancli.testing.finding import Finding
+    from gancli.testing.fixture import FamilyFixture
+    from gancli.testing.suite import Verdict
 
 
-def check(target: str, overrides: Sequence[str], *, json: bool) -> None:
-    """Prints what holds of a plugin's families, and what does not, with file and line.
+def check(
+    package: Annotated[str, typer.Argument(help="Installed package, its source folder, or one of its families.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Option of the networks to check: --set model.channels=8, data.channels, data.resolution. Small "
+            "networks are faster.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Check the families of a plugin against the contract, and report each violation with file and line."""
+    from contextlib import redirect_stdout
 
-    Args:
-        target: the name of a distribution, a plugin or a family, or the folder of an installed distribution's source.
-        overrides: `model.option=value`, `data.channels` and `data.resolution`, of what is built for the checks.
-        json: prints one object instead.
+    from gancli.testing.finding import Finding
+    from gancli.testing.suite import Verdict, examine
 
-    Raises:
-        UsageError: there is no such plugin, or an override is wrong.
-        DataError: something is wrong with the plugin.
-    """
-    plugin, out = _plugin(target), sys.stdout
-    families = [info for info in plugin.families if info.name == target] or plugin.families
-    subjects = [_specimen(info, overrides) for info in families]
+    plugin = _find_plugin(package)
+    families = [info for info in plugin.families if info.name == package] or plugin.families
+    fixtures = [_make_fixture(info, overrides or []) for info in families]
     loading = [Finding(f"the plugin cannot be loaded: {plugin.fault}", plugin.where)] if plugin.fault else []
-    show = _Printed(out, quiet=json)
-    show.heading(f"{plugin.package} {plugin.version}")
-    show.verdict(Verdict("the plugin can be loaded", tuple(loading)))
-    verdicts: dict[str, list[Verdict]] = {}
-    for fixture in subjects:
-        show.heading(f"family {fixture.info.name}")
-        verdicts[fixture.info.name] = []
-        with redirect_stdout(sys.stderr):  # what a family prints is no answer of ours
+    verdicts: dict[str, list[Verdict]] = {fixture.info.name: [] for fixture in fixtures}
+    stdout = sys.stdout
+
+    def report(*lines: str) -> None:
+        if not json:
+            print(*lines, sep="\n", file=stdout, flush=True)
+
+    report(f"{plugin.package} {plugin.version}", *_lines(Verdict("the plugin can be loaded", tuple(loading))))
+    for fixture in fixtures:
+        report(f"family {fixture.info.name}")
+        with redirect_stdout(sys.stderr):  # output of the family must not mix with the report
             for verdict in examine(fixture):
-                show.verdict(verdict)
+                report(*_lines(verdict))
                 verdicts[fixture.info.name].append(verdict)
     if json:
-        print(jsonlib.dumps(_listed(plugin, loading, verdicts), ensure_ascii=False))
-    wrong = len(loading) + sum(len(verdict.found or ()) for each in verdicts.values() for verdict in each)
-    if wrong:
-        things = "1 thing is" if wrong == 1 else f"{wrong} things are"
-        raise DataError(f"{things} wrong with {plugin.package}; mend what is named, and check again")
-    if not json:
-        print(f"nothing is wrong\nnext: {_next(families)}")
+        print(jsonlib.dumps(_to_json(plugin, loading, verdicts), ensure_ascii=False))
+    count = len(loading) + sum(len(verdict.found or ()) for group in verdicts.values() for verdict in group)
+    if count:
+        problems = "1 problem" if count == 1 else f"{count} problems"
+        raise DataError(f"{problems} found in {plugin.package}; fix what is listed, and check again")
+    command = f"gan recipes schema {families[0].name}" if families else "gan plugins ls"
+    report(f"no problems found\nnext: {command}")
 
 
-def _plugin(target: str) -> Plugin:
-    """The plugin that is meant.
+def _find_plugin(target: str) -> Plugin:
+    """Return the plugin of a package, a source folder or a family.
 
     Raises:
-        UsageError: none is.
+        UsageError: there is no such plugin.
     """
-    name, folder = target, False
+    import tomllib
+
+    from gancli.plugins.registry import registry, unknown
+
+    name, is_folder = target, False
     if (project := Path(target) / "pyproject.toml").is_file():
         try:
-            name, folder = str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["name"]), True
+            name, is_folder = str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["name"]), True
         except (OSError, ValueError, KeyError):
-            raise UsageError(f"{project} names no project; give the name of an installed package") from None
+            raise UsageError(f"{project} has no project name; give the name of an installed package") from None
     plugins = registry().plugins()
     for plugin in plugins:
-        if _normal(name) == _normal(plugin.package) or name == plugin.name:
+        if _normalize(name) == _normalize(plugin.package) or name == plugin.name:
             return plugin
         if any(info.name == name for info in plugin.families):
             return plugin
-    if folder:
+    if is_folder:
         raise UsageError(f"{name} is not installed; install it first: pip install --editable {shlex.quote(target)}")
     known = {plugin.package for plugin in plugins}
     raise UsageError(f"{unknown('plugin', target, known)}; `gan plugins ls` lists what is installed")
 
 
-def _normal(name: str) -> str:
-    """The name of a distribution as installers compare it."""
+def _normalize(name: str) -> str:
+    """Return the name of a distribution in the form in which installers compare names."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _specimen(info: FamilyInfo, overrides: Sequence[str]) -> FamilyFixture:
-    """What to check.
+def _make_fixture(info: FamilyInfo, overrides: Sequence[str]) -> FamilyFixture:
+    """Return the family with its options and data for the checks.
 
     Raises:
-        UsageError: one line for each override that is wrong.
+        UsageError: an override is invalid.
     """
+    from gancli.cli.shared.network_options import parse_network_options
+    from gancli.data.spec import DataSpec
+    from gancli.testing.fixture import DATA, FamilyFixture
+
     if not overrides:
         return FamilyFixture(info)
-    draft = Draft(Document("--set", {"family": info.name}), overrides)
-    if draft.family != info.name or draft.sections["train"]:
-        raise UsageError("gan plugins check takes --set model.option=value, data.channels and data.resolution alone")
-    options: type[FamilyConfig] = import_class(info.config)
-    shape = {"channels": DATA.channels, "resolution": DATA.height} | draft.sections["data"]
-    for section, model, given in (("model", options, draft.sections["model"]), ("data", Shape, shape)):
-        try:
-            model.model_validate_json(jsonlib.dumps(given))
-        except ValidationError as error:
-            for sentence, trail, key in complaints(error, model, section, given, {}):
-                draft.mistake(sentence, trail, key=key)
-    draft.finish()
-    images = Shape.model_validate_json(jsonlib.dumps(shape))
-    height, width = images.resolution if isinstance(images.resolution, tuple) else (images.resolution,) * 2
-    data = DataSpec(channels=images.channels, height=height, width=width, labels=DATA.labels)
-    return FamilyFixture(info, draft.sections["model"], data)
+    defaults = {"channels": DATA.channels, "resolution": DATA.height}
+    config, shape = parse_network_options(info, overrides, command="gan plugins check", shape=defaults)
+    height, width = shape.size
+    data = DataSpec(channels=shape.channels, height=height, width=width, labels=DATA.labels)
+    return FamilyFixture(info, config.model_dump(mode="json", exclude_unset=True), data)
 
 
-class _Printed:
-    """What came of each check, as soon as it is known.
-
-    Args:
-        out: where to.
-        quiet: print nothing.
-    """
-
-    def __init__(self, out: TextIO, *, quiet: bool) -> None:
-        self.out = out
-        self.quiet = quiet
-
-    def heading(self, line: str) -> None:
-        if not self.quiet:
-            print(line, file=self.out, flush=True)
-
-    def verdict(self, verdict: Verdict) -> None:
-        word = "not tried" if verdict.found is None else "wrong" if verdict.found else "ok"
-        for line in (f"  {word:<9}  {verdict.promise}", *(f"             {each}" for each in verdict.found or ())):
-            self.heading(line)
+def _lines(verdict: Verdict) -> list[str]:
+    status = "not tried" if verdict.found is None else "wrong" if verdict.found else "ok"
+    return [f"  {status:<9}  {verdict.promise}", *(f"             {finding}" for finding in verdict.found or ())]
 
 
-def _listed(plugin: Plugin, loading: Sequence[Finding], verdicts: Mapping[str, Sequence[Verdict]]) -> dict[str, Any]:
+def _to_json(plugin: Plugin, loading: Sequence[Finding], verdicts: Mapping[str, Sequence[Verdict]]) -> dict[str, Any]:
     return {
         "package": plugin.package,
         "version": plugin.version,
-        "findings": [_json(finding) for finding in loading],
+        "findings": [_finding_to_json(finding) for finding in loading],
         "families": [
             {
                 "family": name,
-                "kept": [verdict.promise for verdict in each if verdict.found == ()],
-                "not_tried": [verdict.promise for verdict in each if verdict.found is None],
+                "kept": [verdict.promise for verdict in group if verdict.found == ()],
+                "not_tried": [verdict.promise for verdict in group if verdict.found is None],
                 "findings": [
-                    {"promise": verdict.promise, **_json(finding)}
-                    for verdict in each
+                    {"promise": verdict.promise, **_finding_to_json(finding)}
+                    for verdict in group
                     for finding in verdict.found or ()
                 ],
             }
-            for name, each in verdicts.items()
+            for name, group in verdicts.items()
         ],
     }
 
 
-def _json(finding: Finding) -> dict[str, Any]:
+def _finding_to_json(finding: Finding) -> dict[str, Any]:
     file, line = finding.place or (None, None)
     return {"sentence": finding.sentence, "file": file, "line": line}
-
-
-def _next(families: Sequence[FamilyInfo]) -> str:
-    return f"gan recipes schema {families[0].name}" if families else "gan plugins ls"

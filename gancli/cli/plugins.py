@@ -1,45 +1,42 @@
-"""`gan plugins`."""
+"""`gan plugins`: list plugins, create one, check one."""
 
 from __future__ import annotations
 
 import json as jsonlib
+from typing import TYPE_CHECKING
 
-from gancli.plugins.registry import Plugin, registry
+import typer
+
+from gancli.cli.options import Json
+from gancli.cli.plugin_check import check
+from gancli.cli.plugin_new import new
+
+if TYPE_CHECKING:
+    from gancli.plugins.registry import Plugin
+
+plugins_app = typer.Typer(name="plugins", help="Plugins: list, create, check.", no_args_is_help=True)
 
 
-def ls(*, json: bool) -> None:
-    """Prints every plugin with its package, version, families, tasks, data sources, metrics, trackers and fault."""
+@plugins_app.command()
+def ls(json: Json = False) -> None:
+    """List plugins with their packages, families and faults."""
+    from gancli.plugins.registry import registry
+
     plugins = registry().plugins()
     if json:
-        listed = [
-            {
-                "name": plugin.name,
-                "package": plugin.package,
-                "version": plugin.version,
-                "families": [
-                    {"name": info.name, "tasks": list(info.tasks), "paper": info.paper} for info in plugin.families
-                ],
-                "datasets": [info.name for info in plugin.datasets],
-                "metrics": [info.name for info in plugin.metrics],
-                "trackers": [info.name for info in plugin.trackers],
-                "fault": plugin.fault,
-                "where": str(plugin.where) if plugin.where else None,
-            }
-            for plugin in plugins
-        ]
-        print(jsonlib.dumps(listed))
+        print(jsonlib.dumps([_to_json(plugin) for plugin in plugins]))
         return
 
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
-    table = Table("package", "version", "family", "does", box=None, pad_edge=False)
+    table = Table("package", "version", "family", "provides", box=None, pad_edge=False)
     for plugin in plugins:
         for info in plugin.families:
             table.add_row(plugin.package, plugin.version, info.name, ", ".join(info.tasks))
         if not plugin.families and not plugin.fault:
-            table.add_row(plugin.package, plugin.version, "", _brings(plugin))
+            table.add_row(plugin.package, plugin.version, "", _provided(plugin))
     console.print(table)
     for plugin in plugins:
         if plugin.fault:
@@ -49,8 +46,27 @@ def ls(*, json: bool) -> None:
     console.print("next: gan recipes ls", markup=False)
 
 
-def _brings(plugin: Plugin) -> str:
-    """What a plugin without families is good for."""
+plugins_app.command()(new)
+plugins_app.command()(check)
+
+
+def _to_json(plugin: Plugin) -> dict[str, object]:
+    families = [{"name": info.name, "tasks": list(info.tasks), "paper": info.paper} for info in plugin.families]
+    return {
+        "name": plugin.name,
+        "package": plugin.package,
+        "version": plugin.version,
+        "families": families,
+        "datasets": [info.name for info in plugin.datasets],
+        "metrics": [info.name for info in plugin.metrics],
+        "trackers": [info.name for info in plugin.trackers],
+        "fault": plugin.fault,
+        "where": str(plugin.where) if plugin.where else None,
+    }
+
+
+def _provided(plugin: Plugin) -> str:
+    """List the data sources, metrics and trackers of a plugin without families."""
     sources = [f"{len(plugin.datasets)} data sources"] if plugin.datasets else []
     metrics = [f"metrics: {', '.join(info.name for info in plugin.metrics)}"] if plugin.metrics else []
     trackers = [f"trackers: {', '.join(info.name for info in plugin.trackers)}"] if plugin.trackers else []

@@ -1,4 +1,4 @@
-"""`gan report`."""
+"""`gan report`: write a run as one HTML page."""
 
 from __future__ import annotations
 
@@ -6,102 +6,103 @@ import json as jsonlib
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
+import typer
+
+from gancli.cli.options import Device, Ema, Json
 from gancli.errors import GanError, UsageError
 from gancli.io.files import disk_errors, write_atomically
-from gancli.report.images import ImageSection
-from gancli.report.page import render_report
-from gancli.report.run_data import load_run_data
 from gancli.runs.run import Run, run_of, runs
 
+if TYPE_CHECKING:
+    from gancli.report.images import ImageSection
 
-def report(run: Path | None, *, out: Path | None, pictures: bool, ema: bool | None, device: str, json: bool) -> Path:
-    """Writes the page of a run; returns its path.
 
-    Args:
-        run: a run directory, or a checkpoint of it for pictures of that; None: the newest run.
-        out: a .html file; None: `report.html` of the run.
-        pictures: whether to draw with the model.
-        ema: averaged weights or live ones; averaged where there are any, if None.
-        device: where to draw.
-        json: prints one object and nothing else.
+def report(
+    run: Annotated[Path | None, typer.Argument(help="Run directory (default: the newest run).")] = None,
+    out: Annotated[Path | None, typer.Option(help="HTML file (default: report.html in the run directory).")] = None,
+    pictures: Annotated[
+        bool,
+        typer.Option(
+            "--pictures/--no-pictures", help="Generate images with the model, or show only the images of training."
+        ),
+    ] = True,
+    ema: Ema = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Write a run as one HTML page: images, curves, measurements, and the commands to reproduce it."""
+    from gancli.report.page import render_report
+    from gancli.report.run_data import load_run_data
+    from gancli.runtime.device import choose_device
 
-    Raises:
-        GanError: there is no run, or the page cannot be written.
-    """
     path = run or _newest()
-    home, sections, notes = run_of(path), list[ImageSection](), list[str]()
+    home = run_of(path)
     target = out or home.report
     if target.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--out {target} must end in .html")
-    story = load_run_data(home)
+    run_data = load_run_data(home)
+    sections: list[ImageSection] = []
+    notes: list[str] = []
     if pictures:
-        sections, notes = _drawn(path, ema=ema, device=device)
-    size = _write(target, render_report(story, sections, notes))
-    for sentence in (*story.faults, *notes):
+        choose_device(device)  # an invalid device is an error, not a note on the page
+        sections, notes = _model_sections(path, ema=ema, device=device, expected=GanError)
+    content = render_report(run_data, sections, notes)
+    _write(target, content)
+    for sentence in (*run_data.faults, *notes):
         print(sentence, file=sys.stderr)
     if json:
-        print(jsonlib.dumps({"report": str(target), "bytes": size}))
-        return target
-    print(f"wrote {target} ({size / 1e6:.1f} MB)")
-    task = "eval" if not story.records else "inspect"
-    print(f"next: gan {task} {shlex.quote(str(path))}")
-    return target
+        print(jsonlib.dumps({"report": str(target), "bytes": len(content)}))
+        return
+    print(f"wrote {target} ({len(content) / 1e6:.1f} MB)")
+    command = "inspect" if run_data.records else "eval"
+    print(f"next: gan {command} {shlex.quote(str(path))}")
 
 
 def report_at_end(run: Run, *, device: str) -> Path | None:
-    """The page of a run that has just ended, without what takes long to draw; None where it cannot be written.
+    """Write the page of a run that has just ended, without slow images. Return its path, or None if it failed.
 
-    A page is no reason for a run to fail, whatever is wrong with it: that is said in a sentence.
+    An error in the report never makes the run fail: it is printed as one sentence.
     """
+    from gancli.report.page import render_report
+    from gancli.report.run_data import load_run_data
+
     try:
-        sections, notes = _drawn_at_end(run, device)
+        sections, notes = _model_sections(run.path, ema=None, device=device, quick=True, expected=Exception)
         _write(run.report, render_report(load_run_data(run), sections, notes))
     except Exception as error:
-        print(f"there is no report of {run.path}: {_reason(error)}; try again: gan report {run.path}", file=sys.stderr)
+        print(
+            f"no report of {run.path} was written: {_reason(error)}; try again: gan report {run.path}", file=sys.stderr
+        )
         return None
     return run.report
 
 
-def _drawn_at_end(run: Run, device: str) -> tuple[list[ImageSection], list[str]]:
-    """As `_drawn`, whatever goes wrong: a family may be anybody's, and memory may be short."""
-    from gancli.cli.shared.report_images import drawn
-
-    try:
-        return drawn(run.path, ema=None, device=device, quick=True)
-    except Exception as error:
-        return [], [_undrawn(error)]
-
-
 def _newest() -> Path:
-    found = runs()
-    if not found:
-        raise UsageError("no run under runs/ yet; train one first (`gan recipes ls` lists recipes) or name a run")
-    return found[0].path
+    newest = runs()
+    if not newest:
+        raise UsageError("runs/ contains no run; train one (`gan recipes ls` lists recipes) or name a run directory")
+    return newest[0].path
 
 
-def _drawn(path: Path, *, ema: bool | None, device: str) -> tuple[list[ImageSection], list[str]]:
-    """What the model draws, or else the sentence that says why it does not."""
+def _model_sections(
+    path: Path, *, ema: bool | None, device: str, quick: bool = False, expected: type[Exception]
+) -> tuple[list[ImageSection], list[str]]:
+    """Return sections with images of the model, and notes; only a note if an `expected` error occurs."""
     from gancli.cli.shared.report_images import drawn
-    from gancli.runtime.device import choose_device
 
-    choose_device(device)  # a wrong one is refused
     try:
-        return drawn(path, ema=ema, device=device, quick=False)
-    except GanError as error:
-        return [], [_undrawn(error)]
-
-
-def _undrawn(error: Exception) -> str:
-    return f"The model has drawn nothing for this page: {_reason(error)}."
+        return drawn(path, ema=ema, device=device, quick=quick)
+    except expected as error:
+        return [], [f"The model has generated no images for this page: {_reason(error)}."]
 
 
 def _reason(error: Exception) -> str:
     return f"{error}".splitlines()[0] if f"{error}" else type(error).__name__
 
 
-def _write(target: Path, content: bytes) -> int:
+def _write(target: Path, content: bytes) -> None:
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(target, content)
-    return len(content)

@@ -1,21 +1,25 @@
-"""`gan runs`."""
+"""`gan runs`: list and remove runs."""
 
 from __future__ import annotations
 
 import json as jsonlib
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from gancli.errors import DataError, UsageError
+import typer
+
+from gancli.cli.options import Json
+from gancli.errors import DataError, UsageError, unknown_name
 from gancli.io.files import disk_errors
-from gancli.plugins.registry import unknown
 from gancli.runs.run import MANIFEST, RUNS, Run, runs
 
+runs_app = typer.Typer(name="runs", help="Runs under runs/: list, remove.", no_args_is_help=True)
 
-def ls(*, json: bool) -> None:
-    """Prints the runs under `runs/`, the most recently worked on first."""
+
+@runs_app.command()
+def ls(json: Json = False) -> None:
+    """List runs, most recently used first."""
     rows = [_row(run) for run in runs()]
     if json:
         print(jsonlib.dumps(rows))
@@ -28,38 +32,38 @@ def ls(*, json: bool) -> None:
     if not rows:
         console.print("no runs under runs/ yet; start one with: gan train gan", markup=False)
         return
-    table = Table("run", "family", "data", "images", "size", "begun", box=None, pad_edge=False)
+    table = Table("run", "family", "data", "images", "size", "created", box=None, pad_edge=False)
     for row in rows:
-        done = f"{row['images']:,} of {row['total']:,}" if row["fault"] is None else f"damaged: {row['fault']}"
-        size = f"{row['bytes'] / 1e6:,.1f} MB"
-        table.add_row(row["run"], row["family"], row["data"], done, size, row["created"])
+        images = f"{row['images']:,} of {row['total']:,}" if row["fault"] is None else f"damaged: {row['fault']}"
+        table.add_row(row["run"], row["family"], row["data"], images, _megabytes(row["bytes"]), row["created"])
     console.print(table)
     usable = next((row["run"] for row in rows if row["images"] and row["fault"] is None), None)
     if usable is not None:
         console.print(f"next: gan sample {usable}", markup=False)
 
 
-def rm(names: Sequence[str], *, yes: bool) -> None:
-    """Removes runs after asking; other directories than runs are refused."""
-    import typer
-
-    found = [_find(name) for name in names]
-    for run in found:
-        size = f"{_bytes(run.path) / 1e6:,.1f} MB"
-        if not yes and not typer.confirm(f"remove {run.path} ({size}) for good?"):
+@runs_app.command()
+def rm(
+    names: Annotated[list[str], typer.Argument(help="Names or directories of runs.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
+) -> None:
+    """Remove runs with all their checkpoints and images."""
+    for run in [_find(name) for name in names]:
+        if not yes and not typer.confirm(f"permanently remove {run.path} ({_megabytes(_bytes(run.path))})?"):
             continue
         with run.lock(), disk_errors(run.path):
-            # First what makes it a run, so that an interrupted removal leaves no run with half its files.
+            # The manifest first: an interrupted removal must not leave a directory that still counts as a run.
             (run.path / MANIFEST).unlink()
             shutil.rmtree(run.path)
         print(f"removed {run.path}")
 
 
 def _find(name: str) -> Run:
+
     for path in (RUNS / name, Path(name)):
         if (path / MANIFEST).is_file():
             return Run(path)
-    raise UsageError(unknown("run", name, [run.name for run in runs()]) + "; `gan runs ls` lists them")
+    raise UsageError(unknown_name("run", name, [run.name for run in runs()]) + "; `gan runs ls` lists them")
 
 
 def _row(run: Run) -> dict[str, Any]:
@@ -81,3 +85,7 @@ def _row(run: Run) -> dict[str, Any]:
 
 def _bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"

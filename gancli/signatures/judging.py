@@ -92,22 +92,3 @@ def inspect(
     from gancli.cli import inspect as body
 
     body.inspect(run, out=out, data=data, overrides=overrides or [], seed=seed, ema=ema, device=device, json=json)
-
-
-def report(
-    run: Annotated[Path | None, typer.Argument(help="A run directory; the newest run, if left out.")] = None,
-    out: Annotated[Path | None, typer.Option(help="A .html file; the run's report.html, if left out.")] = None,
-    pictures: Annotated[
-        bool,
-        typer.Option(
-            "--pictures/--no-pictures", help="Draw pictures with the model, or only show what training has drawn."
-        ),
-    ] = True,
-    ema: Ema = None,
-    device: Device = "auto",
-    json: Json = False,
-) -> None:
-    """Put a run on one page of HTML: pictures, curves, measurements, and how to do it again."""
-    from gancli.cli import report as body
-
-    body.report(run, out=out, pictures=pictures, ema=ema, device=device, json=json)

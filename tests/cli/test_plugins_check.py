@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gancli.cli.plugin_new import files as files_of_a_new_plugin
+from gancli.cli.plugin_new import render_templates
 from gancli.plugins import registry as plugins
 from gancli.plugins.registry import registry
 
@@ -23,7 +23,7 @@ def plant(gan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plan
 
     def planted(file: str, old: str, new: str, *more: str) -> dict[str, Any]:
         site = tmp_path / "site"
-        for path, text in files_of_a_new_plugin("wobble"):
+        for path, text in render_templates("wobble"):
             (site / path).parent.mkdir(parents=True, exist_ok=True)
             (site / path).write_text(text)
         changes = [(file, old, new), *zip(more[::3], more[1::3], more[2::3], strict=True)]

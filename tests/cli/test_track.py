@@ -96,9 +96,9 @@ def test_a_name_nobody_knows(gan, tmp_path: Path) -> None:
 
 
 def test_the_command_that_goes_on_tracks_too() -> None:
-    from gancli.cli.train import resuming_command
+    from gancli.cli.train import resume_command
 
-    assert resuming_command("gan", [], "auto", None, track=["tensorboard", "csv"]) == (
+    assert resume_command("gan", [], "auto", None, track=["tensorboard", "csv"]) == (
         "gan train gan --track tensorboard --track csv --resume"
     )
 

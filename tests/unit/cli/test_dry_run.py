@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gancli.cli.dry_run import duration
+from gancli.cli.dry_run import format_duration
 
 
 @pytest.mark.parametrize(
@@ -21,4 +21,4 @@ from gancli.cli.dry_run import duration
     ],
 )
 def test_durations_are_in_the_unit_that_suits_them(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
+    assert format_duration(seconds) == text
