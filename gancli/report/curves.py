@@ -1,4 +1,4 @@
-"""Which values of a run share a chart, and how they ran."""
+"""Curves of a run: loss and metric values over the training images shown, grouped into charts."""
 
 from __future__ import annotations
 
@@ -8,24 +8,26 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from gancli.evaluation.protocol import OF_THE_RUN
-from gancli.report.run_data import Line, RunData, number
+from gancli.report.run_data import Line, RunData, finite_number
 from gancli.runs.eval_log import Record, column
 
-PLACE = ("images", "step", "stage")
-"""Entries of a logged line that say where it is rather than what was seen."""
+POSITION_KEYS = ("images", "step", "stage")
+"""Keys of a logged line that give the position in training; all other keys are values."""
 
 REAL = "/real"
-"""What a metric's name ends in where real images were measured."""
+"""Suffix of a metric's name for its value on real images."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """One value through training.
+    """One value during training.
 
     Args:
-        name: of it.
-        points: (images, value), in order; values are finite.
-        optimum: where theory puts it; None: nowhere.
+        name: shown in the legend.
+        points: (images, value) in ascending order; values are finite.
+        optimum: value at the theoretical optimum; None if unknown.
     """
 
     name: str
@@ -38,9 +40,9 @@ class Chart:
     """Curves that share their axes.
 
     Args:
-        player: whose values they are; empty of what was measured.
+        player: player whose values these are; empty for metrics.
         curves: at least one.
-        title: above them.
+        title: shown above the chart.
     """
 
     player: str
@@ -48,38 +50,38 @@ class Chart:
     title: str
 
 
-def logged(story: RunData) -> list[Chart]:
-    """A chart for each term of each player's loss, and one for the answers of each network: D(x) beside D(G(z))."""
+def loss_charts(run_data: RunData) -> list[Chart]:
+    """Return one chart per loss term of each player, and one per network for its outputs: D(x) beside D(G(z))."""
     values: dict[str, list[tuple[int, float]]] = {}
-    for line in story.lines:
-        for name, value in line.items():
-            if name not in PLACE and (found := number(value)) is not None:
-                values.setdefault(name, []).append((line["images"], found))
-    references = _numbers(story.manifest.get("references"))
-    charts: dict[tuple[str, str], list[Curve]] = {}
-    for name, points in values.items():
-        player, _, own = name.rpartition("/")
-        curve = Curve(name=own, points=points, optimum=references.get(name))
-        charts.setdefault((player, own.partition("(")[0] if "(" in own else own), []).append(curve)
-    made = [
-        Chart(player=player, curves=curves, title=", ".join(curve.name for curve in curves))
-        for (player, _), curves in charts.items()
+    for line in run_data.lines:
+        for key, value in line.items():
+            if key not in POSITION_KEYS and (number := finite_number(value)) is not None:
+                values.setdefault(key, []).append((line["images"], number))
+    optimum_values = _finite_numbers(run_data.manifest.get("references"))
+    curves: dict[tuple[str, str], list[Curve]] = {}
+    for key, points in values.items():
+        player, _, name = key.rpartition("/")
+        curve = Curve(name=name, points=points, optimum=optimum_values.get(key))
+        curves.setdefault((player, name.partition("(")[0] if "(" in name else name), []).append(curve)
+    charts = [
+        Chart(player=player, curves=group, title=", ".join(curve.name for curve in group))
+        for (player, _), group in curves.items()
     ]
-    players = list(dict.fromkeys(chart.player for chart in made))
-    return sorted(made, key=lambda chart: (players.index(chart.player), "(" not in chart.title))
+    players = list(dict.fromkeys(chart.player for chart in charts))
+    return sorted(charts, key=lambda chart: (players.index(chart.player), "(" not in chart.title))
 
 
-def measured(records: Sequence[Record]) -> list[Chart]:
-    """A chart for each metric that was measured in the same way more than once, beside real images where they were."""
-    ways: dict[tuple[str, str], dict[int, float]] = {}
+def metric_charts(records: Sequence[Record]) -> list[Chart]:
+    """Return one chart per metric and protocol with more than one value, with the values on real images if known."""
+    values: dict[tuple[str, str], dict[int, float]] = {}
     for record in records:
-        value, images = number(record["value"]), number(record["protocol"].get("images"))
+        value, images = finite_number(record["value"]), finite_number(record["protocol"].get("images"))
         if value is not None and images is not None:
-            ways.setdefault((column(record), _way(record)), {})[int(images)] = value
+            values.setdefault((column(record), _protocol_key(record)), {})[int(images)] = value
     charts: dict[tuple[str, str], list[Curve]] = {}
-    for (name, way), points in ways.items():
+    for (name, protocol), points in values.items():
         if len(points) > 1:
-            charts.setdefault((name.replace(REAL, ""), way), []).append(
+            charts.setdefault((name.replace(REAL, ""), protocol), []).append(
                 Curve(name="real images" if REAL in name else "samples", points=sorted(points.items()))
             )
     return [
@@ -88,47 +90,44 @@ def measured(records: Sequence[Record]) -> list[Chart]:
     ]
 
 
-def stages(lines: Sequence[Line]) -> list[tuple[str, int, int]]:
-    """Name, first and last images of each stage that a run came through, as closely as its lines say."""
-    found: list[tuple[str, int, int]] = []
+def stage_spans(lines: Sequence[Line]) -> list[tuple[str, int, int]]:
+    """Return the name and the first and last images of each stage, as precisely as the logged lines allow."""
+    spans: list[tuple[str, int, int]] = []
     for line in lines:
         name = str(line.get("stage", ""))
-        if found and found[-1][0] == name:
-            found[-1] = (name, found[-1][1], line["images"])
+        if spans and spans[-1][0] == name:
+            spans[-1] = (name, spans[-1][1], line["images"])
         else:
-            found.append((name, found[-1][2] if found else 0, line["images"]))
-    return found
+            spans.append((name, spans[-1][2] if spans else 0, line["images"]))
+    return spans
 
 
-def _way(record: Record) -> str:
-    """How a number was taken, without what it was taken of; real images are another split of the same way."""
+def downsample(items: Sequence[T], count: int) -> list[T]:
+    """Return at most `count` (at least 2) evenly spaced items, including the first and the last."""
+    if len(items) <= count:
+        return list(items)
+    return [items[round(index * (len(items) - 1) / (count - 1))] for index in range(count)]
+
+
+def downsample_curve(points: Sequence[tuple[int, float]], count: int) -> list[tuple[int, float]]:
+    """Return about `count` points of a curve with all its peaks: the minimum and the maximum of each interval."""
+    if len(points) <= count:
+        return list(points)
+    size = -(-2 * len(points) // count)
+    kept = [points[0]]
+    for start in range(0, len(points), size):
+        interval = points[start : start + size]
+        extremes = {min(interval, key=lambda point: point[1]), max(interval, key=lambda point: point[1])}
+        kept += sorted(extremes - set(kept[-1:]))
+    return [*kept, *([points[-1]] if kept[-1] != points[-1] else [])]
+
+
+def _protocol_key(record: Record) -> str:
+    """Identify how a value was measured, without the model; real images are another split of the same protocol."""
     protocol = {key: value for key, value in record["protocol"].items() if key not in (*OF_THE_RUN, "split")}
     return json.dumps(protocol, sort_keys=True)
 
 
-def _numbers(value: Any) -> Mapping[str, float]:
-    pairs = value.items() if isinstance(value, dict) else ()
-    return {name: level for name, given in pairs if (level := number(given)) is not None}
-
-
-T = TypeVar("T")
-
-
-def thinned(items: Sequence[T], most: int) -> list[T]:
-    """At most so many, the first and the last among them; `most` is at least 2."""
-    if len(items) <= most:
-        return list(items)
-    return [items[round(place * (len(items) - 1) / (most - 1))] for place in range(most)]
-
-
-def peaked(points: Sequence[tuple[int, float]], most: int) -> list[tuple[int, float]]:
-    """At most about so many points of a curve that has the same peaks: the lowest and the highest of each stretch."""
-    if len(points) <= most:
-        return list(points)
-    size = -(-2 * len(points) // most)
-    kept = [points[0]]
-    for start in range(0, len(points), size):
-        stretch = points[start : start + size]
-        ends = {min(stretch, key=lambda point: point[1]), max(stretch, key=lambda point: point[1])}
-        kept += sorted(ends - set(kept[-1:]))
-    return [*kept, *([points[-1]] if kept[-1] != points[-1] else [])]
+def _finite_numbers(values: Any) -> Mapping[str, float]:
+    pairs = values.items() if isinstance(values, dict) else ()
+    return {name: number for name, value in pairs if (number := finite_number(value)) is not None}

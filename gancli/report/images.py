@@ -1,4 +1,4 @@
-"""The pictures of a page besides those through time: drawn for it, and found in the run."""
+"""Images of a report, encoded within a number of bytes: previews, figures of the run, and images from the model."""
 
 from __future__ import annotations
 
@@ -12,21 +12,44 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gancli.io.images import METADATA_KEY
-from gancli.report.curves import thinned
-from gancli.report.html import Html, data_uri, element, figure
+from gancli.report.curves import downsample
+from gancli.report.html import data_uri
 from gancli.runs.run import Run
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from PIL.Image import Image
 
     from gancli.io.images import Pixels
 
+PREVIEW_BYTES = 2_200_000
+
+FIGURE_BYTES = 1_100_000
+"""Maximum total size of the previews, and of all other images."""
+
+MAX_PREVIEWS = 24
+
+MAX_METRIC_FIGURES = 4
+
+TRAINING_FIGURES = {
+    "growing.png": ("Progressive growing", "The same latents at every resolution, one row each, the smallest on top."),
+    "densities.png": (
+        "Learned distribution on the line",
+        "Densities of the data and of generated points, and the discriminator beside the optimal one, during training.",
+    ),
+    "modes.png": (
+        "Learned distribution in the plane",
+        "Generated points in colour over the data in grey, during training.",
+    ),
+}
+"""Headings and descriptions of the figures that training writes."""
+
+WEBP_QUALITIES = (90, 75, 50)
+"""Qualities to try, in this order, if the PNG is too large; after the last one the image is halved."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ImageBlock:
-    """A picture (H, W, C) with 1 or 3 channels, its caption, and the name of its file where it gets one."""
+    """An image (H, W, C) with 1 or 3 channels, its caption, and its file name without suffix."""
 
     name: str
     caption: str
@@ -35,13 +58,13 @@ class ImageBlock:
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSection:
-    """Blocks side by side under a heading.
+    """Images side by side under a heading.
 
     Args:
-        heading: above them.
-        blocks: from left to right.
-        note: a sentence below the heading; may be empty.
-        in_row: whether they belong on one line however narrow the page: the columns of one picture.
+        heading: shown above the images.
+        blocks: images from left to right.
+        note: sentence below the heading; may be empty.
+        in_row: keep the images on one line on narrow pages, as columns of one grid.
     """
 
     heading: str
@@ -50,145 +73,90 @@ class ImageSection:
     in_row: bool = False
 
 
-GALLERY_BYTES = 1_100_000
-"""Bytes that they take together, at most."""
-
-METRICS = 4
-"""Pictures of metrics that are shown, at most."""
-
-STORIES = {
-    "growing.png": ("How it grew", "The same latents at every resolution, one row each, the smallest at the top."),
-    "densities.png": (
-        "What it learned of the line",
-        "Densities of the data and of generated points, and the discriminator beside the best one, through time.",
-    ),
-    "modes.png": (
-        "What it learned of the plane",
-        "Generated points in colour over the data's in grey, through time.",
-    ),
-}
-"""Figures that training puts together, with their headings and what they show."""
-
-
 @dataclass(frozen=True, kw_only=True)
-class Picture:
-    """One of a gallery: caption above, what it shows for those who do not see it, and the picture."""
-
-    caption: str
-    alt: str
-    picture: Encoded
-
-
-@dataclass(frozen=True, kw_only=True)
-class Gallery:
-    """Pictures under a heading, as `blocks.ImageSection`."""
-
-    heading: str
-    note: str
-    in_row: bool
-    pictures: Sequence[Picture]
-
-    def to_html(self) -> Html:
-        parts = [
-            figure(each.picture.uri, caption=each.caption, alt=each.alt, width=width, height=each.picture.height)
-            for each in self.pictures
-            for width in [each.picture.width]
-        ]
-        note = [element("p", self.note, class_="note")] if self.note else []
-        look = "blocks row" if self.in_row else "blocks"
-        return element("section", element("h3", self.heading), *note, element("div", *parts, class_=look))
-
-
-def galleries(run: Run, drawn: Sequence[ImageSection], *, room: int = GALLERY_BYTES) -> list[Gallery]:
-    """All of a page, within so many bytes; files that cannot be read are left out."""
-    files = [*_stories(run), *_of_metrics(run)]
-    count = len(files) + sum(len(section.blocks) for section in drawn)
-    most = room // max(1, count)
-    told = [_of_file(*each, most=most) for each in files]
-    return [*(gallery for gallery in told if gallery is not None), *(_of_section(each, most=most) for each in drawn)]
-
-
-def _of_section(section: ImageSection, *, most: int) -> Gallery:
-    pictures = [
-        Picture(
-            caption=block.caption,
-            alt=f"{section.heading}: {block.caption}",
-            picture=encoded(block.pixels, most=most),
-        )
-        for block in section.blocks
-    ]
-    return Gallery(heading=section.heading, note=section.note, in_row=section.in_row, pictures=pictures)
-
-
-def _of_file(path: Path, heading: str, note: str, *, most: int) -> Gallery | None:
-    try:
-        picture = encoded_file(path, most=most)
-    except OSError:
-        return None
-    shown = Picture(caption="", alt=f"{heading}. {note}", picture=picture)
-    return Gallery(heading=heading, note=note, in_row=False, pictures=[shown])
-
-
-def _stories(run: Run) -> Iterator[tuple[Path, str, str]]:
-    for name, (heading, note) in STORIES.items():
-        if (run.path / name).is_file():
-            yield run.path / name, heading, note
-
-
-def _of_metrics(run: Run) -> list[tuple[Path, str, str]]:
-    """What `gan eval` drew beside its numbers."""
-    found = []
-    for path in sorted((run.path / "out").glob("*.png")):
-        metric = _metric(path)
-        if metric:
-            found.append((path, f"Metric: {metric}", "Drawn by gan eval beside its numbers."))
-    return found[:METRICS]
-
-
-def _metric(path: Path) -> str:
-    from PIL.Image import open
-
-    try:
-        with open(path, formats=["PNG"]) as image:
-            made = json.loads(str(image.info[METADATA_KEY]))
-        return str(made.get("metric", "")) if isinstance(made, dict) else ""
-    except (OSError, SyntaxError, ValueError, KeyError):
-        return ""
-
-
-QUALITIES = (90, 75, 50)
-"""Of WebP, tried in this order where a PNG is too large; then the picture is halved."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Encoded:
-    """A picture in a page.
-
-    Args:
-        uri: its address, which holds it.
-        width, height: in pixels.
-        exact: whether it is the picture to the last bit.
-    """
+class EncodedImage:
+    """An image as a `data:` URI, its size in pixels, and whether the encoding is lossless."""
 
     uri: str
     width: int
     height: int
-    exact: bool
+    lossless: bool = True
 
 
-def encoded(pixels: Pixels, *, most: int) -> Encoded:
-    """A picture (H, W, C) with 1, 3 or 4 channels, in at most so many bytes."""
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """An encoded image with its caption and its alternative text."""
+
+    caption: str
+    alt: str
+    image: EncodedImage
+
+
+@dataclass(frozen=True, kw_only=True)
+class FigureSection:
+    """An `ImageSection` with encoded images."""
+
+    heading: str
+    figures: Sequence[Figure]
+    note: str = ""
+    in_row: bool = False
+
+
+def preview_section(samples: Mapping[int, Path], *, subject: str, max_bytes: int = PREVIEW_BYTES) -> FigureSection:
+    """Return evenly spaced previews, including the first and the last.
+
+    Args:
+        samples: preview files by the number of training images shown.
+        subject: what the previews show, for the alternative texts.
+        max_bytes: maximum total size.
+    """
+    chosen = downsample(sorted(samples), MAX_PREVIEWS)
+    figures, unreadable = [], []
+    for images in chosen:
+        try:
+            image = encode_file(samples[images], max_bytes=max_bytes // len(chosen))
+        except OSError:
+            unreadable.append(samples[images].name)
+        else:
+            caption = f"{images:,} images"
+            figures.append(Figure(caption=caption, alt=f"after {caption}: {subject}", image=image))
+    notes = []
+    if len(chosen) < len(samples):
+        notes.append(f"Shows {len(chosen)} of {len(samples):,} previews, evenly spaced.")
+    if any(not figure.image.lossless for figure in figures):
+        notes.append("The images are compressed to keep this page small; samples/ contains the originals.")
+    if unreadable:
+        notes.append(f"{', '.join(unreadable)} cannot be read.")
+    return FigureSection(heading="", figures=figures, note=" ".join(notes))
+
+
+def figure_sections(
+    run: Run, sections: Sequence[ImageSection], *, max_bytes: int = FIGURE_BYTES
+) -> list[FigureSection]:
+    """Return the figures of the run and the given sections, within a total size; unreadable files are omitted."""
+    files = [*_training_figures(run), *_metric_figures(run)]
+    count = len(files) + sum(len(section.blocks) for section in sections)
+    share = max_bytes // max(1, count)
+    from_files = [_encode_figure(*file, max_bytes=share) for file in files]
+    return [
+        *(section for section in from_files if section is not None),
+        *(_encode_section(section, max_bytes=share) for section in sections),
+    ]
+
+
+def encode_image(pixels: Pixels, *, max_bytes: int) -> EncodedImage:
+    """Encode an image (H, W, C) with 1, 3 or 4 channels: as PNG if it is small enough, else as WebP."""
     from PIL.Image import fromarray
 
     image = fromarray(np.ascontiguousarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels))
-    return _encoded(image, most)
+    return _encode(image, max_bytes)
 
 
-def encoded_file(path: Path, *, most: int) -> Encoded:
-    """A picture of the run, as it is where it is small enough.
+def encode_file(path: Path, *, max_bytes: int) -> EncodedImage:
+    """Encode a PNG file; a file that is small enough is embedded unchanged.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     from PIL.Image import DecompressionBombError, open
 
@@ -196,68 +164,76 @@ def encoded_file(path: Path, *, most: int) -> Encoded:
     try:
         with open(io.BytesIO(content), formats=["PNG"]) as image:
             image.load()
-            if len(content) <= most:
-                return Encoded(uri=data_uri(content, "image/png"), width=image.width, height=image.height, exact=True)
-            return _encoded(image, most)
-    except (SyntaxError, ValueError, DecompressionBombError) as error:  # what Pillow says of damaged files besides
+            if len(content) <= max_bytes:
+                return EncodedImage(uri=data_uri(content, "image/png"), width=image.width, height=image.height)
+            return _encode(image, max_bytes)
+    except (SyntaxError, ValueError, DecompressionBombError) as error:  # Pillow's other errors for damaged files
         raise OSError(f"{path} cannot be read: {error}") from None
 
 
-def _encoded(image: Image, most: int) -> Encoded:
-    content, kind = _saved(image, "PNG"), "image/png"
+def _encode_section(section: ImageSection, *, max_bytes: int) -> FigureSection:
+    figures = [
+        Figure(
+            caption=block.caption,
+            alt=f"{section.heading}: {block.caption}",
+            image=encode_image(block.pixels, max_bytes=max_bytes),
+        )
+        for block in section.blocks
+    ]
+    return FigureSection(heading=section.heading, figures=figures, note=section.note, in_row=section.in_row)
+
+
+def _encode_figure(path: Path, heading: str, note: str, *, max_bytes: int) -> FigureSection | None:
+    try:
+        image = encode_file(path, max_bytes=max_bytes)
+    except OSError:
+        return None
+    figure = Figure(caption="", alt=f"{heading}. {note}", image=image)
+    return FigureSection(heading=heading, figures=[figure], note=note)
+
+
+def _training_figures(run: Run) -> Iterator[tuple[Path, str, str]]:
+    for name, (heading, note) in TRAINING_FIGURES.items():
+        if (run.path / name).is_file():
+            yield run.path / name, heading, note
+
+
+def _metric_figures(run: Run) -> list[tuple[Path, str, str]]:
+    """Return the figures that `gan eval` wrote, with their headings and notes."""
+    figures = []
+    for path in sorted((run.path / "out").glob("*.png")):
+        if metric := _metric_of(path):
+            figures.append((path, f"Metric: {metric}", "Figure from gan eval."))
+    return figures[:MAX_METRIC_FIGURES]
+
+
+def _metric_of(path: Path) -> str:
+    from PIL.Image import open
+
+    try:
+        with open(path, formats=["PNG"]) as image:
+            metadata = json.loads(str(image.info[METADATA_KEY]))
+        return str(metadata.get("metric", "")) if isinstance(metadata, dict) else ""
+    except (OSError, SyntaxError, ValueError, KeyError):
+        return ""
+
+
+def _encode(image: Image, max_bytes: int) -> EncodedImage:
+    content, media_type = _save(image, "PNG"), "image/png"
     if image.mode not in ("L", "RGB", "RGBA"):
         image = image.convert("RGBA")
-    exact = len(content) <= most
-    while len(content) > most and min(image.size) > 1:
-        for quality in QUALITIES:
-            content, kind = _saved(image, "WEBP", quality=quality), "image/webp"
-            if len(content) <= most:
+    lossless = len(content) <= max_bytes
+    while len(content) > max_bytes and min(image.size) > 1:
+        for quality in WEBP_QUALITIES:
+            content, media_type = _save(image, "WEBP", quality=quality), "image/webp"
+            if len(content) <= max_bytes:
                 break
         else:
             image = image.reduce(2)
-    return Encoded(uri=data_uri(content, kind), width=image.width, height=image.height, exact=exact)
+    return EncodedImage(uri=data_uri(content, media_type), width=image.width, height=image.height, lossless=lossless)
 
 
-def _saved(image: Image, form: str, **options: int) -> bytes:
+def _save(image: Image, format: str, **options: int) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, format=form, **options)
+    image.save(buffer, format=format, **options)
     return buffer.getvalue()
-
-
-MOMENTS = 24
-"""Of a run that are shown, at most."""
-
-FRAME_BYTES = 2_200_000
-"""Bytes that they take together, at most."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Frames:
-    """What a page shows of a run's course.
-
-    Args:
-        shown: (images, picture), in order.
-        note: what was thinned out and what could not be read, in sentences; empty where nothing was.
-    """
-
-    shown: Sequence[tuple[int, Encoded]]
-    note: str
-
-
-def frames(samples: Mapping[int, Path], *, room: int = FRAME_BYTES, moments: int = MOMENTS) -> Frames:
-    """The pictures at evenly spread moments, the first and the last among them, within so many bytes."""
-    chosen = thinned(sorted(samples), moments)
-    shown, broken = [], []
-    for images in chosen:
-        try:
-            shown.append((images, encoded_file(samples[images], most=room // len(chosen))))
-        except OSError:
-            broken.append(samples[images].name)
-    notes = []
-    if len(chosen) < len(samples):
-        notes.append(f"{len(chosen)} of {len(samples):,} moments are shown, evenly spread.")
-    if any(not frame.exact for _, frame in shown):
-        notes.append("The pictures are compressed so that this page stays small; samples/ has them as they are.")
-    if broken:
-        notes.append(f"{', '.join(broken)} cannot be read.")
-    return Frames(shown=shown, note=" ".join(notes))

@@ -1,4 +1,4 @@
-"""Everything that a run has written down, read for its report; what is damaged is left out and said."""
+"""Data of a run for its report: manifest, logged values, metrics, previews. Damaged parts are omitted and listed."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from gancli.runs.run import Run
 
 Line = Mapping[str, Any]
 
-LONGEST = 60_000
-"""Letters of a recipe; a longer one is shown as far as that."""
+MAX_RECIPE_LENGTH = 60_000
+"""Characters of the recipe that the report shows."""
 
-LARGEST = 1e300
-"""Numbers from here on are left out: the ends of an axis must not overflow."""
+MAX_NUMBER = 1e300
+"""Numbers from this magnitude on are ignored: the ends of an axis must not overflow."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunData:
-    """A run, as far as it came.
+    """The files of a run, finished or not.
 
     Args:
-        run: where it lies.
-        manifest: what it said of itself.
-        recipe: its resolved recipe; None of weights from elsewhere.
-        lines: the values that were logged, each with `images`.
-        timings: speed and memory likewise.
-        records: what was measured.
-        samples: its pictures through time, by the training images shown.
-        images: training images shown.
-        faults: sentences on what could not be read.
+        run: run directory.
+        manifest: content of `manifest.json`.
+        recipe: resolved recipe; None for converted weights.
+        lines: logged losses and discriminator outputs, each with `images`.
+        timings: logged speed and memory, each with `images`.
+        records: metric values.
+        samples: preview images by the number of training images shown.
+        images: number of training images shown.
+        faults: sentences about files that cannot be read.
     """
 
     run: Run
@@ -50,35 +50,35 @@ class RunData:
 
 
 def load_run_data(run: Run) -> RunData:
-    """Reads a run, which may be young, damaged or from elsewhere.
+    """Read a run, which may be unfinished or damaged.
 
     Raises:
-        DataError: it is no run.
+        DataError: the directory is not a run.
     """
     manifest, faults = run.manifest(), list[str]()
-    lines = _lines(run.metrics, faults)
+    lines = _read_lines(run.metrics, faults)
     return RunData(
         run=run,
         manifest=manifest,
-        recipe=_recipe(run.recipe, faults),
+        recipe=_read_recipe(run.recipe, faults),
         lines=lines,
-        timings=_lines(run.timings, faults),
-        records=_records(run, faults),
+        timings=_read_lines(run.timings, faults),
+        records=_read_records(run, faults),
         samples={int(path.stem): path for path in sorted(run.samples.glob("*.png")) if path.stem.isdecimal()},
-        images=max([_checkpoint(run), *(line["images"] for line in lines)]),
+        images=max([_newest_checkpoint(run), *(line["images"] for line in lines)]),
         faults=faults,
     )
 
 
-def number(value: Any) -> float | None:
-    """A value of a file as a number that can be drawn; None of anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < LARGEST:
+def finite_number(value: Any) -> float | None:
+    """Return a JSON value as a number that can be plotted; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < MAX_NUMBER:
         return None
     return float(value)
 
 
-def _lines(path: Path, faults: list[str]) -> list[Line]:
-    """The sound lines of a file, in the order of their images; the first that is not becomes a sentence."""
+def _read_lines(path: Path, faults: list[str]) -> list[Line]:
+    """Read the valid lines of a JSON Lines file, sorted by images; add a sentence to `faults` if others are damaged."""
     if not path.exists():
         return []
     try:
@@ -86,31 +86,31 @@ def _lines(path: Path, faults: list[str]) -> list[Line]:
     except OSError as error:
         faults.append(f"{path} cannot be read: {error.strerror}.")
         return []
-    read = [_line(text) for text in texts]
-    damaged = [number for number, line in enumerate(read, 1) if line is None]
+    lines = [_parse_line(text) for text in texts]
+    damaged = [number for number, line in enumerate(lines, 1) if line is None]
     if damaged:
-        others = f" and {len(damaged) - 1:,} others are" if len(damaged) > 1 else " is"
-        faults.append(f"{path}:{damaged[0]}{others} damaged and left out.")
-    return sorted((line for line in read if line is not None), key=lambda line: line["images"])
+        others = f" and {len(damaged) - 1:,} other lines are" if len(damaged) > 1 else " is"
+        faults.append(f"{path}:{damaged[0]}{others} damaged and omitted.")
+    return sorted((line for line in lines if line is not None), key=lambda line: line["images"])
 
 
-def _line(text: str) -> Line | None:
+def _parse_line(text: str) -> Line | None:
     try:
         line = json.loads(text)
-        return line if type(line["images"]) is int and 0 <= line["images"] < LARGEST else None
+        return line if type(line["images"]) is int and 0 <= line["images"] < MAX_NUMBER else None
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
-def _records(run: Run, faults: list[str]) -> list[Record]:
+def _read_records(run: Run, faults: list[str]) -> list[Record]:
     try:
         return eval_log.read(run)
     except DataError as error:
-        faults.append(f"Measurements are left out: {error}.")
+        faults.append(f"Metrics are omitted: {error}.")
         return []
 
 
-def _recipe(path: Path, faults: list[str]) -> str | None:
+def _read_recipe(path: Path, faults: list[str]) -> str | None:
     if not path.exists():
         return None
     try:
@@ -118,11 +118,11 @@ def _recipe(path: Path, faults: list[str]) -> str | None:
     except OSError as error:
         faults.append(f"{path} cannot be read: {error.strerror}.")
         return None
-    if len(text) > LONGEST:
-        faults.append(f"The recipe is shown as far as its first {LONGEST:,} letters; {path} has all of it.")
-    return text[:LONGEST]
+    if len(text) > MAX_RECIPE_LENGTH:
+        faults.append(f"Only the first {MAX_RECIPE_LENGTH:,} characters of the recipe are shown; see {path}.")
+    return text[:MAX_RECIPE_LENGTH]
 
 
-def _checkpoint(run: Run) -> int:
-    """Training images of the newest checkpoint; 0 where there is none."""
+def _newest_checkpoint(run: Run) -> int:
+    """Return the training images of the newest checkpoint; 0 if there is none."""
     return max((int(path.name) for path in run.checkpoints.glob("[0-9]*") if path.name.isdecimal()), default=0)

@@ -29,6 +29,7 @@ def test_the_core_brings_its_recipes(tmp_path: Path) -> None:
         recipes = [path.relative_to(ROOT / "recipes") for path in (ROOT / "recipes").rglob("*.yaml")]
         assert {f"gancli/_recipes/{recipe}" for recipe in recipes} <= names
         assert {"gancli/py.typed", "gancli/report/style.css", "gancli/report/script.js"} <= names
+        assert {f"gancli/report/{path.name}" for path in (ROOT / "gancli/report").glob("*.jinja")} <= names
         templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "gancli/templates").rglob("*.template")}
         assert {f"gancli/templates/family/{source}.template" for source in FILES} == templates
         assert templates <= names

@@ -29,7 +29,12 @@ def test_a_run_ends_with_its_page(gan, tmp_path: Path) -> None:
     assert "report: runs/gan/report.html\n" in ended.out
     assert ended.out.rstrip().splitlines()[-1].startswith("next: gan ")
     page = tmp_path / "runs" / "gan" / "report.html"
-    for title in ("The same latents through time", "From latent to latent", "Losses and answers", "Do it again"):
+    for title in (
+        "Samples during training",
+        "From latent to latent",
+        "Losses and discriminator outputs",
+        "Reproduce this run",
+    ):
         assert title in headings(page)
     text = page.read_text()
     assert "gan train gan --set train.images=128" in text
@@ -77,7 +82,7 @@ def test_a_run_of_which_something_is_missing(gan, run: Path, missing: str) -> No
     ended = gan("report")
     assert ended.code == 0
     assert len(ended.err.splitlines()) == (missing == "checkpoints")
-    assert "Do it again" in headings(run / "report.html")
+    assert "Reproduce this run" in headings(run / "report.html")
 
 
 def test_a_damaged_line_is_one_sentence(gan, run: Path) -> None:
@@ -85,8 +90,8 @@ def test_a_damaged_line_is_one_sentence(gan, run: Path) -> None:
         handle.write('{"images": 1')
     ended = gan("report")
     assert ended.code == 0
-    assert re.fullmatch(r"runs/gan/metrics.jsonl:\d+ is damaged and left out\.\n", ended.err)
-    assert "is damaged and left out." in (run / "report.html").read_text()
+    assert re.fullmatch(r"runs/gan/metrics.jsonl:\d+ is damaged and omitted\.\n", ended.err)
+    assert "is damaged and omitted." in (run / "report.html").read_text()
 
 
 def test_what_is_refused(gan, run: Path, tmp_path: Path) -> None:
@@ -123,7 +128,7 @@ def test_a_model_that_cannot_draw_leaves_the_rest(gan, monkeypatch: pytest.Monke
     assert gan("train", "gan", *TOY, "--set", "data.resolution=8").code == 0
     page = tmp_path / "runs" / "gan" / "report.html"
     assert "The model has drawn nothing for this page: MemoryError." in page.read_text()
-    assert "Losses and answers" in headings(page)
+    assert "Losses and discriminator outputs" in headings(page)
 
 
 def test_heat_maps_are_drawn_on_demand(gan, detector: str, tmp_path: Path) -> None:
@@ -153,7 +158,7 @@ def test_points_need_no_model(gan, tmp_path: Path) -> None:
     )
     assert gan("train", "ring.yaml", "--device", "cpu").code == 0
     page = tmp_path / "runs" / "ring" / "report.html"
-    assert "What it learned of the plane" in headings(page)
+    assert "Learned distribution in the plane" in headings(page)
 
 
 def test_there_and_back(gan, tmp_path: Path) -> None:

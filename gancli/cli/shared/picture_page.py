@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from gancli.errors import DataError
-from gancli.io.captions import SIZE, written
+from gancli.io.captions import SIZE, render_text
 from gancli.io.files import disk_errors, write_atomically
 from gancli.io.images import Pixels, encode_png, write_png
-from gancli.report.html import Html, data_uri, document, element, figure
-from gancli.report.images import ImageBlock, ImageSection
+from gancli.report.html import data_uri, render_page
+from gancli.report.images import EncodedImage, Figure, FigureSection, ImageBlock, ImageSection
 
 GAP = 12
 """White pixels between blocks."""
@@ -60,30 +60,26 @@ class Page:
         return path
 
     def _picture(self) -> Pixels:
-        rows = [written(self.title, channels=3, size=SIZE + 7)]
+        rows = [render_text(self.title, channels=3, size=SIZE + 7)]
         for section in self.sections:
             blocks = [
-                _column([written(block.caption, channels=3), _colour(block.pixels)], 0) for block in section.blocks
+                _column([render_text(block.caption, channels=3), _colour(block.pixels)], 0) for block in section.blocks
             ]
-            rows += [written(section.heading, channels=3, size=SIZE + 2), _row(blocks, GAP)]
+            rows += [render_text(section.heading, channels=3, size=SIZE + 2), _row(blocks, GAP)]
         return np.pad(_column(rows, GAP), ((GAP, 0), (GAP, GAP), (0, 0)), constant_values=255)
 
     def _html(self) -> str:
         sections = [
-            element(
-                "section",
-                element("h2", section.heading),
-                element("div", *(self._figure(section, block) for block in section.blocks), class_="blocks"),
-            )
+            FigureSection(heading=section.heading, figures=[self._figure(section, block) for block in section.blocks])
             for section in self.sections
         ]
-        return document(self.title, element("header", element("h1", self.title)), element("main", *sections))
+        return render_page("images.html.jinja", title=self.title, sections=sections)
 
-    def _figure(self, section: ImageSection, block: ImageBlock) -> Html:
+    def _figure(self, section: ImageSection, block: ImageBlock) -> Figure:
         uri = data_uri(encode_png(block.pixels, metadata=self.metadata), "image/png")
         height, width, _ = block.pixels.shape
-        alt = f"{section.heading}: {block.caption}"
-        return figure(uri, caption=block.caption, alt=alt, width=width, height=height)
+        image = EncodedImage(uri=uri, width=width, height=height)
+        return Figure(caption=block.caption, alt=f"{section.heading}: {block.caption}", image=image)
 
 
 def _column(tiles: Sequence[Pixels], gap: int) -> Pixels:

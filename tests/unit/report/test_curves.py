@@ -1,4 +1,4 @@
-"""Which values share a chart, and what is drawn of them."""
+"""Grouping of values into charts, and the rendered charts."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gancli.report.chart import BOTTOM, LEFT, RIGHT, TOP, drawn
-from gancli.report.curves import Chart, Curve, logged, measured, stages
+from gancli.report.chart import BOTTOM, LEFT, RIGHT, TOP, plot
+from gancli.report.curves import Chart, Curve, loss_charts, metric_charts, stage_spans
 from gancli.report.run_data import RunData, load_run_data
 from gancli.runs.run import Run
 
@@ -19,7 +19,9 @@ LINES = [
 ]
 
 
-def told(folder: Path, lines: list[object], references: object = None, records: list[object] | None = None) -> RunData:
+def run_data(
+    folder: Path, lines: list[object], references: object = None, records: list[object] | None = None
+) -> RunData:
     folder.mkdir(parents=True)
     (folder / "manifest.json").write_text(json.dumps({"family": "toy", "references": references}))
     (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -32,7 +34,7 @@ def record(metric: str, value: float, images: int, **protocol: object) -> dict[s
 
 
 def test_answers_of_one_network_share_a_chart_and_terms_do_not(tmp_path: Path) -> None:
-    charts = logged(told(tmp_path / "run", LINES, {"d/D(x)": 0.5, "d/D(G(z))": 0.5, "d/V(D,G)": -1.386}))
+    charts = loss_charts(run_data(tmp_path / "run", LINES, {"d/D(x)": 0.5, "d/D(G(z))": 0.5, "d/V(D,G)": -1.386}))
     assert [(chart.player, chart.title) for chart in charts] == [
         ("d", "D(G(z)), D(x)"),
         ("d", "V(D,G)"),
@@ -45,13 +47,13 @@ def test_answers_of_one_network_share_a_chart_and_terms_do_not(tmp_path: Path) -
 def test_what_is_no_finite_number_leaves_a_gap(tmp_path: Path) -> None:
     values = [float("nan"), float("inf"), True, "1", None, [1], 10**400, -(10**400), 7]
     lines = [{"images": place, "g/loss": value} for place, value in enumerate(values)]
-    (chart,) = logged(told(tmp_path / "run", lines, {"g/loss": "0"}))
+    (chart,) = loss_charts(run_data(tmp_path / "run", lines, {"g/loss": "0"}))
     assert chart.curves == [Curve(name="loss", points=[(8, 7.0)])]
 
 
 def test_stages_follow_each_other() -> None:
-    assert stages(LINES) == [("4x4", 0, 200), ("8x8", 200, 400)]
-    assert stages([]) == []
+    assert stage_spans(LINES) == [("4x4", 0, 200), ("8x8", 200, 400)]
+    assert stage_spans([]) == []
 
 
 def test_only_numbers_of_one_protocol_are_a_curve(tmp_path: Path) -> None:
@@ -63,7 +65,7 @@ def test_only_numbers_of_one_protocol_are_a_curve(tmp_path: Path) -> None:
         record("swd", 4, 300, samples=999),
         record("fd", 3, 100),
     ]
-    (chart,) = measured(told(tmp_path / "run", [], records=records).records)
+    (chart,) = metric_charts(run_data(tmp_path / "run", [], records=records).records)
     assert chart.title == "swd"
     assert [(curve.name, curve.points) for curve in chart.curves] == [
         ("samples", [(100, 9.0), (200, 5.0)]),
@@ -73,7 +75,7 @@ def test_only_numbers_of_one_protocol_are_a_curve(tmp_path: Path) -> None:
 
 def test_a_curve_lies_where_its_values_are() -> None:
     curve = Curve(name="loss", points=[(0, 0.0), (50, 1.0), (100, 0.5)], optimum=0.5)
-    text = drawn(Chart(player="g", title="loss", curves=[curve]), total=100)
+    text = plot(Chart(player="g", title="loss", curves=[curve]), total=100)
     path = text.partition('<path d="M')[2].partition('"')[0]
     points = [tuple(map(float, point.split())) for point in path.split(" L")]
     assert [x for x, _ in points] == [LEFT, (LEFT + RIGHT) / 2, RIGHT]
@@ -86,7 +88,7 @@ def test_a_curve_lies_where_its_values_are() -> None:
 
 
 def test_a_single_value_is_a_dot_and_many_stay_few() -> None:
-    one = drawn(Chart(player="g", title="loss", curves=[Curve(name="loss", points=[(9, 1.0)])]), total=0)
+    one = plot(Chart(player="g", title="loss", curves=[Curve(name="loss", points=[(9, 1.0)])]), total=0)
     assert "<circle" in one
     many = Curve(name="loss", points=[(place, place % 7) for place in range(50_000)])
-    assert len(drawn(Chart(player="g", title="loss", curves=[many]), total=50_000)) < 20_000
+    assert len(plot(Chart(player="g", title="loss", curves=[many]), total=50_000)) < 20_000

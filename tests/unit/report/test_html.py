@@ -1,19 +1,36 @@
-"""Markup is safe by construction."""
+"""Escaping in templates: every value is escaped unless it is marked as safe."""
 
 from __future__ import annotations
 
-from gancli.report.html import Html, element, joined
+import pytest
+from jinja2 import UndefinedError
+from markupsafe import Markup
+
+from gancli.report.html import render, render_page
+from gancli.report.images import EncodedImage, Figure, FigureSection
+
+TEXT = "\"><script>'& <b>"
+ESCAPED = "&#34;&gt;&lt;script&gt;&#39;&amp; &lt;b&gt;"
+
+
+def section(text: str) -> FigureSection:
+    image = EncodedImage(uri="data:,", width=1, height=2)
+    return FigureSection(heading=text, figures=[Figure(caption=text, alt=text, image=image)])
 
 
 def test_texts_and_attributes_are_escaped_and_markup_is_not() -> None:
-    made = element("p", "a < b & c", element("b", "<i>"), title="\"><script>'")
-    assert made == '<p title="&quot;&gt;&lt;script&gt;&#x27;">a &lt; b &amp; c<b>&lt;i&gt;</b></p>'
-    assert isinstance(made, Html)
-    assert joined(["<", Html("<br>")], ", ") == "&lt;, <br>"
+    page = render_page("images.html.jinja", title=TEXT, sections=[section(TEXT)])
+    assert f"<h2>{ESCAPED}</h2>" in page
+    assert f"<figcaption>{ESCAPED}</figcaption>" in page
+    assert f'alt="{ESCAPED}"' in page
+    assert TEXT not in page
+    safe = render_page("images.html.jinja", title="", sections=[section(Markup("a<br>b"))])
+    assert "<h2>a<br>b</h2>" in safe
+    assert isinstance(render("figure.html.jinja"), Markup)
 
 
 def test_names_of_attributes() -> None:
-    made = element(
-        "input", class_="at", aria_label="x", viewBox="0 0 1 1", hidden=True, value=0, title=None, open=False
-    )
-    assert made == '<input class="at" aria-label="x" viewBox="0 0 1 1" hidden value="0">'
+    page = render_page("images.html.jinja", title="", sections=[section("a")])
+    assert '<figure><figcaption>a</figcaption><img src="data:," alt="a" width="1" height="2"></figure>' in page
+    with pytest.raises(UndefinedError, match="title"):
+        render_page("images.html.jinja", sections=[])

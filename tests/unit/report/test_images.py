@@ -1,4 +1,4 @@
-"""Pictures within a number of bytes."""
+"""Encoding of images within a number of bytes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 from PIL import Image
 
 from gancli.io.images import encode_png
-from gancli.report.images import Encoded, encoded, encoded_file
+from gancli.report.images import EncodedImage, encode_file, encode_image
 
 NOISE = np.random.default_rng(0).integers(0, 256, (200, 300, 3), dtype=np.uint8)
 
 
-def decoded(picture: Encoded) -> tuple[str, np.ndarray, int]:
+def decoded(picture: EncodedImage) -> tuple[str, np.ndarray, int]:
     kind, _, content = picture.uri.partition(";base64,")
     data = base64.b64decode(content)
     with Image.open(io.BytesIO(data)) as image:
@@ -27,32 +27,32 @@ def decoded(picture: Encoded) -> tuple[str, np.ndarray, int]:
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_what_is_small_enough_is_exact(channels: int) -> None:
     pixels = np.full((8, 12, channels), 77, dtype=np.uint8)
-    kind, seen, _ = decoded(encoded(pixels, most=10_000))
+    kind, seen, _ = decoded(encode_image(pixels, max_bytes=10_000))
     assert kind == "data:image/png"
     assert np.array_equal(seen.reshape(pixels.shape), pixels)
 
 
-@pytest.mark.parametrize("most", [60_000, 20_000, 3_000, 300])
-def test_noise_is_brought_below_any_limit(most: int) -> None:
-    picture = encoded(NOISE, most=most)
+@pytest.mark.parametrize("max_bytes", [60_000, 20_000, 3_000, 300])
+def test_noise_is_brought_below_any_limit(max_bytes: int) -> None:
+    picture = encode_image(NOISE, max_bytes=max_bytes)
     kind, _, size = decoded(picture)
     assert kind == "data:image/webp"
-    assert size <= most
-    assert not picture.exact
-    assert abs(picture.width * 2 - picture.height * 3) <= 3  # it keeps its shape
+    assert size <= max_bytes
+    assert not picture.lossless
+    assert abs(picture.width * 2 - picture.height * 3) <= 3  # the aspect ratio is kept
 
 
 def test_a_file_is_taken_as_it_is_or_made_smaller(tmp_path: Path) -> None:
     content = encode_png(NOISE, metadata={"seed": 1})
     (tmp_path / "a.png").write_bytes(content)
-    whole = encoded_file(tmp_path / "a.png", most=len(content))
-    assert whole.exact
+    whole = encode_file(tmp_path / "a.png", max_bytes=len(content))
+    assert whole.lossless
     assert whole.uri.endswith(base64.b64encode(content).decode())
-    assert decoded(encoded_file(tmp_path / "a.png", most=9_000))[2] <= 9_000
+    assert decoded(encode_file(tmp_path / "a.png", max_bytes=9_000))[2] <= 9_000
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", encode_png(NOISE, metadata={})[:5_000]])
 def test_a_file_that_is_no_picture(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.png").write_bytes(content)
     with pytest.raises(OSError, match=r"cannot|truncated"):
-        encoded_file(tmp_path / "a.png", most=1_000_000)
+        encode_file(tmp_path / "a.png", max_bytes=1_000_000)

@@ -1,4 +1,4 @@
-"""The page of a run: whole, within its limit, and inert whatever the run says of itself (promise S9)."""
+"""The report page of a run: complete, within its size limit, and inert for any content of the run (promise S9)."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ PAYLOADS = [
 
 
 class Reader(HTMLParser):
-    """Reads a page, holds its elements to an order, and its attributes to what cannot act."""
+    """Parse a page; check that its elements are nested correctly and that no attribute is active."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class Reader(HTMLParser):
 
 
 def read(content: bytes) -> Reader:
-    """The page, after what holds of every page was checked."""
+    """Parse a page and check the properties of every page."""
     assert len(content) < LIMIT
     reader = Reader(content.decode())
     assert len(reader.ids) == len(set(reader.ids))
@@ -111,7 +111,7 @@ def read(content: bytes) -> Reader:
 
 
 def run_of(folder: Path, text: str = "plain", *, samples: int = 3, pixels: Pixels | None = None) -> Run:
-    """A run that says `text` of itself wherever it can."""
+    """Write a run that contains `text` in every place that it controls."""
     folder.mkdir(parents=True)
     manifest = {
         "family": text,
@@ -143,15 +143,15 @@ def run_of(folder: Path, text: str = "plain", *, samples: int = 3, pixels: Pixel
     ]
     (folder / "eval.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
     (folder / "recipe.yaml").write_text(f"# {text}\n", errors="replace")
-    drawn = np.full((20, 30, 3), 9, dtype=np.uint8) if pixels is None else pixels
+    image = np.full((20, 30, 3), 9, dtype=np.uint8) if pixels is None else pixels
     for place in range(samples):
-        write_png(folder / "samples" / f"{place * 100:09d}.png", drawn, metadata={})
-    write_png(folder / "growing.png", drawn, metadata={})
-    write_png(folder / "out" / "metric.png", drawn, metadata={"metric": text})
+        write_png(folder / "samples" / f"{place * 100:09d}.png", image, metadata={})
+    write_png(folder / "growing.png", image, metadata={})
+    write_png(folder / "out" / "metric.png", image, metadata={"metric": text})
     return Run(folder)
 
 
-def drawing(text: str = "plain") -> list[ImageSection]:
+def image_sections(text: str = "plain") -> list[ImageSection]:
     block = ImageBlock(name="x", caption=text, pixels=np.zeros((4, 4, 1), dtype=np.uint8))
     return [ImageSection(heading=text, note=text, blocks=[block, block], in_row=True)]
 
@@ -159,14 +159,16 @@ def drawing(text: str = "plain") -> list[ImageSection]:
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_whatever_a_run_says_of_itself_stays_text(tmp_path: Path, payload: str) -> None:
     name = payload.replace("/", "\u2215").replace("\0", "").replace("\ud800", "")[:80]
-    story = load_run_data(run_of(tmp_path / name, payload))
-    reader = read(render_report(story, drawing(payload), [payload]))
+    run_data = load_run_data(run_of(tmp_path / name, payload))
+    reader = read(render_report(run_data, image_sections(payload), [payload]))
     harmless = "x" * len(payload)
-    plain = read(render_report(load_run_data(run_of(tmp_path / "plain", harmless)), drawing(harmless), [harmless]))
+    plain = read(
+        render_report(load_run_data(run_of(tmp_path / "plain", harmless)), image_sections(harmless), [harmless])
+    )
     assert [tag for tag, _ in reader.elements] == [tag for tag, _ in plain.elements]
     assert reader.scripts == plain.scripts
-    said = payload.replace("\ud800", "?").replace("\0", "\ufffd")
-    assert any(said in text.replace("\0", "\ufffd") for text in reader.texts)
+    shown = payload.replace("\ud800", "?").replace("\0", "\ufffd")
+    assert any(shown in text.replace("\0", "\ufffd") for text in reader.texts)
 
 
 def test_there_are_thirty_payloads() -> None:
@@ -174,7 +176,7 @@ def test_there_are_thirty_payloads() -> None:
 
 
 def test_the_page_has_headings_landmarks_and_labels(tmp_path: Path) -> None:
-    reader = read(render_report(load_run_data(run_of(tmp_path / "run")), drawing()))
+    reader = read(render_report(load_run_data(run_of(tmp_path / "run")), image_sections()))
     tags = [tag for tag, _ in reader.elements]
     assert [tags.count(tag) for tag in ("h1", "main", "nav", "header", "footer")] == [1, 1, 1, 1, 1]
     levels = [int(tag[1]) for tag in tags if tag in ("h1", "h2", "h3")]
@@ -194,19 +196,19 @@ def test_a_long_run_with_large_pictures_fits_and_says_what_is_left_out(tmp_path:
     run.metrics.write_text("".join(json.dumps(line) + "\n" for line in lines))
     reader = read(render_report(load_run_data(run), []))
     texts = " ".join(reader.texts)
-    assert "24 of 40 moments are shown" in texts
-    assert "The pictures are compressed" in texts
-    assert "60 of 80 charts are shown" in texts
+    assert "Shows 24 of 40 previews" in texts
+    assert "The images are compressed" in texts
+    assert "Shows 60 of 80 charts" in texts
     assert sum(tag == "img" for tag, _ in reader.elements) >= 24
 
 
 def test_pictures_give_way_before_the_limit_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
-    story = load_run_data(run_of(tmp_path / "run", pixels=noise))
+    run_data = load_run_data(run_of(tmp_path / "run", pixels=noise))
     with monkeypatch.context() as patched:
         patched.setattr(page_module, "LIMIT", 100_000)
-        assert len(render_report(story, [])) < 100_000
-    assert len(render_report(story, [])) > 300_000
+        assert len(render_report(run_data, [])) < 100_000
+    assert len(render_report(run_data, [])) > 300_000
 
 
 def test_a_young_run_and_a_damaged_one(tmp_path: Path) -> None:
@@ -220,8 +222,8 @@ def test_a_young_run_and_a_damaged_one(tmp_path: Path) -> None:
     run.timings.mkdir()
     (run.samples / "000000000.png").write_bytes(b"no picture")
     (run.path / "growing.png").write_bytes(b"\x89PNG no picture")
-    story = load_run_data(run)
-    assert [line["images"] for line in story.lines] == [5, 9]
-    texts = " ".join(read(render_report(story, [])).texts)
-    for words in ("metrics.jsonl:2 and 2 others are damaged", "no measurement", "cannot be read", "000000000.png"):
+    run_data = load_run_data(run)
+    assert [line["images"] for line in run_data.lines] == [5, 9]
+    texts = " ".join(read(render_report(run_data, [])).texts)
+    for words in ("metrics.jsonl:2 and 2 other lines are damaged", "no measurement", "cannot be read", "000000000.png"):
         assert words in texts
