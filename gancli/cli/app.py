@@ -9,22 +9,26 @@ from typing import Annotated
 import typer
 
 import gancli
+from gancli.cli.arithmetic import arithmetic
 from gancli.cli.convert import convert
 from gancli.cli.data import data_app
 from gancli.cli.demo import demo
 from gancli.cli.doctor import doctor
 from gancli.cli.export import export
+from gancli.cli.interpolate import interpolate
 from gancli.cli.plugins import plugins_app
+from gancli.cli.project import project
 from gancli.cli.recipes import recipes_app
 from gancli.cli.report import report
 from gancli.cli.runs import runs_app
+from gancli.cli.sample import sample
 from gancli.cli.train import train
+from gancli.cli.translate import translate
+from gancli.cli.upscale import upscale
 from gancli.errors import GanError
 from gancli.runtime.threads import limit_spinning
-from gancli.signatures.drawing import arithmetic, interpolate, sample
 from gancli.signatures.judging import evaluate, inspect
-from gancli.signatures.searching import detect, project
-from gancli.signatures.transforming import translate, upscale
+from gancli.signatures.searching import detect
 
 EPILOG = (
     "Exit codes: 0 success, 2 invalid usage or recipe, 65 unreadable data or checkpoint, 70 training became non-finite "

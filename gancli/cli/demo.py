@@ -14,18 +14,5 @@ def demo(device: Device = "auto") -> None:
     print(f"gan train {RECIPE}")
     run = train_run(RECIPE, [], device=device)
     print(f"\ngan sample {run.path}")
-    sample(
-        run.path,
-        count=None,
-        labels=[],
-        seed=0,
-        truncation=None,
-        form="grid",
-        grid=False,
-        annotate=False,
-        ema=None,
-        out=None,
-        device=device,
-        json=False,
-    )
+    sample(run.path, device=device)
     print(f"next: gan recipes cp {RECIPE} my-{RECIPE}.yaml    # edit it, then: gan train my-{RECIPE}.yaml")
