@@ -1,14 +1,16 @@
-"""What can go wrong, each with the exit code that the documentation promises.
+"""Errors with the exit codes of the command line, and the wording of suggestions.
 
-An error's text is one sentence for the person at the terminal: what is wrong, and what to do about it. Commands let
-these errors rise; `gancli.cli.app.main` prints them and exits with the code.
+The text of an error is one sentence for the user: what is wrong, then what to do. Commands let these errors propagate;
+`gancli.cli.app.main` prints them and exits with the code.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class GanError(Exception):
-    """Anything a user can act on. Never shown as a traceback."""
+    """Base of all errors that a user can act on; never shown as a traceback."""
 
     exit_code = 1
 
@@ -32,16 +34,42 @@ class NumericalError(GanError):
 
 
 class Collapse(NumericalError):
-    """The generator's samples lost their diversity, and the recipe says to end there; the last state is saved."""
+    """The generator's samples lost their diversity, and the recipe ends such a run; the last state is saved."""
 
 
 class DiskError(GanError):
-    """The disk is full or refuses to write."""
+    """The disk is full or cannot be written to."""
 
     exit_code = 74
 
 
 class Interrupted(GanError):
-    """Stopped by a signal, with everything saved: the same command with --resume goes on."""
+    """Training was stopped by a signal after everything was saved; the same command with --resume continues it."""
 
     exit_code = 75
+
+
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", *, cutoff: float = 0.5) -> str:
+    """Return the question "did you mean 'x'?" for the closest of some names, or `otherwise` if none is close."""
+    nearest = closest(name, known, cutoff=cutoff)
+    return f"did you mean {nearest!r}?" if nearest else otherwise
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> str:
+    """Return the beginning of the sentence about a name that does not exist, with the closest one that does.
+
+    Args:
+        kind: noun for the message, such as `family`.
+        name: name that was given.
+        known: names that exist.
+    """
+    names = sorted(known)
+    otherwise = f"choose from {', '.join(names)}" if names else "there are none"
+    return f"unknown {kind} {name!r}: {did_you_mean(name, names, otherwise)}"
+
+
+def closest(name: str, known: Iterable[str], *, cutoff: float = 0.5) -> str | None:
+    """Return the name that is most similar to `name`; None if none has at least the similarity `cutoff` in [0, 1]."""
+    import difflib
+
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=cutoff)), None)

@@ -35,15 +35,12 @@ MODULES = {
     "gancli.data.listing": "gancli.data.sources.listing",
     "gancli.data.packing": "gancli.data.pack",
     "gancli.data.paired": "gancli.data.sources.paired",
+    "gancli.data.ragged": "gancli.data.variable_size",
     "gancli.data.points": "gancli.data.sources.points",
     "gancli.data.resizing": "gancli.io.resize",
     "gancli.data.sides": "gancli.data.sources.splits",
     "gancli.data.synthetic": "gancli.data.sources.synthetic",
     "gancli.data.unpaired": "gancli.data.sources.unpaired",
-    "gancli.metrics.comparing": "gancli.metrics.feature_metrics",
-    "gancli.metrics.features": "gancli.metrics.discriminator_features",
-    "gancli.metrics.lpips": "gancli.metrics.backbones.lpips",
-    "gancli.metrics.sampling": "gancli.metrics.sample_metrics",
     "gancli.metrics.subject": "gancli.metrics.context",
     "gancli.nn.convolution": "gancli.nn.cpu_convolution",
     "gancli.nn.equalized": "gancli.nn.progressive",
@@ -64,7 +61,7 @@ MODULES = {
 """New module by old module."""
 
 NAMES: dict[str, dict[str, str]] = {
-    "gancli.data.ragged": {"Ragged": "VariableSizeImages"},
+    "gancli.data.variable_size": {"Ragged": "VariableSizeImages"},
     "gancli.data.source": {"Packed": "PackedDataset", "Survey": "DataSummary"},
     "gancli.data.sources.combine": {"join": "combine_pairs", "join_surveys": "combine_summaries"},
     "gancli.data.sources.splits": {"Side": "PairedFolder", "lonely": "unmatched"},

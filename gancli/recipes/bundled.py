@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from gancli.errors import UsageError
+from gancli.errors import UsageError, did_you_mean
 
 FIRST = "gan"
 """The recipe for somebody's first run: a minute, on data that is there, and on any other images as well."""
@@ -67,12 +67,9 @@ def find(target: str) -> Path:
 
 def unknown_recipe(name: str) -> str:
     """The sentence about a bundled recipe that does not exist, with the nearest one that does."""
-    import difflib
-
     known, wanted = bundled(), name.removesuffix(".yaml")
-    near = difflib.get_close_matches(wanted, known, n=1) or difflib.get_close_matches(Path(wanted).name, known, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"unknown recipe {name!r}: {hint}`gan recipes ls` lists the names"
+    hint = did_you_mean(wanted, known, cutoff=0.6) or did_you_mean(Path(wanted).name, known, cutoff=0.6)
+    return f"unknown recipe {name!r}: {hint and hint + ' '}`gan recipes ls` lists the names"
 
 
 def summaries() -> list[Summary]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import enum
 import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
+from gancli.errors import did_you_mean
 from gancli.recipes.yaml import Trail, inline
 
 SECTIONS = ("data", "model", "train", "eval")
@@ -71,9 +71,8 @@ def unknown_option(name: str, section: str, known: Iterable[str], elsewhere: Map
     homes = [other for other, options in elsewhere.items() if name in options]
     if homes:
         return f"unknown option {name!r} in {section}: it belongs in {homes[0]}"
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"it has {_listed(names)}" if names else "it takes no options"
-    return f"unknown option {name!r} in {section}: {hint}"
+    otherwise = f"it has {_listed(names)}" if names else "it takes no options"
+    return f"unknown option {name!r} in {section}: {did_you_mean(name, names, otherwise)}"
 
 
 def unknown_section(name: str, elsewhere: Mapping[str, Iterable[str]] | None = None) -> str:
@@ -81,9 +80,8 @@ def unknown_section(name: str, elsewhere: Mapping[str, Iterable[str]] | None = N
     homes = [other for other, options in (elsewhere or {}).items() if name in options]
     if homes:
         return f"unknown section {name!r}: it is an option of {homes[0]}, put it there"
-    near = difflib.get_close_matches(name, ("family", *SECTIONS), n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else f"a recipe has {_listed(('family', *SECTIONS))}"
-    return f"unknown section {name!r}: {hint}"
+    sections = ("family", *SECTIONS)
+    return f"unknown section {name!r}: {did_you_mean(name, sections, f'a recipe has {_listed(sections)}')}"
 
 
 def shown(value: Any) -> str:

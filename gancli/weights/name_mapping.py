@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from gancli.errors import UsageError
+from gancli.errors import UsageError, closest
 from gancli.weights.safetensors_file import Tensors
 
 _PLACEHOLDER = re.compile(r"\{(\w+)([+-]\d+)?\}")
@@ -108,8 +107,8 @@ def listed(names: Iterable[str], near: Iterable[str] = ()) -> str:
     every, others = list(names), list(near)
     shown = []
     for name in every[:_SHOWN]:
-        closest = difflib.get_close_matches(name, others, n=1, cutoff=0.4)
-        shown.append(f"{name} (nearest: {closest[0]})" if closest else name)
+        nearest = closest(name, others, cutoff=0.4)
+        shown.append(f"{name} (closest: {nearest})" if nearest else name)
     return ", ".join(shown) + (f" and {len(every) - _SHOWN:,} more" if len(every) > _SHOWN else "")
 
 

@@ -77,7 +77,7 @@ def test_a_mapping_names_what_is_called_otherwise(gan, toy_weights: Path, tmp_pa
 def test_names_without_a_partner_are_listed_with_the_nearest(gan, toy_weights: Path, tmp_path: Path) -> None:
     renamed(toy_weights, tmp_path / "other.safetensors", head="heads")
     words = ("convert", "other.safetensors", "--family", "toyscale")
-    assert refused(gan(*words), "lacks generator.head.weight (nearest: heads.weight)", "--map")
+    assert refused(gan(*words), "lacks generator.head.weight (closest: heads.weight)", "--map")
     renamed(toy_weights, tmp_path / "other.safetensors", **{"body.1.": "body.2."})
     assert refused(gan(*words), "lacks generator.body.1.first.weight", "model.options")
     save_file({"conv.kernel": torch.ones(3)}, tmp_path / "other.safetensors")

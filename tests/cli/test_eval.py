@@ -181,7 +181,7 @@ def test_too_few_labelled_images(gan, unconditional: Path) -> None:
 
 def test_unknown_metrics_and_missing_runs(gan, unconditional: Path) -> None:
     assert_refused(gan("eval", "--metrics", "feature_swm"), 2, "did you mean 'feature_svm'?")
-    assert_refused(gan("eval", "--metrics", ","), 2, "--metrics names none", "feature_svm")
+    assert_refused(gan("eval", "--metrics", ","), 2, "--metrics names no metric", "feature_svm")
     assert_refused(gan("eval", "runs/none"), 65, "runs/none")
     (unconditional / "recipe.yaml").unlink()
     assert_refused(gan("eval"), 2, "runs/gan has no recipe", "--data")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gancli.plugins.registry import PATIENCE_VARIABLE, SUBSET_VARIABLE
+from gancli.plugins.registry import SUBSET_VARIABLE, TIMEOUT_VARIABLE
 
 BROKEN = {
     "raises": "raise RuntimeError('no luck')",
@@ -69,7 +69,7 @@ def site(tmp_path: Path) -> Path:
 
 
 def gan(site: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(site), PATIENCE_VARIABLE: "1"}
+    environment = {**os.environ, "PYTHONPATH": str(site), TIMEOUT_VARIABLE: "1"}
     command = [sys.executable, "-m", "gancli", *arguments]
     return subprocess.run(command, cwd=site, env=environment, capture_output=True, text=True, check=False)
 
@@ -89,7 +89,7 @@ def test_s8_every_fault_is_named(site: Path) -> None:
     assert listed["raises"]["package"] == "broken-raises"
     assert listed["raises"]["where"] == "broken_raises.py:1"
     assert listed["misspelt"]["where"] == "broken_misspelt.py:1"
-    assert listed["hangs"]["fault"] == "TooSlow: it did not load within 1 seconds"
+    assert listed["hangs"]["fault"] == "PluginTimeout: it did not load within 1 seconds"
     assert "FamilyInfo.tasks must be a tuple of text" in listed["field-of-no-sense"]["fault"]
     assert not any(listed[name]["families"] for name in [*BROKEN, *LEFT_BEHIND])
     problems = json.loads(gan(site, "doctor", "--json").stdout)["problems"]

@@ -117,7 +117,7 @@ def test_r7_swapped_files_are_found(tmp_path: Path) -> None:
     model.rename(folder / "x")
     optimizers.rename(model)
     (folder / "x").rename(optimizers)
-    with pytest.raises(DataError, match="not what was saved"):
+    with pytest.raises(DataError, match="has changed since it was saved"):
         checkpoints.load(folder)
 
 

@@ -62,7 +62,7 @@ def test_a_network_in_part_is_missing_the_rest() -> None:
     matched = match(OURS, ["head.weight", "body.0.conv.weight", "body.2.conv.weight"], Rules({}))
     assert matched.missing == ["generator.body.1.conv.weight"]
     assert matched.left == ["body.2.conv.weight"]
-    assert listed(matched.missing, matched.left) == "generator.body.1.conv.weight (nearest: body.2.conv.weight)"
+    assert listed(matched.missing, matched.left) == "generator.body.1.conv.weight (closest: body.2.conv.weight)"
     assert listed(map(str, range(7))) == "0, 1, 2, 3, 4 and 2 more"
 
 
