@@ -15,7 +15,7 @@ from torch import nn
 from gancli.family.context import Nets
 from gancli.family.contract import Family, Player
 from gancli.family.tasks import Detects, Samples, Translates, Upscales
-from gancli.plugins.source_location import Place
+from gancli.plugins.source_location import SourceLocation
 from gancli.testing import source_lines
 from gancli.testing.finding import Finding
 from gancli.testing.fixture import FamilyFixture
@@ -30,10 +30,10 @@ sys.path[:] = path
 class Torch:
     def find_spec(self, name, path=None, target=None):
         if name == "torch":
-            os.write(1, json.dumps(of_caller(package)).encode())
+            os.write(1, json.dumps(location_of_caller(package)).encode())
             os._exit(0)
 
-from gancli.plugins.source_location import of_caller
+from gancli.plugins.source_location import location_of_caller
 from gancli.plugins.registry import import_class, registry
 sys.meta_path.insert(0, Torch())
 import_class(registry().family(family).config)
@@ -52,7 +52,7 @@ def needs_no_torch(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
         yield Finding(
             "torch is imported here, but plugin.py and config.py, and what they import, must do without, or `gan "
             'plugins ls` and every mistake in a recipe wait for it; name classes as "package.module:Class" instead',
-            Place(*where) if where else None,
+            SourceLocation(*where) if where else None,
         )
 
 
@@ -92,12 +92,12 @@ def tasks_are_implemented(fixture: FamilyFixture, folder: Path) -> Iterator[Find
         yield Finding("the family declares no task, so that nothing can be done with a trained model of it", where)
 
 
-def _field(options: type, name: str) -> Place | None:
+def _field(options: type, name: str) -> SourceLocation | None:
     for each in options.__mro__:
         file, tree = source_lines.module_tree(each)
         for node in ast.walk(tree):
             if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == name:
-                return Place(file, node.lineno)
+                return SourceLocation(file, node.lineno)
     return source_lines.definition(options)
 
 

@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from gancli.data.sources.synthetic import batch
 from gancli.family.context import Turn
 from gancli.family.contract import Family
-from gancli.plugins.source_location import Place, of_caller
+from gancli.plugins.source_location import SourceLocation, location_of_caller
 from gancli.testing import source_lines
 from gancli.testing.finding import Finding
 from gancli.testing.fixture import FamilyFixture, context
@@ -57,15 +57,15 @@ class Played:
 
     turn: Turn
     terms: Any = None
-    returned: Place | None = None
-    called: list[tuple[str, Place]] = field(default_factory=list)
+    returned: SourceLocation | None = None
+    called: list[tuple[str, SourceLocation]] = field(default_factory=list)
     read: set[str] = field(default_factory=set)
 
 
 class _Watch(TorchFunctionMode):
     """Notes the calls of torch's functions that are `WATCHED`."""
 
-    def __init__(self, package: str, called: list[tuple[str, Place]]) -> None:
+    def __init__(self, package: str, called: list[tuple[str, SourceLocation]]) -> None:
         super().__init__()
         self.package = package
         self.called = called
@@ -74,7 +74,7 @@ class _Watch(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         name = getattr(func, "__name__", "")
-        if name in WATCHED and (place := of_caller(self.package, unless="gancli")):
+        if name in WATCHED and (place := location_of_caller(self.package, unless="gancli")):
             self.called.append((name, place))
         return func(*args, **(kwargs or {}))
 
@@ -95,14 +95,14 @@ class _Reading(dict[str, Tensor]):
         return super().get(key, default)
 
 
-def play(fixture: FamilyFixture, family: Family[Any], cast: Players) -> Iterator[Played]:
+def play(fixture: FamilyFixture, family: Family[Any], players: Players) -> Iterator[Played]:
     """Every turn's loss once, in order, over one shared context, as in a step."""
     shared, images = context(), batch(fixture.info, fixture.data)
     for turn in fixture.turns(family):
-        cast.turn(turn.player)
+        players.begin_turn(turn.player)
         played = Played(turn)
         with _returning(played), _Watch(fixture.package, played.called):
-            played.terms = turn.loss(cast.nets, _Reading(images, played.read), shared)
+            played.terms = turn.loss(players.nets, _Reading(images, played.read), shared)
         yield played
 
 
@@ -114,7 +114,7 @@ def _returning(played: Played) -> Iterator[None]:
 
     def note(frame: FrameType, event: str, _: object) -> None:
         if event == "return" and frame.f_code is code:
-            played.returned = Place(frame.f_code.co_filename, frame.f_lineno)
+            played.returned = SourceLocation(frame.f_code.co_filename, frame.f_lineno)
 
     sys.setprofile(note)
     try:
@@ -145,7 +145,7 @@ def losses_only_compute(fixture: FamilyFixture, folder: Path) -> Iterator[Findin
     """No loss does the engine's work, or waits for the device."""
     family = fixture.make()
     seen = set()
-    called = [each for played in play(fixture, family, _cast(family)) for each in played.called]
+    called = [each for played in play(fixture, family, _players(family)) for each in played.called]
     for name, place in [*_written(type(family)), *called]:
         shown = WRITTEN.get(name, f"{name}()")
         key = (name.strip("_"), place)
@@ -159,7 +159,7 @@ def losses_only_compute(fixture: FamilyFixture, folder: Path) -> Iterator[Findin
 def losses_are_named_finite_scalars(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
     """A loss returns its terms by name, each of them one finite number."""
     family = fixture.make()
-    for played in play(fixture, family, _cast(family)):
+    for played in play(fixture, family, _players(family)):
         player, terms = played.turn.player, played.terms
         if not isinstance(terms, Mapping):
             kind = type(terms).__name__
@@ -178,7 +178,7 @@ def losses_are_named_finite_scalars(fixture: FamilyFixture, folder: Path) -> Ite
 def losses_keep_no_tensor(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
     """Nothing is left on the family once its losses have run."""
     family = fixture.make()
-    list(play(fixture, family, _cast(family)))
+    list(play(fixture, family, _players(family)))
     for name, value in vars(family).items():
         if _holds_tensor(value):
             yield Finding(
@@ -192,7 +192,7 @@ def losses_read_what_is_declared(fixture: FamilyFixture, folder: Path) -> Iterat
     """Every key of a batch that a family declares is read by some loss."""
     family = fixture.make()
     read: set[str] = set()
-    for played in play(fixture, family, _cast(family)):
+    for played in play(fixture, family, _players(family)):
         read |= played.read
     for key in fixture.info.batch:
         if key not in read:
@@ -207,23 +207,23 @@ def a_turn_changes_its_player_alone(fixture: FamilyFixture, folder: Path) -> Ite
     """Gradients of a turn reach its player, and nobody else; no loss changes a parameter."""
     family = fixture.make()
     modules = family.build()
-    cast, shared = Players(modules, family.players()), context()
+    players, shared = Players(modules, family.players()), context()
     for turn in fixture.turns(family):
         where = source_lines.definition(turn.loss)
         before = {name: parameter.detach().clone() for name, parameter in _parameters(modules)}
-        actor = cast.turn(turn.player)
-        terms = turn.loss(cast.nets, batch(fixture.info, fixture.data), shared)
+        player = players.begin_turn(turn.player)
+        terms = turn.loss(players.nets, batch(fixture.info, fixture.data), shared)
         torch.autograd.backward([term for term in terms.values() if term.requires_grad])
         graded = {name for name, parameter in _parameters(modules) if parameter.grad is not None}
         if not graded:
             yield Finding(f"no gradient reaches {turn.player}; its loss does not use its networks", where)
-        if others := sorted(graded - set(actor.named_parameters)):
+        if others := sorted(graded - set(player.named_parameters)):
             yield Finding(f"the loss of {turn.player} leaves gradients in {others[0]}, which is not its own", where)
         if changed := [name for name, value in _parameters(modules) if not torch.equal(value, before[name])]:
             yield Finding(f"the loss of {turn.player} changes {changed[0]}; only the engine updates networks", where)
 
 
-def _cast(family: Family[Any]) -> Players:
+def _players(family: Family[Any]) -> Players:
     return Players(family.build(), family.players())
 
 
@@ -240,22 +240,22 @@ def _wrong(player: str, name: object, term: object) -> str | None:
     return None
 
 
-def _term(played: Played, name: object) -> Place | None:
+def _term(played: Played, name: object) -> SourceLocation | None:
     """The line that names a term, or else the one that returns it."""
     found = source_lines.text_in(played.turn.loss, name) if isinstance(name, str) else None
     return played.returned if found in (None, source_lines.definition(played.turn.loss)) else found
 
 
-def _written(kind: type[Any]) -> Iterator[tuple[str, Place]]:
+def _written(kind: type[Any]) -> Iterator[tuple[str, SourceLocation]]:
     """The calls in the family's module that no loss may make, also where no check comes by."""
     file, tree = source_lines.module_tree(kind)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             function = node.func
             if isinstance(function, ast.Name) and function.id == "print":
-                yield "print", Place(file, node.lineno)
+                yield "print", SourceLocation(file, node.lineno)
             elif isinstance(function, ast.Attribute) and function.attr in FORBIDDEN:
-                yield function.attr, Place(file, function.end_lineno or node.lineno)
+                yield function.attr, SourceLocation(file, function.end_lineno or node.lineno)
 
 
 def _holds_tensor(value: object) -> bool:

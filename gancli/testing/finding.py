@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gancli.plugins.source_location import Place
+from gancli.plugins.source_location import SourceLocation
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Finding:
     """
 
     sentence: str
-    place: Place | None = None
+    place: SourceLocation | None = None
 
     def __str__(self) -> str:
         return f"{self.place}: {self.sentence}" if self.place else self.sentence

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any
 
-from gancli.plugins.source_location import Place
+from gancli.plugins.source_location import SourceLocation
 
 
 def code_of(function: Callable[..., Any]) -> CodeType | None:
@@ -19,13 +19,13 @@ def code_of(function: Callable[..., Any]) -> CodeType | None:
     return getattr(inspect.unwrap(getattr(function, "__func__", function)), "__code__", None)
 
 
-def definition(named: Any) -> Place | None:
+def definition(named: Any) -> SourceLocation | None:
     """The line at which a function, a method or a class begins."""
     if not inspect.isclass(named):
         code = code_of(named)
-        return Place(code.co_filename, code.co_firstlineno) if code else None
+        return SourceLocation(code.co_filename, code.co_firstlineno) if code else None
     try:
-        return Place(inspect.getsourcefile(named) or "", inspect.getsourcelines(named)[1])
+        return SourceLocation(inspect.getsourcefile(named) or "", inspect.getsourcelines(named)[1])
     except (OSError, TypeError):  # made at run time: there is no source
         return None
 
@@ -40,15 +40,15 @@ def module_tree(named: type[Any]) -> tuple[str, ast.AST]:
         return "", ast.Module(body=[], type_ignores=[])
 
 
-def text_in(function: Callable[..., Any], text: str) -> Place | None:
+def text_in(function: Callable[..., Any], text: str) -> SourceLocation | None:
     """The first line of a function that has a string literal; the function's own where none has."""
     for file, node in _nodes(function):
         if isinstance(node, ast.Constant) and node.value == text:
-            return Place(file, node.lineno)
+            return SourceLocation(file, node.lineno)
     return definition(function)
 
 
-def attribute_set(kind: type[Any], name: str) -> Place | None:
+def attribute_set(kind: type[Any], name: str) -> SourceLocation | None:
     """The last line of a class or of those it inherits from that assigns `self.<name>`, or else uses it."""
     uses = []
     for each in kind.__mro__[:-1]:
@@ -58,7 +58,7 @@ def attribute_set(kind: type[Any], name: str) -> Place | None:
                 uses.append((isinstance(node.ctx, ast.Store), node.lineno, file))
         if uses:
             _, line, file = max(uses)
-            return Place(file, line)
+            return SourceLocation(file, line)
     return definition(kind)
 
 

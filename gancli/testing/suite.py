@@ -81,7 +81,7 @@ def examine(fixture: FamilyFixture) -> Iterator[Verdict]:
 def raised(error: Exception, fixture: FamilyFixture) -> Finding:
     """What a family's own code raised, as a finding at the line that it came through."""
     said = str(error) if isinstance(error, GanError) else f"{type(error).__name__}: {error}"
-    return Finding(" ".join(said.split()), source_location.of_error(error, fixture.package))
+    return Finding(" ".join(said.split()), source_location.location_of_error(error, fixture.package))
 
 
 def _tried(check: Check, fixture: FamilyFixture) -> tuple[list[Finding], Finding | None]:
