@@ -1,12 +1,12 @@
-"""The convolutional networks of Radford et al. 2015: strided convolutions instead of pooling, nothing fully connected
-in between.
+"""The convolutional networks of Radford et al. 2015, "Unsupervised Representation Learning with Deep Convolutional
+Generative Adversarial Networks": strided convolutions instead of pooling, and no fully connected hidden layers.
 
-Two forms of them are in use. With `kernel=4` every layer doubles or halves exactly, and the first and last layers are
-convolutions of the whole base, as in the PyTorch project's example. With `kernel=5` they are dense, and sides may be
-odd, as in the authors' script and in those of Gulrajani et al. 2017.
+There are two variants. With `kernel=4` every layer doubles or halves the sides exactly, and the first and last layers
+are convolutions over the whole base, as in PyTorch's DCGAN example. With `kernel=5` the first and last layers are fully
+connected, and sides may be odd, as in the code of the authors and of Gulrajani et al. 2017.
 
-Sides are halved from the image down to a base whose shorter side is 4 to 7. The layer beside the image has `channels`
-channels, and each further one twice as many, up to `MAX_CHANNELS`.
+The sides of the image are halved down to a base whose shorter side is 4 to 7 pixels. The layer next to the image has
+`channels` channels, and every further layer twice as many, up to `MAX_CHANNELS`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from itertools import pairwise
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gancli.errors import UsageError
-from gancli.nn.cpu_convolution import Conv2d, ConvTranspose2d
+from gancli.nn.cpu_convolution import Conv2d, ConvTranspose2d, FromImage, LatentToMap, MapToVector, ToImage
 
 Kernel = Literal[4, 5]
 
@@ -33,61 +32,6 @@ MAX_CHANNELS = 1024
 SMALLEST_BASE, LARGEST_BASE = 4, 16
 
 
-class LatentToMap(nn.ConvTranspose2d):
-    """A transposed convolution of a 1x1 map with no stride, (N, inputs) to (N, outputs, height, width), as the matrix
-    product that it is: several times as fast as the general algorithm.
-    """
-
-    def __init__(self, inputs: int, outputs: int, base: Size) -> None:
-        super().__init__(inputs, outputs, base, bias=False)
-
-    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        return (x.flatten(1) @ self.weight.flatten(1)).view(-1, *self.weight.shape[1:])
-
-
-class MapToVector(nn.Conv2d):
-    """A convolution with a kernel as large as its map, (N, inputs, height, width) to (N, outputs), as the matrix
-    product that it is.
-    """
-
-    def __init__(self, inputs: int, outputs: int, base: Size) -> None:
-        super().__init__(inputs, outputs, base, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.flatten(1) @ self.weight.flatten(1).T
-
-
-class FromImage(nn.Conv2d):
-    """The layer beside the image: a convolution of kernel 4, stride 2 and padding 1 of few channels.
-
-    On a CPU it is computed as one of kernel 2 and stride 1 of the image's 2x2 blocks, four times as many channels: with
-    1 or 3 channels the general algorithm leaves most of a vector idle.
-    """
-
-    def __init__(self, inputs: int, outputs: int, *, bias: bool) -> None:
-        super().__init__(inputs, outputs, 4, stride=2, padding=1, bias=bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        if x.device.type != "cpu":
-            return super().forward(x)
-        blocks = F.pixel_unshuffle(F.pad(x, (1, 1, 1, 1)), 2).contiguous(memory_format=torch.channels_last)
-        return F.conv2d(blocks, _of_blocks(self.weight), self.bias)
-
-
-class ToImage(nn.ConvTranspose2d):
-    """The layer before the image: `FromImage` the other way round."""
-
-    def __init__(self, inputs: int, outputs: int, *, bias: bool) -> None:
-        super().__init__(inputs, outputs, 4, stride=2, padding=1, bias=bias)
-
-    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        if x.device.type != "cpu":
-            return super().forward(x, output_size)
-        blocks = F.conv_transpose2d(x, _of_blocks(self.weight))
-        image = F.pixel_shuffle(blocks, 2)[:, :, 1:-1, 1:-1]
-        return image if self.bias is None else image + self.bias.view(-1, 1, 1)
-
-
 def strided_generator(
     inputs: int,
     shape: tuple[int, int, int],
@@ -97,18 +41,19 @@ def strided_generator(
     norm: bool = True,
     bias: bool = False,
 ) -> nn.Sequential:
-    """Vectors (N, inputs) to images (N, C, H, W) in [-1, 1].
+    """Build a generator from vectors (N, inputs) to images (N, C, H, W) in [-1, 1].
 
     Args:
-        inputs: length of the latent vector, with the label if there is one.
+        inputs: dimension of the latent vector, including a label if there is one.
         shape: (C, H, W).
-        channels: of the layer before the image.
-        kernel: 4, or 5 with a dense first layer, whose batch normalisation is over units instead of channels.
-        norm: batch normalisation in every layer but the last.
-        bias: of every layer; with `kernel=4` the first layer never has one.
+        channels: channels of the layer before the image.
+        kernel: 4, or 5 with a fully connected first layer, whose batch normalisation is per unit instead of per
+            channel.
+        norm: use batch normalisation in every layer but the last.
+        bias: use a bias in every layer; with `kernel=4` the first layer has none.
 
     Raises:
-        UsageError: no such network makes images of this size.
+        UsageError: images of this size are not supported.
     """
     sizes = _sizes(shape[1:], kernel)
     widths = _widths(channels, len(sizes) - 1)
@@ -139,19 +84,19 @@ def strided_discriminator(
     outputs: int = 1,
     noise: float = 0.0,
 ) -> nn.Sequential:
-    """Images (N, C, H, W) to (N, outputs), without a sigmoid.
+    """Build a discriminator from images (N, C, H, W) to (N, outputs), without a sigmoid.
 
     Args:
         shape: (C, H, W).
-        channels: of the first layer.
-        kernel: 4, or 5 with a dense last layer.
-        norm: makes the normalisation of a layer with so many channels; the first and last layers have none.
-        bias: of every layer; with `kernel=4` the last layer never has one.
-        outputs: numbers for an image.
-        noise: standard deviation of `InstanceNoise` on the images; 0: none.
+        channels: channels of the first layer.
+        kernel: 4, or 5 with a fully connected last layer.
+        norm: function from a number of channels to a normalisation layer; the first and last layers have none.
+        bias: use a bias in every layer; with `kernel=4` the last layer has none.
+        outputs: number of outputs per image.
+        noise: standard deviation of `InstanceNoise` on the images (0: no noise).
 
     Raises:
-        UsageError: no such network takes images of this size.
+        UsageError: images of this size are not supported.
     """
     sizes = _sizes(shape[1:], kernel)[::-1]
     widths = _widths(channels, len(sizes) - 1)[::-1]
@@ -174,9 +119,9 @@ def strided_discriminator(
 
 
 def initialise_normal(network: nn.Module, std: float = 0.02) -> nn.Module:
-    """Weights from N(0, std), normalisation's scales from N(1, std), biases 0; returns the network.
+    """Initialise weights from N(0, std), scales of normalisation layers from N(1, std) and biases with 0.
 
-    Radford et al. 2015 for the weights; the scales are the authors' code's.
+    The weights are as in Radford et al. 2015, the scales as in the authors' code. Returns the network.
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
@@ -186,6 +131,28 @@ def initialise_normal(network: nn.Module, std: float = 0.02) -> nn.Module:
         if isinstance(bias := getattr(module, "bias", None), nn.Parameter):
             nn.init.zeros_(bias)
     return network
+
+
+class InstanceNoise(nn.Module):
+    """Add normal noise to real and fake images (N, C, H, W) in training mode; do nothing in eval mode.
+
+    The noise blurs both distributions equally, so the optimum does not change, but the discriminator can no longer tell
+    them apart by details finer than the noise. Sonderby et al. 2017, "Amortised MAP Inference for Image
+    Super-resolution"; Arjovsky and Bottou 2017.
+
+    Args:
+        std: standard deviation of the noise, for images in [-1, 1].
+    """
+
+    def __init__(self, std: float) -> None:
+        super().__init__()
+        self.std = std
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images + self.std * torch.randn_like(images) if self.training else images
+
+    def extra_repr(self) -> str:
+        return f"std={self.std}"
 
 
 def _first(inputs: int, width: int, base: Size, *, kernel: Kernel, norm: bool, bias: bool) -> Iterator[nn.Module]:
@@ -214,15 +181,8 @@ def _up(before: int, after: int, small: Size, large: Size, *, kernel: Kernel, bi
     return ConvTranspose2d(before, after, 5, stride=2, padding=2, output_padding=odd, bias=bias)
 
 
-def _of_blocks(weight: Tensor) -> Tensor:
-    """Kernels (A, B, 4, 4) as (A, 4 B, 2, 2), in the order of channels that `pixel_unshuffle` gives a 2x2 block."""
-    parts = weight.unflatten(2, (2, 2)).unflatten(4, (2, 2))  # type: ignore[no-untyped-call]
-    kernels: Tensor = parts.permute(0, 1, 3, 5, 2, 4).flatten(1, 3)
-    return kernels
-
-
 def _sizes(size: Size, kernel: Kernel) -> list[Size]:
-    """Of every map, from the base to the image."""
+    """Return the (height, width) of every feature map, from the base to the image."""
     sizes = [size]
     while kernel == 5 or not any(side % 2 for side in sizes[0]):
         half = ((sizes[0][0] + 1) // 2, (sizes[0][1] + 1) // 2)
@@ -239,33 +199,11 @@ def _sizes(size: Size, kernel: Kernel) -> list[Size]:
 
 
 def _nearest(size: Size) -> str:
-    """The square that fits and is nearest to the shorter side."""
-    fitting = [base << times for base in range(SMALLEST_BASE, 8) for times in range(2, 7)]
-    return str(min(fitting, key=lambda side: (abs(side - min(size)), side)))
+    """Return the supported square size that is nearest to the shorter side."""
+    supported = [base << times for base in range(SMALLEST_BASE, 8) for times in range(2, 7)]
+    return str(min(supported, key=lambda side: (abs(side - min(size)), side)))
 
 
 def _widths(channels: int, count: int) -> list[int]:
-    """Of every map but the image, from the base on."""
+    """Return the channels of every feature map but the image, from the base on."""
     return [min(MAX_CHANNELS, channels << index) for index in reversed(range(count))]
-
-
-class InstanceNoise(nn.Module):
-    """Adds normal noise to images (N, C, H, W) in training, real and fake alike; does nothing in evaluation.
-
-    Both distributions are blurred in the same way, so that the optimum stays, while a discriminator can no longer tell
-    them apart by details too fine for the noise. Sonderby et al. 2017, "Amortised MAP Inference for Image
-    Super-resolution"; Arjovsky and Bottou 2017.
-
-    Args:
-        std: of the noise, where images are in [-1, 1].
-    """
-
-    def __init__(self, std: float) -> None:
-        super().__init__()
-        self.std = std
-
-    def forward(self, images: Tensor) -> Tensor:
-        return images + self.std * torch.randn_like(images) if self.training else images
-
-    def extra_repr(self) -> str:
-        return f"std={self.std}"

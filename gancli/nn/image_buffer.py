@@ -1,4 +1,4 @@
-"""Images that are remembered from one step to the next, as a discriminator may be shown again what it saw before."""
+"""Buffers of earlier generated images, which a discriminator is trained on again."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from torch import Tensor, nn
 from gancli.family.context import Context
 
 
-class ImageMemory(nn.Module):
-    """Holds up to `capacity` images, and how many it holds.
+class ImageBuffer(nn.Module):
+    """Base class: storage for up to `capacity` images and their number.
 
-    It has no parameters, so it is state of the run: moved, checkpointed and restored with the networks, and never
-    compiled. It changes with every call, so it is called once for every batch that a discriminator is to be trained on:
-    in that player's loss, which runs once for every part of a batch, and nowhere else.
+    A buffer has no parameters, so it is state of the run: moved, saved and restored with the networks, and never
+    compiled. Every call changes it, so call it only in the discriminator's loss, once per batch.
 
     Args:
-        capacity: images that it keeps; 0: none, and every image passes by.
+        capacity: largest number of stored images (0: the buffer returns its input).
         shape: (C, H, W) of an image.
     """
 
@@ -33,65 +32,71 @@ class ImageMemory(nn.Module):
         return f"capacity={self.capacity}"
 
 
-class HistoryBuffer(ImageMemory):
-    """Replaces half of a batch by earlier images, then keeps the other half.
+class HistoryBuffer(ImageBuffer):
+    """Replace half of a batch by earlier images, then store the other half. Shrivastava et al. 2017, "Learning from
+    Simulated and Unsupervised Images through Adversarial Training", section 2.3.
 
-    Of N images, the first N - N // 2 are handed on, and after them N // 2 different ones that it kept in earlier calls.
-    Then the first N // 2 of the new images are kept: in free places while there are any, else in place of as many
-    others, drawn evenly. While it has too few, as in its first call, new images are handed on instead.
+    Of N new images, the first N - N // 2 are returned, followed by N // 2 different images from earlier calls. Then the
+    first N // 2 new images are stored, in free slots if there are any, else replacing random ones. If fewer images are
+    stored, as in the first call, new images are returned instead.
 
-    A capacity of less than half a batch limits the earlier images to that number.
+    A capacity below half a batch limits the number of earlier images to the capacity.
     """
 
     @torch.no_grad()
     def forward(self, images: Tensor, ctx: Context) -> Tensor:
-        """As many images (N, C, H, W), new ones before kept ones, cut from the graph; draws two numbers for each place
-        from `ctx`.
+        """Return N detached images, new ones before stored ones, for N images (N, C, H, W).
+
+        Uses two random numbers of `ctx` per slot.
         """
         images = images.detach()
         half = min(len(images) // 2, self.capacity)
         if not half:
             return images
         keys, others = ctx.rand(self.capacity), ctx.rand(self.capacity)
-        # Nothing here waits for the device: how many it keeps is not known to this program, only to the device.
-        places = torch.arange(self.capacity, device=images.device)
-        free = places >= self.count
-        drawn = keys.masked_fill(free, 2).topk(half, largest=False).indices
-        kept = self.images.index_select(0, drawn).to(images.dtype)
-        missing = free.index_select(0, drawn).view(-1, 1, 1, 1)
-        handed = torch.cat((images[:-half], torch.where(missing, images[-half:], kept)))
-        slots = torch.where(free, places - self.capacity, others).topk(half, largest=False).indices
+        # The number of stored images stays on the device, so that nothing here synchronises with it.
+        positions = torch.arange(self.capacity, device=images.device)
+        free = positions >= self.count
+        chosen = keys.masked_fill(free, 2).topk(half, largest=False).indices
+        stored = self.images.index_select(0, chosen).to(images.dtype)
+        missing = free.index_select(0, chosen).view(-1, 1, 1, 1)
+        mixed = torch.cat((images[:-half], torch.where(missing, images[-half:], stored)))
+        slots = torch.where(free, positions - self.capacity, others).topk(half, largest=False).indices
         self.images.index_copy_(0, slots, images[:half].to(self.images.dtype))
         self.count.add_(half).clamp_(max=self.capacity)
-        return handed
+        return mixed
 
 
-class ImagePool(ImageMemory):
-    """Keeps the last images, more or less, and hands out some of them instead of new ones.
+class ImagePool(ImageBuffer):
+    """Replace images by earlier ones with probability 1/2. Zhu et al. 2017, "Unpaired Image-to-Image Translation using
+    Cycle-Consistent Adversarial Networks", section 4.
 
-    While it is not full, it keeps every new image and hands it on. After that, with probability 1/2, it hands out one
-    that it keeps, drawn evenly, and keeps the new one in its place; else the new one passes by. The images of a batch
-    come one after another.
+    While the pool is not full, every new image is stored and returned. Then, with probability 1/2, a random stored
+    image is returned and the new one takes its slot; otherwise the new image is returned and not stored. The images of
+    a batch are processed one after another.
     """
 
     @torch.no_grad()
     def forward(self, images: Tensor, ctx: Context) -> Tensor:
-        """As many images (N, C, H, W), new or kept, cut from the graph; draws two numbers for each from `ctx`."""
+        """Return N detached images, new or stored, for N images (N, C, H, W).
+
+        Uses two random numbers of `ctx` per image.
+        """
         images = images.detach()
         if not self.capacity:
             return images
         chances, places = ctx.rand(len(images)), ctx.rand(len(images))
-        # Nothing here waits for the device: whether the pool is full is not known to this program, only to the device.
-        arriving = zip(images.chunk(len(images)), chances, places, strict=True)
-        return torch.cat([self._exchange(*each) for each in arriving])
+        arguments = zip(images.chunk(len(images)), chances, places, strict=True)
+        return torch.cat([self._exchange(image, chance, place) for image, chance, place in arguments])
 
     def _exchange(self, image: Tensor, chance: Tensor, place: Tensor) -> Tensor:
+        # Whether the pool is full stays on the device, so that nothing here synchronises with it.
         filling = self.count < self.capacity
-        drawn = (place * self.capacity).long().clamp(max=self.capacity - 1)
-        slot = torch.where(filling, self.count, drawn)
-        kept = self.images.index_select(0, slot)
-        takes = filling | (chance > 0.5)
-        new = image.to(kept.dtype)
-        self.images.index_copy_(0, slot, torch.where(takes, new, kept))
+        random_slot = (place * self.capacity).long().clamp(max=self.capacity - 1)
+        slot = torch.where(filling, self.count, random_slot)
+        stored = self.images.index_select(0, slot)
+        replace = filling | (chance > 0.5)
+        new = image.to(stored.dtype)
+        self.images.index_copy_(0, slot, torch.where(replace, new, stored))
         self.count += filling
-        return torch.where(filling | ~takes, new, kept).to(image.dtype)
+        return torch.where(filling | ~replace, new, stored).to(image.dtype)

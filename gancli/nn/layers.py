@@ -1,22 +1,24 @@
-"""Normalisation of networks that translate images, where one image must not depend on those beside it."""
+"""Layers that several networks share: normalisation that treats each image on its own, residual blocks, maxout units
+and conversions of the value range.
+"""
 
 from __future__ import annotations
 
 from typing import Literal
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+
+from gancli.nn.cpu_convolution import instance_norm
 
 NormKind = Literal["batch", "instance", "instance_affine", "none"]
 
 
-class OwnBatchNorm2d(nn.BatchNorm2d):
-    """Batch normalisation of (N, C, H, W) that remembers no statistics: those of the batch in training, those of each
-    image by itself in evaluation.
+class PerImageBatchNorm2d(nn.BatchNorm2d):
+    """Batch normalisation of (N, C, H, W) without running statistics: uses the statistics of the batch in training
+    mode, and those of each single image in eval mode.
 
-    Isola et al. 2017 normalise a test image by its own statistics. In a batch of one the two are the same, and equal
-    instance normalisation.
+    Isola et al. 2017 normalise a test image by its own statistics. For a batch of one image both are the same, and
+    equal to instance normalisation.
     """
 
     def __init__(self, channels: int) -> None:
@@ -29,35 +31,37 @@ class OwnBatchNorm2d(nn.BatchNorm2d):
 
 
 class InstanceNorm2d(nn.InstanceNorm2d):
-    """`torch.nn.InstanceNorm2d` without running statistics, through `instance_norm`."""
+    """`torch.nn.InstanceNorm2d` without running statistics, which keeps the channels-last format on a CPU."""
 
     def forward(self, x: Tensor) -> Tensor:
         return instance_norm(x, self.weight, self.bias, eps=self.eps)
 
 
-def instance_norm(x: Tensor, weight: Tensor | None, bias: Tensor | None, *, eps: float) -> Tensor:
-    """`torch.nn.functional.instance_norm` of (N, C, H, W), which on a CPU does not mind channels being last.
-
-    The library's turns them first, which takes several times as long as normalising. Of a batch of one, batch
-    normalisation is the same, and does not.
-    """
-    if x.device.type != "cpu" or (len(x) > 1 and x.is_contiguous()):
-        return F.instance_norm(x, weight=weight, bias=bias, eps=eps)
-    images = [F.batch_norm(image, None, None, weight, bias, training=True, eps=eps) for image in x.chunk(len(x))]
-    return images[0] if len(images) == 1 else torch.cat(images)
-
-
 def make_norm(kind: NormKind, channels: int) -> nn.Module:
-    """The layer: `instance` scales and shifts nothing, `instance_affine` and `batch` do so by channel."""
+    """Return a normalisation layer; `batch` and `instance_affine` have a scale and a shift per channel."""
     if kind == "batch":
-        return OwnBatchNorm2d(channels)
+        return PerImageBatchNorm2d(channels)
     if kind == "none":
         return nn.Identity()
     return InstanceNorm2d(channels, affine=kind == "instance_affine")
 
 
+class Residual(nn.Module):
+    """x + f(x) for layers f that keep the shape of x (He et al. 2016)."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        change: Tensor = self.layers(x)
+        return x + change
+
+
 class Maxout(nn.Module):
-    """A fully connected layer whose units are each the largest of several linear pieces: (N, inputs) to (N, units)."""
+    """Fully connected layer, (N, inputs) to (N, units), whose units are the maximum of several linear pieces
+    (Goodfellow et al. 2013).
+    """
 
     def __init__(self, inputs: int, units: int, *, pieces: int) -> None:
         super().__init__()
@@ -71,14 +75,14 @@ class Maxout(nn.Module):
 
 
 class UnitSigmoid(nn.Module):
-    """The sigmoid of a network that works in [0, 1], given in [-1, 1]: 2 sigmoid(x) - 1 = tanh(x / 2)."""
+    """The sigmoid of a network with pixels in [0, 1], mapped to [-1, 1]: 2 sigmoid(x) - 1 = tanh(x / 2)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return (x / 2).tanh()
 
 
 class ToUnitRange(nn.Module):
-    """Images from [-1, 1] to [0, 1]."""
+    """Map images from [-1, 1] to [0, 1]."""
 
     def forward(self, x: Tensor) -> Tensor:
         return (x + 1) / 2

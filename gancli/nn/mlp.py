@@ -1,7 +1,7 @@
-"""Fully connected networks: of the GANs that have no convolutions, and of every family on points.
+"""Fully connected networks, for GANs without convolutions and for points.
 
-Generators map vectors (N, inputs) to images (N, C, H, W) in [-1, 1], or to points (N, D, 1, 1) without bounds;
-discriminators map either to (N, outputs).
+Generators map vectors (N, inputs) to images (N, C, H, W) in [-1, 1] or to unbounded points (N, D, 1, 1). Discriminators
+map images or points to (N, outputs).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Activation = Callable[[], nn.Module]
 def mlp_generator(
     inputs: int, widths: Sequence[int], data: DataSpec, *, activation: Activation, batch_norm: bool = False
 ) -> nn.Sequential:
-    """Hidden layers of the given widths, tanh at the end where the data are images."""
+    """Build a generator with hidden layers of the given widths, and a tanh at the end if the data are images."""
 
     def layers() -> Iterator[nn.Module]:
         for before, after in pairwise((inputs, *widths)):
@@ -45,7 +45,10 @@ def mlp_discriminator(
     outputs: int = 1,
     noise: float = 0.0,
 ) -> nn.Sequential:
-    """Hidden layers of the given widths, no activation at the end; `noise` as in `strided_discriminator`."""
+    """Build a discriminator with hidden layers of the given widths and no activation at the end.
+
+    `noise` is the standard deviation of `InstanceNoise` on its input.
+    """
 
     def layers() -> Iterator[nn.Module]:
         if noise:

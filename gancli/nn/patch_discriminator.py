@@ -1,9 +1,9 @@
-"""PatchGAN: a discriminator that judges every patch of an image by itself.
+"""PatchGAN: a discriminator that classifies every patch of an image separately.
 
 Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial Networks", section 3.2.2.
 
-It is convolutional throughout, and each number of its answer sees a square of the image: the receptive field. Up to two
-convolutions with stride 1 follow those with stride 2; with a receptive field of 1 there are only 1x1 convolutions.
+The network is fully convolutional, and each of its outputs depends on a square of the image, the receptive field. Up to
+two convolutions with stride 1 follow those with stride 2; with a receptive field of 1 there are only 1x1 convolutions.
 """
 
 from __future__ import annotations
@@ -15,20 +15,19 @@ from typing import Literal, get_args
 from torch import nn
 
 from gancli.errors import UsageError
-from gancli.nn.cpu_convolution import Conv2d
-from gancli.nn.dcgan import FromImage
+from gancli.nn.cpu_convolution import Conv2d, FromImage
 from gancli.nn.layers import NormKind, make_norm
 
 ReceptiveField = Literal[1, 16, 34, 70, 142, 286]
 
 RECEPTIVE_FIELDS: tuple[ReceptiveField, ...] = get_args(ReceptiveField)
-"""In the order of the strided layers they take: 0, 1, 2 and so on."""
+"""The index is the number of strided layers."""
 
-PUBLISHED: ReceptiveField = 70
-"""What the paper found best."""
+DEFAULT: ReceptiveField = 70
+"""The best one in the paper."""
 
-WIDEST = 8
-"""Times the channels of the first layer, at most."""
+MAX_WIDTH = 8
+"""Largest number of channels, as a multiple of those of the first layer."""
 
 
 def patch_discriminator(
@@ -39,21 +38,24 @@ def patch_discriminator(
     channels: int = 64,
     norm: NormKind = "batch",
 ) -> nn.Sequential:
-    """Images (N, inputs, H, W) to answers (N, 1, H', W') without a sigmoid; 70 takes 256x256 to 30x30.
+    """Build a discriminator from images (N, inputs, H, W) to outputs (N, 1, H', W'), without a sigmoid.
+
+    A receptive field of 70 maps 256x256 pixels to 30x30 outputs.
 
     Args:
-        inputs: channels of what it is shown; of a condition and an image, concatenated.
-        size: (H, W) that it will be trained on.
-        receptive_field: in pixels; None: 70, or the largest below it that `size` leaves two answers a side.
-        channels: of the first layer, doubled with every further one up to `WIDEST` times as many.
-        norm: of the layers between first and last.
+        inputs: input channels; the sum over a condition and an image if both are concatenated.
+        size: (H, W) of the training images.
+        receptive_field: side of the receptive field in pixels (default: 70, or the largest one below with at least two
+            outputs per side).
+        channels: channels of the first layer, doubled in every further layer up to `MAX_WIDTH` times as many.
+        norm: normalisation of the layers between the first and the last.
 
     Raises:
         UsageError: `size` is too small for the receptive field.
     """
     if receptive_field is None:
         receptive_field = _largest(size)
-    elif _answers(size, receptive_field) < 1:
+    elif _outputs(size, receptive_field) < 1:
         raise UsageError(
             f"images of {size[0]}x{size[1]} are too small for a discriminator with a receptive field of "
             f"{receptive_field}; set model.receptive_field to {_largest(size)}, or a larger data.resolution"
@@ -64,7 +66,7 @@ def patch_discriminator(
 
 
 def _patch_layers(inputs: int, channels: int, strided: int, norm: NormKind) -> Iterator[nn.Module]:
-    widths = [channels * min(WIDEST, 1 << index) for index in range(strided + 1)]
+    widths = [channels * min(MAX_WIDTH, 1 << index) for index in range(strided + 1)]
     yield FromImage(inputs, channels, bias=True)
     yield nn.LeakyReLU(0.2, inplace=True)
     for index, (before, after) in enumerate(pairwise(widths)):
@@ -84,12 +86,11 @@ def _pixel_layers(inputs: int, channels: int, norm: NormKind) -> Iterator[nn.Mod
     yield Conv2d(2 * channels, 1, 1, bias=norm != "batch")
 
 
-def _answers(size: tuple[int, int], receptive_field: ReceptiveField) -> int:
-    """How many there are along the shorter side; 0 or less where there is no such network."""
+def _outputs(size: tuple[int, int], receptive_field: ReceptiveField) -> int:
+    """Return the number of outputs along the shorter side; 0 or less if the image is too small."""
     halvings = RECEPTIVE_FIELDS.index(receptive_field)
     return min(size) if halvings == 0 else (min(size) >> halvings) - 2
 
 
 def _largest(size: tuple[int, int]) -> ReceptiveField:
-    fitting = [field for field in RECEPTIVE_FIELDS if field <= PUBLISHED and _answers(size, field) >= 2]
-    return fitting[-1]
+    return [field for field in RECEPTIVE_FIELDS if field <= DEFAULT and _outputs(size, field) >= 2][-1]

@@ -1,8 +1,8 @@
 """The U-Net of Isola et al. 2017, "Image-to-Image Translation with Conditional Adversarial Networks": strided
-convolutions down to a bottleneck and back up, with every map handed across to the layer of its size.
+convolutions down to a bottleneck and back up, with a skip connection between layers of the same size.
 
-Its only noise is dropout, which therefore stays on at test time and draws from torch's global stream. The maps of one
-pixel in the bottleneck are not normalised, which would make zeros of them.
+Its only noise is dropout, which therefore stays active in eval mode and uses torch's global random generator. The
+bottleneck is not normalised, because normalising a feature map of one pixel gives zeros.
 """
 
 from __future__ import annotations
@@ -12,24 +12,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gancli.errors import UsageError
-from gancli.nn.cpu_convolution import Conv2d, ConvTranspose2d
-from gancli.nn.dcgan import FromImage, ToImage
+from gancli.nn.cpu_convolution import Conv2d, ConvTranspose2d, FromImage, ToImage
 from gancli.nn.layers import NormKind, make_norm
 
-MOST_LEVELS = 8
-"""Halvings of 256 pixels to one; larger images have a larger bottleneck."""
+MIN_LEVELS, MAX_LEVELS = 2, 8
+"""8 levels halve 256 pixels to one; larger images have a larger bottleneck."""
 
-FEWEST_LEVELS = 2
+MAX_WIDTH = 8
+"""Largest number of channels, as a multiple of those of the outermost layer."""
 
-WIDEST = 8
-"""Times the channels of the outermost layer, at most."""
-
-MOST_NOISY = 3
-"""Layers up that have dropout, the first of them, in the paper's networks; smaller ones have fewer."""
+DROPOUT_LAYERS = 3
+"""Number of decoder layers after the bottleneck with dropout in the paper's networks; smaller networks have fewer."""
 
 
-class Noise(nn.Module):
-    """Dropout that is never switched off, being the network's source of randomness."""
+class AlwaysDropout(nn.Module):
+    """Dropout that stays active in eval mode, as the network's source of randomness."""
 
     def __init__(self, p: float) -> None:
         super().__init__()
@@ -43,15 +40,15 @@ class Noise(nn.Module):
 
 
 class UNet(nn.Module):
-    """Images (N, inputs, H, W) to images (N, outputs, H, W) in [-1, 1]; H and W are multiples of 2**levels.
+    """Map images (N, inputs, H, W) to images (N, outputs, H, W) in [-1, 1]; H and W are multiples of 2**levels.
 
     Args:
-        inputs: channels in.
-        outputs: channels out.
-        levels: halvings down to the bottleneck: 8 is the U-Net of 256x256 images, 7 that of 128x128.
-        channels: of the outermost layer, doubled with every level up to `WIDEST` times as many.
-        dropout: probability of a zero in the first layers up; 0 makes the network a function.
-        norm: of every layer but the outermost ones and the bottleneck.
+        inputs: input channels.
+        outputs: output channels.
+        levels: number of halvings down to the bottleneck: 8 for the paper's 256x256 pixels, 7 for 128x128.
+        channels: channels of the outermost layer, doubled at every level up to `MAX_WIDTH` times as many.
+        dropout: dropout probability in the first decoder layers (0: the network is deterministic).
+        norm: normalisation of every layer but the outermost ones and the bottleneck.
     """
 
     def __init__(
@@ -65,7 +62,7 @@ class UNet(nn.Module):
         norm: NormKind = "batch",
     ) -> None:
         super().__init__()
-        widths = [channels * min(WIDEST, 1 << level) for level in range(levels)]
+        widths = [channels * min(MAX_WIDTH, 1 << level) for level in range(levels)]
         bias = norm != "batch"
         self.down = nn.ModuleList([FromImage(inputs, widths[0], bias=False)])
         for level in range(1, levels):
@@ -76,18 +73,18 @@ class UNet(nn.Module):
             if level + 1 < levels:
                 layers.append(make_norm(norm, widths[level]))
             self.down.append(nn.Sequential(*layers))
-        noisy = max(1, min(MOST_NOISY, levels - 4)) if dropout else 0
+        dropout_layers = max(1, min(DROPOUT_LAYERS, levels - 4)) if dropout else 0
         self.up = nn.ModuleList()
         for depth, level in enumerate(range(levels - 1, 0, -1)):
-            width = widths[level] * (2 if depth else 1)  # all but the bottleneck get the map of the way down too
+            width = widths[level] * (2 if depth else 1)  # all but the bottleneck have a skip connection
             after = widths[level - 1]
             layers = [
                 nn.ReLU(),
                 ConvTranspose2d(width, after, 4, stride=2, padding=1, bias=bias),
                 make_norm(norm, after),
             ]
-            if depth < noisy:
-                layers.append(Noise(dropout))
+            if depth < dropout_layers:
+                layers.append(AlwaysDropout(dropout))
             self.up.append(nn.Sequential(*layers))
         self.up.append(nn.Sequential(nn.ReLU(), ToImage(2 * widths[0], outputs, bias=True), nn.Tanh()))
 
@@ -103,14 +100,14 @@ class UNet(nn.Module):
 
 
 def unet_levels(size: tuple[int, int]) -> int:
-    """The halvings that leave the shorter side of (H, W) one pixel, 8 at most.
+    """Return the number of halvings of (H, W) until the shorter side is one pixel, at most 8.
 
     Raises:
-        UsageError: the sides cannot be halved as often.
+        UsageError: a side is not divisible that often.
     """
-    levels = min(MOST_LEVELS, min(size).bit_length() - 1)
-    if levels < FEWEST_LEVELS or any(side % (1 << levels) for side in size):
-        side = 1 << max(FEWEST_LEVELS, min(MOST_LEVELS, min(size).bit_length() - 1))
+    levels = min(MAX_LEVELS, min(size).bit_length() - 1)
+    if levels < MIN_LEVELS or any(side % (1 << levels) for side in size):
+        side = 1 << max(MIN_LEVELS, min(MAX_LEVELS, min(size).bit_length() - 1))
         raise UsageError(
             f"images of {size[0]}x{size[1]} cannot be halved down to one pixel, as a U-Net does; set data.resolution "
             f"to a power of two, such as {side}, or to multiples of 256"

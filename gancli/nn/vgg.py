@@ -1,8 +1,8 @@
-"""Features of a trained network, for losses that compare what images show instead of their pixels.
+"""Features of a pretrained network, for perceptual losses.
 
-VGG-19 of Simonyan and Zisserman 2015, "Very Deep Convolutional Networks for Large-Scale Image Recognition", with the
-weights that torchvision distributes, which come from ImageNet. Its layers are called `conv<i>_<j>`, the j-th
-convolution of block i before its activation, `relu<i>_<j>`, after it, and `pool<i>`, behind block i.
+VGG-19 of Simonyan and Zisserman 2015, "Very Deep Convolutional Networks for Large-Scale Image Recognition", with
+torchvision's ImageNet weights. Its layers are named `conv<i>_<j>` (the j-th convolution of block i before its
+activation), `relu<i>_<j>` (after its activation) and `pool<i>` (the pooling after block i).
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from gancli.weights.safetensors_file import Tensors
 from gancli.weights.sandbox import read_foreign
 
 CONVOLUTIONS = (2, 2, 4, 4, 4)
-"""Of each block; the channels are those of the weights."""
+"""Number of convolutions of each block."""
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet's images in [0, 1], red, green and blue, as torchvision's weights expect them to be taken out."""
+"""Mean and standard deviation of ImageNet's images in [0, 1] (red, green, blue), with which inputs are normalised."""
 
 
 class FeatureNetwork(nn.Module):
-    """Images (N, 1 or 3, H, W) in [-1, 1] to features (N, C, h, w) by the name of their layer.
+    """Map images (N, 1 or 3, H, W) in [-1, 1] to features (N, C, h, w) by layer name.
 
-    It belongs to no player, and to no checkpoint either: its weights are neither parameters nor buffers but are read,
-    from a file that is checked, when it is first called. So a model that was trained with it is used without it, and
-    no run carries a copy of what never changes. Gradients go through it to the images.
+    The network belongs to no player and is not part of checkpoints: its weights are neither parameters nor buffers, and
+    are loaded from a verified file on the first call. A model that was trained with it can be used without it.
+    Gradients flow through it to the images.
 
     Args:
-        layers: whose features are wanted, such as `relu5_4`; nothing beyond the deepest one is computed.
-        file: with the weights, as `gancli.nn.vgg` describes; None: torchvision's, downloaded once.
+        layers: names of the layers, such as `relu5_4`; layers after the deepest one are not computed.
+        file: file with the weights (default: torchvision's, downloaded once).
 
     Raises:
-        UsageError: there is no such layer.
+        UsageError: a layer does not exist.
     """
 
     def __init__(self, layers: tuple[str, ...], *, file: Path | None = None) -> None:
@@ -60,13 +60,13 @@ class FeatureNetwork(nn.Module):
             self.register_buffer(part, torch.tensor(values).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Features in float32, whatever the precision they were computed in.
+        """Return features in float32, independent of the precision of the computation.
 
         Raises:
-            DataError: the weights cannot be had, or are not those of such a network.
-            UsageError: the images are too small for the layers, or have neither 1 nor 3 channels.
+            DataError: the weights are not available, or do not fit the network.
+            UsageError: the images are too small for the layers, or do not have 1 or 3 channels.
         """
-        weights, found = self._on(images.device), {}
+        weights, features = self._on(images.device), {}
         x = self._normalised(images)
         for layer in list(_layers())[: self._depth]:
             if layer.kind == "conv":
@@ -75,28 +75,30 @@ class FeatureNetwork(nn.Module):
                 x = x.relu()
             elif min(x.shape[2:]) < 2:
                 height, width = images.shape[2:]
-                raise UsageError(f"images of {height}x{width} have no features {layer.name}; set data.resolution to 32")
+                raise UsageError(
+                    f"images of {height}x{width} are too small for the layer {layer.name}; set data.resolution to 32"
+                )
             else:
                 x = F.max_pool2d(x, 2)
             if layer.name in self.layers:
-                found[layer.name] = x.float()
-        return found
+                features[layer.name] = x.float()
+        return features
 
     def extra_repr(self) -> str:
         return ", ".join(self.layers)
 
     def _normalised(self, images: Tensor) -> Tensor:
         if images.shape[1] not in (1, 3):
-            raise UsageError(f"VGG-19 sees grey or colour, not {images.shape[1]} channels; set data.channels to 3 or 1")
+            raise UsageError(f"VGG-19 needs 1 or 3 channels, not {images.shape[1]}; set data.channels to 3 or 1")
         return ((images + 1) / 2 - self.mean) / self.std
 
     def _on(self, device: torch.device) -> dict[str, Tensor]:
         if device not in self._weights:
-            with unset_fake_temporarily() as empty:
+            with unset_fake_temporarily() as fake_mode:
                 weights = _checked(read_weights(self._file), self._depth)
-            if isinstance(empty, FakeTensorMode):  # where costs are counted, on tensors without content
-                weights = {key: empty.from_tensor(tensor) for key, tensor in weights.items()}
-            self._weights[device] = {key: _last(tensor.to(device)) for key, tensor in weights.items()}
+            if isinstance(fake_mode, FakeTensorMode):  # operations are being counted
+                weights = {key: fake_mode.from_tensor(tensor) for key, tensor in weights.items()}
+            self._weights[device] = {key: _channels_last(tensor.to(device)) for key, tensor in weights.items()}
         return self._weights[device]
 
 
@@ -107,7 +109,7 @@ class _Layer(NamedTuple):
 
 
 def _layers() -> Iterator[_Layer]:
-    """In their order, a convolution with the beginning of its weights' names, which count all layers alike."""
+    """Yield the layers in order; the key of a convolution is the prefix of the names of its weights."""
     index = 0
     for block, convolutions in enumerate(CONVOLUTIONS, 1):
         for number in range(1, convolutions + 1):
@@ -119,7 +121,7 @@ def _layers() -> Iterator[_Layer]:
 
 
 def _checked(weights: dict[str, Tensor], depth: int) -> dict[str, Tensor]:
-    """What is needed of the weights, if each convolution takes what the one before it gives."""
+    """Return the weights of the first `depth` layers, after checking their shapes."""
     kept: dict[str, Tensor] = {}
     channels = 3
     for layer in list(_layers())[:depth]:
@@ -128,16 +130,16 @@ def _checked(weights: dict[str, Tensor], depth: int) -> dict[str, Tensor]:
         weight, bias = (weights.get(f"{layer.key}.{part}") for part in ("weight", "bias"))
         if weight is None or bias is None or weight.shape[1:] != (channels, 3, 3) or bias.shape != weight.shape[:1]:
             raise DataError(
-                f"the feature network's weights have no convolution {layer.key!r} of kernel 3 and {channels} channels; "
-                "name a file of VGG-19's in model.features_file, or leave it out"
+                f"the VGG-19 weights have no convolution {layer.key!r} with kernel 3 and {channels} channels; "
+                "set model.features_file to a file with weights of VGG-19, or remove the option"
             )
         channels = len(weight)
         kept |= {f"{layer.key}.weight": weight.detach().float(), f"{layer.key}.bias": bias.detach().float()}
     return kept
 
 
-def _last(tensor: Tensor) -> Tensor:
-    """With channels last, as the maps of convolutional generators lie in memory."""
+def _channels_last(tensor: Tensor) -> Tensor:
+    """Convert kernels to the channels-last format, which convolutional generators use."""
     return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
 
 
@@ -149,53 +151,52 @@ VGG19 = Published(
     size="575 MB",
     prefix="features.",
 )
-"""As torchvision distributes them. Kept are the convolutions, 80 MB; the classifier on top of them is most of it."""
-
-_INSTEAD = "name it in model.features_file"
+"""The weights that torchvision distributes. Only those of the convolutions, 80 MB, are kept."""
 
 _DIGITS = re.compile(r"-([0-9a-f]{8,64})\.(pth|safetensors)$")
 
 
 def find_weights(file: Path | None) -> Path:
-    """The file, after comparing its SHA-256 with its name.
+    """Return the weights file, after comparing its SHA-256 with its name.
 
-    A family calls it in `players`, so that a stage that needs the weights does not find out, perhaps after days of an
-    earlier one, that they are missing.
+    A family calls it in `players`, so that missing weights are reported before training and not in a later stage.
 
     Args:
-        file: of one's own; None: VGG-19's, from the cache or the folder where PyTorch keeps weights, downloaded if it
-            is missing.
+        file: file with the weights (default: VGG-19's from the cache or from PyTorch's folder for weights, downloaded
+            if it is missing).
 
     Raises:
-        DataError: it is not there and cannot be fetched, or is not what its name says; the text says what to do.
+        DataError: the file is missing and cannot be downloaded, or its content does not fit its name.
     """
     if file is None:
-        return download.find(VGG19, instead=_INSTEAD)
+        return download.find(VGG19, instead="set model.features_file to it")
     if not file.is_file():
-        raise DataError(f"{file} is no file; name one in model.features_file, or leave it out to download {VGG19.file}")
+        raise DataError(
+            f"{file} does not exist; set model.features_file to a file, or remove the option to download {VGG19.file}"
+        )
     digits = _DIGITS.search(file.name)
     if digits is None:
         raise DataError(
-            f"{file.name} does not say what is in it: rename it to end in the first eight digits of its SHA-256, as "
-            f"{VGG19.file} does"
+            f"the name of {file.name} does not contain its SHA-256; rename it to end in the first eight digits, like "
+            f"{VGG19.file}"
         )
     if file.name == VGG19.file:
         download.check(VGG19, file)
         return file
-    found = sha256_of(file)
-    if not found.startswith(digits[1]):
+    actual = sha256_of(file)
+    if not actual.startswith(digits[1]):
         raise DataError(
-            f"{file} is damaged, or another file: its SHA-256 begins with {found[:8]}, its name says {digits[1][:8]}; "
-            "fetch it again"
+            f"{file} is damaged or another file: its SHA-256 starts with {actual[:8]}, but its name with "
+            f"{digits[1][:8]}; download it again"
         )
     return file
 
 
 def read_weights(file: Path | None) -> Tensors:
-    """The tensors of such a file by their names, on the CPU; nothing in it is ever executed.
+    """Return the tensors of a weights file by name, on the CPU, without executing any of its content.
 
     Raises:
-        DataError: as `find_weights`, or it holds no tensors.
+        DataError: as in `find_weights`, or the file contains no tensors.
     """
     path = find_weights(file)
     return download.read(VGG19, path) if file is None or path.name == VGG19.file else read_foreign(path)

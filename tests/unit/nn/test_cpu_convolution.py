@@ -107,8 +107,8 @@ def test_many_pixels_are_the_librarys_to_convolve(monkeypatch: pytest.MonkeyPatc
 def kernel_gradients(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Counts, from now on, how often a kernel's gradient is computed in our way."""
     made: list[int] = []
-    original = cpu_convolution._of_weight
-    monkeypatch.setattr(cpu_convolution, "_of_weight", lambda *given: made.append(1) or original(*given))
+    original = cpu_convolution._kernel_gradient
+    monkeypatch.setattr(cpu_convolution, "_kernel_gradient", lambda *given: made.append(1) or original(*given))
     return made
 
 

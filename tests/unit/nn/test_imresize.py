@@ -137,9 +137,9 @@ def test_what_cannot_be_asked_for() -> None:
         with pytest.raises(ValueError, match="either a scale or a size"):
             imresize(images, **options)
     for options in ({"scale": 0}, {"size": (0, 4)}):
-        with pytest.raises(ValueError, match="at least one pixel"):
+        with pytest.raises(ValueError, match="smallest size is 1x1"):
             imresize(images, **options)
-    with pytest.raises(ValueError, match="8x8 cannot be reduced 3 times"):
+    with pytest.raises(ValueError, match="8x8 have a side that is not a multiple of 3"):
         degrade(images, 3)
 
 

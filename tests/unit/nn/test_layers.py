@@ -7,11 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from gancli.nn.layers import OwnBatchNorm2d, instance_norm, make_norm
+from gancli.nn.cpu_convolution import instance_norm
+from gancli.nn.layers import PerImageBatchNorm2d, make_norm
 
 
-def scaled(channels: int) -> OwnBatchNorm2d:
-    layer = OwnBatchNorm2d(channels).double()
+def scaled(channels: int) -> PerImageBatchNorm2d:
+    layer = PerImageBatchNorm2d(channels).double()
     nn.init.uniform_(layer.weight, 0.5, 2)
     nn.init.normal_(layer.bias)
     return layer
@@ -21,7 +22,7 @@ def images(count: int) -> torch.Tensor:
     return torch.randn(count, 3, 5, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 3 + 1
 
 
-def reference(x: torch.Tensor, layer: OwnBatchNorm2d, over: tuple[int, ...]) -> torch.Tensor:
+def reference(x: torch.Tensor, layer: PerImageBatchNorm2d, over: tuple[int, ...]) -> torch.Tensor:
     mean, variance = x.mean(over, keepdim=True), x.var(over, correction=0, keepdim=True)
     return (x - mean) / (variance + layer.eps).sqrt() * layer.weight.view(-1, 1, 1) + layer.bias.view(-1, 1, 1)
 

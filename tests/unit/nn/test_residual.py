@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gancli.nn.residual import ReflectedConv2d, residual_generator
+from gancli.nn.cpu_convolution import ReflectedConv2d
+from gancli.nn.residual import residual_generator
 
 STARGAN = {"blocks": 6, "norm": "instance_affine", "bias": False, "padding": "zeros", "kernel": 4}
 

@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gancli.errors import UsageError
-from gancli.nn.layers import OwnBatchNorm2d
-from gancli.nn.unet import Noise, UNet, unet_levels
+from gancli.nn.layers import PerImageBatchNorm2d
+from gancli.nn.unet import AlwaysDropout, UNet, unet_levels
 
 
 @pytest.mark.parametrize(("levels", "count"), [(8, 54_413_955), (7, 41_828_995)])
@@ -31,9 +31,9 @@ def test_the_published_network() -> None:
     def holding(kind: type[nn.Module], parts: nn.ModuleList) -> list[int]:
         return [index for index, part in enumerate(parts) if any(isinstance(each, kind) for each in part.modules())]
 
-    assert holding(OwnBatchNorm2d, network.down) == [1, 2, 3, 4, 5, 6]
-    assert holding(OwnBatchNorm2d, network.up) == [0, 1, 2, 3, 4, 5, 6]
-    assert holding(Noise, network.up) == [0, 1, 2]
+    assert holding(PerImageBatchNorm2d, network.down) == [1, 2, 3, 4, 5, 6]
+    assert holding(PerImageBatchNorm2d, network.up) == [0, 1, 2, 3, 4, 5, 6]
+    assert holding(AlwaysDropout, network.up) == [0, 1, 2]
 
 
 @pytest.mark.parametrize("size", [(4, 4), (16, 16), (32, 64), (64, 32)])

@@ -45,18 +45,18 @@ def test_a_file_that_is_not_what_its_name_says(tmp_path: Path) -> None:
     path = written(tmp_path)
     assert find_weights(path) == path
     path.write_bytes(path.read_bytes() + b"x")
-    with pytest.raises(DataError, match=r"damaged, or another file"):
+    with pytest.raises(DataError, match=r"damaged or another file"):
         find_weights(path)
 
 
 def test_a_name_that_says_nothing(tmp_path: Path) -> None:
     path = written(tmp_path).rename(tmp_path / "vgg19.pth")
-    with pytest.raises(DataError, match=r"vgg19\.pth does not say what is in it: rename it"):
+    with pytest.raises(DataError, match=r"vgg19\.pth does not contain its SHA-256; rename it"):
         find_weights(path)
 
 
 def test_no_file(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"is no file; .*features_file"):
+    with pytest.raises(DataError, match=r"does not exist; .*features_file"):
         find_weights(tmp_path / VGG19.file)
 
 
