@@ -1,7 +1,7 @@
-"""A page for every family that this checkout brings, made of its README, its recipe and its results.
+"""A page for each family of this checkout, generated from its README, its recipe and its results.
 
-The README stands beside the code and says what the family is and what was measured; the page adds the pictures, the
-bundled recipe in full, the rows of the table of results, and the way to the options. So nothing is written twice.
+The README, next to the code, describes the family and its measurements. The page adds a figure, the bundled recipe, the
+rows of the table of results, and a link to the options.
 """
 
 from __future__ import annotations
@@ -13,76 +13,75 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gancli.plugins.hookspecs import FamilyInfo
-from gancli.recipes.bundled import Summary, summaries
+from gancli.recipes.bundled import summaries
 
 FOLDER = "docs/families"
 PICTURES = "docs/pictures/families"
 
 _LINK = re.compile(r"(\]\()([^)\s:#][^)\s:]*)(\))")
-_PAPER = re.compile(r"(?P<who>[^,;]+ \d{4})")
-
+_CITATION = re.compile(r"[^,;]+ \d{4}")
 
 PHOTOGRAPHS = "The photographs are by danielbuechele and vultilion (CC BY 2.0)."
 
 
 @dataclass(frozen=True)
-class Picture:
-    """What a family's picture shows.
+class Figure:
+    """Description of the figure of a family.
 
     Args:
-        shows: a clause, for those who do not see it and below it.
-        made: the recipe, with its options where they were changed.
-        credit: of images that others took.
+        content: caption, also used as alternative text; a clause.
+        recipe: arguments of the `gan train` command that trained the model.
+        credit: source of the images, if they are not generated; a sentence.
     """
 
-    shows: str
-    made: str
+    content: str
+    recipe: str
     credit: str = ""
 
 
-SHOWN = {
-    "adgan": Picture(
+FIGURES = {
+    "adgan": Figure(
         "test digits, their closest reconstructions by a generator of eights, and the differences", "adgan"
     ),
-    "cgan": Picture("four samples of each of the labels 2 to 5", "cgan-mnist"),
-    "cyclegan": Picture(
+    "cgan": Figure("four samples of each of the labels 2 to 5", "cgan-mnist"),
+    "cyclegan": Figure(
         "fluorescence, its translation to stained tissue, stained tissue, its translation to fluorescence",
         "cyclegan-nuclei",
         "The images are from the Data Science Bowl 2018 (CC0).",
     ),
-    "dcgan": Picture("sixteen samples", "dcgan-mnist"),
-    "enhancenet": Picture(
+    "dcgan": Figure("sixteen samples", "dcgan-mnist"),
+    "enhancenet": Figure(
         "bicubic upscaling, output of the generator, original; four times the size of the input",
         "enhancenet --set model.pixel_images=6_000 --set train.images=8_400",
         PHOTOGRAPHS,
     ),
-    "gan": Picture("sixteen samples", "gan-mnist"),
-    "lsgan": Picture("sixteen samples", "lsgan"),
-    "pggan": Picture("samples of four latent vectors at 4x4, 8x8, 16x16 and 32x32", "pggan-mnist"),
-    "pix2pix": Picture("grey patches, their colourised versions, and the original photographs", "pix2pix", PHOTOGRAPHS),
-    "simgan": Picture("digits rendered in a font, each next to its refined version", "simgan"),
-    "srgan": Picture(
+    "gan": Figure("sixteen samples", "gan-mnist"),
+    "lsgan": Figure("sixteen samples", "lsgan"),
+    "pggan": Figure("samples of four latent vectors at 4x4, 8x8, 16x16 and 32x32", "pggan-mnist"),
+    "pix2pix": Figure("grey patches, their colourised versions, and the original photographs", "pix2pix", PHOTOGRAPHS),
+    "simgan": Figure("digits rendered in a font, each next to its refined version", "simgan"),
+    "srgan": Figure(
         "bicubic upscaling, output of the generator, original; four times the size of the input",
         "srgan --set model.mse_images=7_000 --set model.adversarial_images=2_400",
         PHOTOGRAPHS,
     ),
-    "stargan": Picture("digits, and their translations to red, green and blue", "stargan --set train.images=8_000"),
-    "wgan-gp": Picture("sixteen samples", "wgan-gp"),
+    "stargan": Figure("digits, and their translations to red, green and blue", "stargan --set train.images=8_000"),
+    "wgan-gp": Figure("sixteen samples", "wgan-gp"),
 }
-"""By family: the picture of that name in PICTURES."""
+"""Descriptions by name of the family; the files in PICTURES have the same names."""
 
 
 def pages(families: Sequence[FamilyInfo], root: Path) -> dict[Path, str]:
-    """The pages by path."""
+    """Return the pages by path."""
     return {root / FOLDER / f"{info.name}.md": "\n\n".join(_page(info, root)) + "\n" for info in families}
 
 
 def table(families: Sequence[FamilyInfo], root: Path) -> str:
-    """Every family with its picture, its paper and what it does, the oldest first."""
-    lines = ["| | family | paper | does |", "|---|---|---|---|"]
-    for info in sorted(families, key=_age):
-        picture = f'<img src="{PICTURES}/{info.name}.png" width="120" alt="{SHOWN[info.name].shows}">'
-        lines.append(f"| {picture} | [`{info.name}`]({FOLDER}/{info.name}.md) | {_who(info)} | {info.summary} |")
+    """Return a table of the families with figure, paper and summary, the oldest family first."""
+    lines = ["| | family | paper | description |", "|---|---|---|---|"]
+    for info in sorted(families, key=_publication):
+        picture = f'<img src="{PICTURES}/{info.name}.png" width="120" alt="{FIGURES[info.name].content}">'
+        lines.append(f"| {picture} | [`{info.name}`]({FOLDER}/{info.name}.md) | {_citation(info)} | {info.summary} |")
     return "\n".join(lines)
 
 
@@ -90,11 +89,11 @@ def _page(info: FamilyInfo, root: Path) -> Iterator[str]:
     readme = root / "plugins" / info.name / "README.md"
     heading, _, text = readme.read_text(encoding="utf-8").strip().partition("\n\n")
     assert heading == f"# gancli-{info.name}", f"{readme} should begin with its distribution's name"
-    shown = SHOWN[info.name]
+    figure = FIGURES[info.name]
     yield f"# {info.name}"
     yield f"<!-- Generated by `make docs` from plugins/{info.name}/README.md, recipes/ and docs/results.md. -->"
-    yield f"![{shown.shows}](../pictures/families/{info.name}.png)"
-    yield f"{_sentence(shown.shows)} Generated with `gan train {shown.made}`. {shown.credit}".rstrip()
+    yield f"![{figure.content}](../pictures/families/{info.name}.png)"
+    yield f"{_sentence(figure.content)} Generated with `gan train {figure.recipe}`. {figure.credit}".rstrip()
     yield _relinked(text, readme.parent, root / FOLDER)
     yield from _recipes(info, root)
     yield from _results(info, root)
@@ -106,40 +105,36 @@ def _page(info: FamilyInfo, root: Path) -> Iterator[str]:
 
 
 def _relinked(text: str, here: Path, there: Path) -> str:
-    """A page's text with its relative links as they are from another folder."""
+    """Return Markdown text with its relative links rewritten from folder `here` to folder `there`."""
 
-    def moved(match: re.Match[str]) -> str:
+    def relink(match: re.Match[str]) -> str:
         target, _, anchor = match[2].partition("#")
         path = Path(os.path.relpath(here / target, there)).as_posix()
         return f"{match[1]}{path}{'#' if anchor else ''}{anchor}{match[3]}"
 
-    return _LINK.sub(moved, text)
+    return _LINK.sub(relink, text)
 
 
 def _recipes(info: FamilyInfo, root: Path) -> Iterator[str]:
-    known = [each for each in summaries() if each.family == info.name]
     text = (root / "recipes" / f"{info.name}.yaml").read_text(encoding="utf-8").strip()
     yield "## Recipe"
     yield f"```yaml\n{text}\n```"
-    if others := [each for each in known if each.name != info.name]:
-        yield "\n".join(["| other recipes | description |", "|---|---|", *(_line(each) for each in others)])
-
-
-def _line(recipe: Summary) -> str:
-    return f"| `{recipe.name}` | {recipe.about} |"
+    others = [recipe for recipe in summaries() if recipe.family == info.name and recipe.name != info.name]
+    if others:
+        rows = [f"| `{recipe.name}` | {recipe.about} |" for recipe in others]
+        yield "\n".join(["| other recipes | description |", "|---|---|", *rows])
 
 
 def _results(info: FamilyInfo, root: Path) -> Iterator[str]:
-    """The family's rows of docs/results.md, which `make results` writes."""
+    """Yield the rows of the family in docs/results.md, which `make results` writes."""
     lines = (root / "docs" / "results.md").read_text(encoding="utf-8").splitlines()
     rows = [line for line in lines if line.startswith("|")]
-    head, body = rows[:2], rows[2:]
-    named, mine = "", []
-    for row in body:
-        named = row.split("|")[1].strip() or named
-        mine += [row] if named == info.name else []
+    family, selected = "", rows[:2]
+    for row in rows[2:]:
+        family = row.split("|")[1].strip() or family  # empty: the same family as in the row above
+        selected += [row] if family == info.name else []
     yield "## Results"
-    yield "\n".join([*head, *mine])
+    yield "\n".join(selected)
     yield "See [results](../results.md) for the protocol of each value and for the other families."
 
 
@@ -147,13 +142,14 @@ def _sentence(clause: str) -> str:
     return f"{clause[0].upper()}{clause[1:]}."
 
 
-def _who(info: FamilyInfo) -> str:
-    match = _PAPER.match(info.paper)
+def _citation(info: FamilyInfo) -> str:
+    """Return authors and year of the paper, such as `Goodfellow et al. 2014`."""
+    match = _CITATION.match(info.paper)
     assert match, info.paper
-    return match["who"]
+    return match[0]
 
 
-def _age(info: FamilyInfo) -> tuple[str, str]:
-    """The year of the paper, and within it the number that arXiv gave it."""
+def _publication(info: FamilyInfo) -> tuple[str, str]:
+    """Return year and arXiv number of the paper, to sort by."""
     number = re.search(r"arXiv:([\d.]+)", info.paper)
-    return _who(info)[-4:], number[1] if number else ""
+    return _citation(info)[-4:], number[1] if number else ""

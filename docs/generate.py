@@ -1,11 +1,11 @@
-"""Writes the generated parts of the documentation, or with `--check` says which of them are out of date.
+"""Write the generated parts of the documentation, or with `--check` list those that are out of date.
 
-A generated part stands in a Markdown page between `<!-- generated: NAME -->` and `<!-- end of NAME -->`; `PARTS` says
-what each name is made of. Everything else on a page is written by hand and left alone. The pages under `docs/families`
-and the picture of the house are generated as a whole.
+A generated part of a Markdown page is between `<!-- generated: NAME -->` and `<!-- end of NAME -->`. `PARTS` maps each
+name to the function that returns the text. The rest of the page is written by hand and not changed. The pages under
+`docs/families`, `docs/api.md` and the diagram of the import layers are generated completely.
 
     make docs                           # write
-    python docs/generate.py --check     # exit 1 if anything would change
+    python docs/generate.py --check     # exit with 1 if anything would change
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import api_page
 import excerpts
 import family_pages
 import house
 import typer
+from api_page import Docstring, anchor, escaped
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -39,82 +41,89 @@ from gancli.recipes.options import EvalConfig, SourceConfig, TrainConfig
 from gancli.recipes.yaml import inline
 
 ROOT = Path(__file__).resolve().parents[1]
+API_PAGE = ROOT / "docs" / "api.md"
 
 _PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end of \2 -->)", re.DOTALL)
 _TYPES = {bool: "", int: "a whole number", float: "a number", str: "text", Path: "a path"}
 
 
 def pages() -> list[Path]:
-    """The pages that may hold generated parts."""
-    return [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    """Return the pages that may contain generated parts."""
+    by_hand = set((ROOT / "docs").glob("*.md")) - {API_PAGE}
+    return [*sorted(by_hand), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 
 
 def render(text: str) -> str:
-    """A page with its generated parts made anew.
+    """Return the text of a page with current generated parts.
 
     Raises:
-        KeyError: a marker names a part that does not exist.
+        KeyError: a marker has a name that is not in `PARTS`.
     """
     return _PART.sub(lambda match: f"{match[1]}\n{PARTS[match[2]]().strip()}\n\n{match[3]}", text)
 
 
 def outdated() -> dict[Path, str]:
-    """The files that differ from what they should be, with what they should be."""
-    wanted = {page: render(page.read_text(encoding="utf-8")) for page in pages()} | whole_files()
-    return {path: new for path, new in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != new}
+    """Return the current text of each file whose text is out of date."""
+    files = {page: render(page.read_text(encoding="utf-8")) for page in pages()} | generated_files()
+    return {path: new for path, new in files.items() if not path.exists() or path.read_text(encoding="utf-8") != new}
 
 
-def whole_files() -> dict[Path, str]:
-    """The files without a word by hand, and what they should be."""
-    return family_pages.pages(_families(), ROOT) | {ROOT / "docs" / "pictures" / "house.svg": house.draw(ROOT)}
+def generated_files() -> dict[Path, str]:
+    """Return the text of the files that are generated completely."""
+    diagram = ROOT / "docs" / "pictures" / "house.svg"
+    return family_pages.pages(_families(), ROOT) | {API_PAGE: api_page.render(ROOT), diagram: house.draw(ROOT)}
 
 
 # The command line
 
 
 def commands() -> str:
-    """Every command with its arguments and options, in the order of the help page."""
+    """Return all commands with their arguments and options, in the order of the help page."""
     return "\n\n".join(_sections(typer.main.get_command(app), "gan"))
 
 
 def command_tree(command: Any = None, path: str = "gan") -> dict[str, Any]:
-    """Every command and group by what is typed, such as `gan recipes ls`."""
+    """Return all commands and groups of commands by their full names, such as `gan recipes ls`."""
     command = command or typer.main.get_command(app)
     tree = {path: command}
-    for name, inner in getattr(command, "commands", {}).items():
-        tree |= command_tree(inner, f"{path} {name}")
+    for name, subcommand in getattr(command, "commands", {}).items():
+        tree |= command_tree(subcommand, f"{path} {name}")
     return tree
 
 
 def option_names(command: Any) -> set[str]:
-    """What a command takes, such as `--json` and `-n`."""
+    """Return the names of the options of a command, such as `--json` and `-n`."""
     return {"--help"} | {name for option in _parameters(command, "option") for name in _names(option)}
 
 
 def _sections(command: Any, path: str) -> Iterator[str]:
     arguments, options = _parameters(command, "argument"), _parameters(command, "option")
-    inner = getattr(command, "commands", {})
-    words = [path, "[OPTIONS]", *(["COMMAND [ARGUMENTS]"] if inner else map(_placeholder, arguments))]
+    subcommands = getattr(command, "commands", {})
+    words = [path, "[OPTIONS]", *(["COMMAND [ARGUMENTS]"] if subcommands else map(_placeholder, arguments))]
     yield f"{'##' if path.count(' ') < 2 else '###'} {path}"
-    yield f"{command.help}"
+    yield command.help or ""
     yield f"```text\n{' '.join(words)}\n```"
-    if inner:
-        rows = [(f"[`{path} {name}`](#{_anchor(f'{path} {name}')})", each.help) for name, each in inner.items()]
-        yield _table(("command", "does"), rows)
+    if subcommands:
+        rows = [(f"[`{path} {name}`](#{anchor(f'{path} {name}')})", sub.help) for name, sub in subcommands.items()]
+        yield _table(("command", "description"), rows)
     if arguments:
         rows = [(f"`{argument.name.upper()}`", argument.help) for argument in arguments]
-        yield _table(("argument", "is"), rows)
+        yield _table(("argument", "description"), rows)
     if options:
-        rows = [(_names_of(option), _takes(command, option), _default(option), option.help or "") for option in options]
-        yield _table(("option", "takes", "default", "does"), rows)
+        rows = [(_names_of(option), _value(command, option), _default(option), option.help or "") for option in options]
+        yield _table(("option", "value", "default", "description"), rows)
     if command.epilog:
         yield command.epilog
-    for name, each in inner.items():
-        yield from _sections(each, f"{path} {name}")
+    for name, subcommand in subcommands.items():
+        yield from _sections(subcommand, f"{path} {name}")
 
 
 def _parameters(command: Any, kind: str) -> list[Any]:
-    return [each for each in command.params if each.param_type_name == kind and not getattr(each, "hidden", False)]
+    return [
+        parameter
+        for parameter in command.params
+        if parameter.param_type_name == kind and not getattr(parameter, "hidden", False)
+    ]
 
 
 def _placeholder(argument: Any) -> str:
@@ -130,22 +139,23 @@ def _names_of(option: Any) -> str:
     return ", ".join(f"`{name}`" for name in _names(option))
 
 
-def _takes(command: Any, option: Any) -> str:
+def _value(command: Any, option: Any) -> str:
+    """Return a description of the values that an option accepts; empty for a flag."""
     if option.is_flag:
         return ""
-    kind = typing.get_type_hints(inspect.unwrap(command.callback))[option.name]
-    plain = next(each for each in _members(kind) if each is not type(None))
-    least = f", {option.min} or more" if getattr(option, "min", None) is not None else ""
-    if isinstance(plain, str):  # of a Literal
-        return ", ".join(f"`{each}`" for each in _members(kind) if isinstance(each, str))
-    word = f"`{option.metavar}`" if option.metavar else _TYPES[plain] + least
-    return f"{word}; may be repeated" if option.multiple else word
+    annotation = typing.get_type_hints(inspect.unwrap(command.callback))[option.name]
+    types = [member for member in _members(annotation) if member is not type(None)]
+    if isinstance(types[0], str):  # a Literal
+        return ", ".join(f"`{value}`" for value in types if isinstance(value, str))
+    minimum = f", {option.min} or more" if getattr(option, "min", None) is not None else ""
+    value = f"`{option.metavar}`" if option.metavar else _TYPES[types[0]] + minimum
+    return f"{value}; may be repeated" if option.multiple else value
 
 
-def _members(kind: Any) -> Sequence[Any]:
-    """The classes in a union or a list, such as str and None, or the values of a Literal."""
-    parts = typing.get_args(kind)
-    return [inner for part in parts for inner in _members(part)] if parts else [kind]
+def _members(annotation: Any) -> Sequence[Any]:
+    """Return the classes in a union or a list, such as str and None, or the values of a Literal."""
+    parts = typing.get_args(annotation)
+    return [member for part in parts for member in _members(part)] if parts else [annotation]
 
 
 def _default(option: Any) -> str:
@@ -172,30 +182,29 @@ def data_options() -> str:
 
 
 def data_sources() -> str:
-    """Every source that gancli itself brings."""
+    """Return a table of the data sources of gancli itself."""
     rows = [
         (f"`{info.name}`", info.summary, ", ".join(f"`{key}`" for key in info.yields), info.needs or "nothing")
         for info in _core().datasets
     ]
-    return _table(("source", "what", "yields", "needs"), rows)
+    return _table(("source", "description", "yields", "needs"), rows)
 
 
 def source_options() -> str:
-    """What single sources take beyond the options of all."""
-    users: dict[str, list[str]] = {}
+    """Return the options of single data sources, in addition to those that all sources have."""
+    sources: dict[str, list[str]] = {}
     for info in _core().datasets:
-        users.setdefault(info.config, []).append(f"`{info.name}`")
+        sources.setdefault(info.config, []).append(f"`{info.name}`")
     parts = []
-    for reference, names in users.items():
-        model = import_class(reference)
-        own = {name: field for name, field in model.model_fields.items() if name not in SourceConfig.model_fields}
-        text = f"{', '.join(names)}\n\n{_paragraph(model)}"
-        parts.append(text + (f"\n\n{_options(model, own)}" if own else ""))
+    for config, names in sources.items():
+        model = import_class(config)
+        own = [name for name in model.model_fields if name not in SourceConfig.model_fields]
+        parts += [", ".join(names), _description(model), *([_options(model, own)] if own else [])]
     return "\n\n".join(parts)
 
 
 def model_options() -> str:
-    """The `model:` section of every family that this checkout brings."""
+    """Return the options of the `model:` section of each family of this checkout."""
     parts = []
     for plugin in _bundled():
         for info in plugin.families:
@@ -204,16 +213,16 @@ def model_options() -> str:
             tasks = ", ".join(f"`{task}`" for task in info.tasks)
             parts += [
                 f"### family: {info.name}",
-                f"{_sentence(info.summary)} {info.paper}. Reads {keys}; can {tasks}. From the package "
+                f"{_sentence(info.summary)} {info.paper}. Batch keys: {keys}. Tasks: {tasks}. Package: "
                 f"`{plugin.package}`.",
-                _paragraph(model),
+                _description(model),
                 _options(model, model.model_fields),
             ]
     return "\n\n".join(parts)
 
 
 def families() -> str:
-    """Every family that this checkout brings, with a picture."""
+    """Return a table of the families of this checkout, with figures."""
     return family_pages.table(_families(), ROOT)
 
 
@@ -227,7 +236,7 @@ def _options(model: type[BaseModel], fields: Iterable[str]) -> str:
         field = model.model_fields[name]
         kind = re.sub(r"'([^']*)'", r"`\1`", wanted(field.annotation, field.metadata))
         rows.append((f"`{name}`", kind, _default_of(field), field.description or ""))
-    return _table(("option", "takes", "default", "is"), rows)
+    return _table(("option", "value", "default", "description"), rows)
 
 
 def _default_of(field: FieldInfo) -> str:
@@ -235,20 +244,20 @@ def _default_of(field: FieldInfo) -> str:
 
 
 def _core() -> Plugin:
-    """What gancli itself brings, whatever else is installed."""
+    """Return the built-in plugins of gancli as one, regardless of other installed plugins."""
     return _loaded(ROOT / "pyproject.toml")[0]
 
 
 def _bundled() -> list[Plugin]:
-    """The plugins of this checkout, whatever else is installed."""
+    """Return the plugins of this checkout, regardless of other installed plugins."""
     return [plugin for path in sorted(ROOT.glob("plugins/*/pyproject.toml")) for plugin in _loaded(path)]
 
 
 def _loaded(path: Path) -> list[Plugin]:
     project = tomllib.loads(path.read_text(encoding="utf-8"))["project"]
-    named = project["entry-points"][ENTRY_POINT_GROUP]
+    entry_points = project["entry-points"][ENTRY_POINT_GROUP]
     plugins = Registry(
-        [metadata.EntryPoint(name=name, value=value, group=ENTRY_POINT_GROUP) for name, value in named.items()]
+        [metadata.EntryPoint(name=name, value=value, group=ENTRY_POINT_GROUP) for name, value in entry_points.items()]
     ).plugins()
     for plugin in plugins:
         plugin.package = project["name"]
@@ -261,35 +270,36 @@ def _loaded(path: Path) -> list[Plugin]:
 
 
 def hooks() -> str:
-    """The hooks, then what they hand over, from the docstrings of `gancli.plugins.hookspecs`."""
-    found = [value for value in vars(hookspecs).values() if getattr(value, "gancli_spec", None)]
+    """Return the hooks and the records that they return, from the docstrings of `gancli.plugins.hookspecs`."""
     parts = []
-    for hook in found:
-        returns = inspect.signature(hook).return_annotation
-        parts += [f"### {hook.__name__}()", f"Returns `{returns}`.\n\n{_paragraph(hook)}"]
-    for kind in vars(hookspecs).values():
-        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-            about, fields = _documented(kind)
-            rows = [(f"`{each.name}`", f"`{each.type}`", fields[each.name]) for each in dataclasses.fields(kind)]
-            parts += [f"### {kind.__name__}", about, _table(("field", "type", "is"), rows)]
+    for hook in vars(hookspecs).values():
+        if getattr(hook, "gancli_spec", None):
+            returns = inspect.signature(hook).return_annotation
+            parts += [f"### {hook.__name__}()", f"Returns `{returns}`.", _description(hook)]
+    for record in vars(hookspecs).values():
+        if isinstance(record, type) and dataclasses.is_dataclass(record):
+            doc = Docstring(inspect.getdoc(record) or "")
+            about = dict(doc.arguments)
+            rows = [(f"`{field.name}`", f"`{field.type}`", about[field.name]) for field in dataclasses.fields(record)]
+            parts += [f"### {record.__name__}", doc.description, _table(("field", "type", "description"), rows)]
     return "\n\n".join(parts)
 
 
 def exit_codes() -> str:
-    """The codes of `gancli.errors`, and those that are not ours."""
-    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.GanError)]
-    rows = [(str(kind.exit_code), f"`{kind.__name__}`", _paragraph(kind)) for kind in kinds if kind.exit_code > 1]
+    """Return a table of the exit codes: those of `gancli.errors`, and those of other ends of the program."""
+    classes = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.GanError)]
+    rows = [(str(kind.exit_code), f"`{kind.__name__}`", _description(kind)) for kind in classes if kind.exit_code > 1]
     rows += [
-        ("0", "", "Done."),
-        ("1", "", "A fault of the program itself; `GANCLI_DEBUG=1` shows the traceback to report."),
-        ("130", "", "Aborted by Ctrl-C, where there was nothing to save or at the second Ctrl-C."),
+        ("0", "", "Success."),
+        ("1", "", "Internal error. Set `GANCLI_DEBUG=1` to show the traceback, and report it."),
+        ("130", "", "Aborted by Ctrl-C: there was nothing to save, or Ctrl-C was pressed a second time."),
     ]
     assert all(row[0] in EPILOG for row in rows if row[0] != "1"), "the help page and gancli.errors disagree"
-    return _table(("code", "raised as", "means"), sorted(rows, key=lambda row: int(row[0])))
+    return _table(("code", "exception", "meaning"), sorted(rows, key=lambda row: int(row[0])))
 
 
 def layers() -> str:
-    """Who may import whom, from the settings of import-linter."""
+    """Return the import layers, from the settings of import-linter."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
     (contract,) = [contract for contract in settings["contracts"] if contract["type"] == "layers"]
     return "```text\n" + "\n".join(contract["layers"]) + "\n```"
@@ -299,7 +309,7 @@ def layers() -> str:
 
 
 def _published(name: str, *parts: str) -> str:
-    """Code of the family wgan-gp, which a page walks through."""
+    """Return code of the family wgan-gp, which `docs/write-a-family.md` explains."""
     file = ROOT / "plugins" / "wgan-gp" / name
     return excerpts.part(file, *parts) if parts else excerpts.whole(file)
 
@@ -308,36 +318,21 @@ def _published(name: str, *parts: str) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table without the columns that are empty in every row."""
+    """Return a Markdown table without the columns that are empty in every row."""
     body = [list(row) for row in rows]
-    full = [index for index in range(len(head)) if any(row[index] for row in body)]
-    lines = [[head[index] for index in full], ["---"] * len(full)]
-    lines += [[_escaped(row[index]) for index in full] for row in body]
+    columns = [index for index in range(len(head)) if any(row[index] for row in body)]
+    lines = [[head[index] for index in columns], ["---"] * len(columns)]
+    lines += [[escaped(row[index].replace("|", "\\|")) for index in columns] for row in body]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _escaped(cell: str) -> str:
-    """A cell in which nothing but code and links is Markdown: `<recipe>` would vanish as HTML."""
-    pieces = re.split(r"(`[^`]*`)", cell.replace("|", "\\|"))
-    return "".join(piece if piece.startswith("`") else re.sub(r"([<*])", r"\\\1", piece) for piece in pieces)
+def _description(documented: Any) -> str:
+    return _one_line_paragraphs(inspect.getdoc(documented) or "")
 
 
-def _anchor(heading: str) -> str:
-    """The address of a heading on its page, as GitHub makes it."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-
-
-def _paragraph(documented: Any) -> str:
-    """A docstring on one line for each paragraph."""
-    text = inspect.getdoc(documented) or ""
-    return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
-
-
-def _documented(kind: type) -> tuple[str, dict[str, str]]:
-    """What a class's docstring says about it, and about each of its arguments."""
-    about, _, listed = (inspect.getdoc(kind) or "").partition("\n\nArgs:\n")
-    items = re.findall(r"^    (\w+): (.*?)(?=^    \w|\Z)", listed, re.DOTALL | re.MULTILINE)
-    return " ".join(about.split()), {name: " ".join(text.split()) for name, text in items}
+def _one_line_paragraphs(text: str) -> str:
+    """Return text with each paragraph on one line."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
 
 
 def _sentence(text: str) -> str:
@@ -366,16 +361,17 @@ PARTS: dict[str, Callable[[], str]] = {
     "wgan-gp-contract": lambda: _published("tests/test_contract.py", "TestGradientPenalty", "TestClippedWeights"),
     "wgan-gp-golden": lambda: _published("tests/test_golden.py", "test_the_penalty_of_a_linear_critic"),
 }
-"""What may stand between markers, by name."""
+"""Functions that return the generated parts, by the names in the markers."""
 
 
 def main(arguments: Sequence[str]) -> int:
+    """Write or check all files. Return 1 if `--check` finds a file that is out of date, otherwise 0."""
     changed = outdated()
     for page, text in changed.items():
         if "--check" not in arguments:
             page.write_text(text, encoding="utf-8")
-        verb = "is out of date; run: make docs" if "--check" in arguments else "written"
-        print(f"{page.relative_to(ROOT)} {verb}")
+        result = "is out of date; run: make docs" if "--check" in arguments else "written"
+        print(f"{page.relative_to(ROOT)} {result}")
     return 1 if changed and "--check" in arguments else 0
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the command line and of pages share."""
+"""Fixtures for tests of the command line and of pages."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ import pytest
 from gancli.cli import app
 
 SHARED_DATA = "GANCLI_TEST_DATA"
-"""Where real data for tests lies; `../shared/data` beside the checkout if unset."""
+"""Environment variable with the folder of real data for tests; `../shared/data` next to the checkout if unset."""
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a command ended: its exit code and what it printed."""
+class CommandResult:
+    """Result of a command: exit code, standard output and standard error."""
 
     code: int
     out: str
     err: str
 
 
-Gan = Callable[..., Ended]
+Gan = Callable[..., CommandResult]
 
 
 @pytest.fixture
 def gan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Gan:
-    """Runs `gan` in this process, in an empty working directory."""
+    """Return a function that runs `gan` in this process, in an empty working directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GANCLI_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr("gancli.metrics.backbones.classifier.SEEN", 1_000)  # enough to be asked
+    monkeypatch.setattr("gancli.metrics.backbones.classifier.SEEN", 1_000)  # fewer images than usual
 
-    def run(*arguments: str) -> Ended:
+    def run(*arguments: str) -> CommandResult:
         capfd.readouterr()
         monkeypatch.setattr("sys.argv", ["gan", *arguments])
         code: object = 0
@@ -48,12 +48,12 @@ def gan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
             code = end.code
         out, err = capfd.readouterr()
         assert "Traceback" not in out + err
-        return Ended(int(code or 0), out, err)  # type: ignore[call-overload]
+        return CommandResult(int(code or 0), out, err)  # type: ignore[call-overload]
 
     return run
 
 
-QUIET = [
+CHROMIUM_FLAGS = [
     "--headless=new",
     "--no-sandbox",
     "--no-first-run",
@@ -68,22 +68,22 @@ QUIET = [
     "--host-resolver-rules=MAP * ~NOTFOUND",
 ]
 
-NOBODY = "not an origin"
-"""How the browser's log calls what asks for something that no page wants."""
+NO_INITIATOR = "not an origin"
+"""Initiator in the network log of requests that no page made."""
 
 
-class Seen:
-    """What a browser made of a page.
+class BrowserResult:
+    """Result of opening a page in a browser.
 
     Attributes:
-        dom: its elements afterwards.
-        complaints: the browser's.
-        asked: addresses that the page, rather than the browser of its own accord, asked for.
+        dom: HTML of the page after its scripts have run.
+        console: messages on the console.
+        requests: addresses that the page requested; requests of the browser itself are excluded.
     """
 
     def __init__(self, file: Path, tmp_path: Path, *flags: str) -> None:
         log = tmp_path / "net.json"
-        command = ["chromium", *QUIET, f"--user-data-dir={tmp_path / 'profile'}", f"--log-net-log={log}"]
+        command = ["chromium", *CHROMIUM_FLAGS, f"--user-data-dir={tmp_path / 'profile'}", f"--log-net-log={log}"]
         ended = subprocess.run(
             [*command, *flags, "--dump-dom", file.as_uri()],
             capture_output=True,
@@ -93,25 +93,29 @@ class Seen:
             env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
         )
         self.dom = ended.stdout
-        self.complaints = [line for line in ended.stderr.splitlines() if "CONSOLE" in line]
-        told = [event.get("params", {}) for event in json.loads(log.read_text())["events"]]
-        self.asked = [each["url"] for each in told if "url" in each and each.get("initiator", NOBODY) != NOBODY]
+        self.console = [line for line in ended.stderr.splitlines() if "CONSOLE" in line]
+        requests = [event.get("params", {}) for event in json.loads(log.read_text())["events"]]
+        self.requests = [
+            request["url"]
+            for request in requests
+            if "url" in request and request.get("initiator", NO_INITIATOR) != NO_INITIATOR
+        ]
 
 
-Browse = Callable[..., Seen]
+Browse = Callable[..., BrowserResult]
 
 
 @pytest.fixture
 def browse(tmp_path: Path) -> Browse:
-    """Opens a file in Debian's Chromium, with any flags; skips where that is not installed."""
+    """Return a function that opens a file in Chromium with additional flags. Skip if Chromium is not installed."""
     if shutil.which("chromium") is None:
         pytest.skip("Chromium is not installed: apt-get install --no-install-recommends chromium")
-    return lambda file, *flags: Seen(file, tmp_path, *flags)
+    return lambda file, *flags: BrowserResult(file, tmp_path, *flags)
 
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """Real data beside the checkout; skips where there is none."""
+    """Return the folder of real data. Skip if it does not exist."""
     root = Path(os.environ.get(SHARED_DATA, Path(__file__).parents[2] / "shared" / "data"))
     if not root.is_dir():
         pytest.skip(f"no real data at {root}; set {SHARED_DATA} to test with it")

@@ -199,8 +199,8 @@ def test_the_report_opens_in_a_browser_without_complaint_or_request(
 ) -> None:
     short_run(name)
     seen = browse(tmp_path / "runs" / name / "report.html")
-    assert seen.complaints == []
-    assert seen.asked == []
+    assert seen.console == []
+    assert seen.requests == []
     assert "<img" in seen.dom
 
 

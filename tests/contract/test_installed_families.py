@@ -1,4 +1,4 @@
-"""Every installed family, whoever wrote it, keeps the contract, with its own defaults."""
+"""Every installed family fulfils the contract with its default options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The documentation as a program sees it: its pages, their fenced blocks, and the packages that are printed in them."""
+"""Pages of the documentation, their code blocks, and the packages that are printed in them."""
 
 from __future__ import annotations
 
@@ -34,28 +34,28 @@ class Page:
         return self.path.read_text(encoding="utf-8")
 
     def blocks(self, *languages: str) -> list[str]:
-        """The contents of the fenced blocks in one of these languages; "" is a block without one."""
+        """Return the content of the code blocks in the given languages; "" is a block without a language."""
         return [code for language, code in _FENCE.findall(self.text) if language in languages]
 
     def commands(self, *languages: str) -> list[list[str]]:
-        """The words of every line in such blocks that calls `gan`, from `gan` on."""
+        """Return the words of each call of `gan` in the blocks of the given languages, beginning with `gan`."""
         lines = [line for code in self.blocks(*languages) for line in code.replace("\\\n", " ").splitlines()]
         return [words for line in lines if "gan" in line for words in _calls(line)]
 
     def files(self) -> dict[str, str]:
-        """The blocks that stand below a line with nothing but a file's name in backticks, by that name."""
+        """Return the blocks that follow a line with only the name of a file in backticks, by that name."""
         return dict(_FILE.findall(self.text))
 
 
 def _calls(line: str) -> Iterator[list[str]]:
     try:
         words = shlex.split(line.removeprefix("$ "), comments=True)
-    except ValueError:  # a sentence with an apostrophe
+    except ValueError:  # an apostrophe in a sentence
         return
     while words:
         end = next((index for index, word in enumerate(words) if word in _SEPARATORS), len(words))
         call, words = words[:end], words[end + 1 :]
-        while call and re.match(r"[A-Z_]+=", call[0]):
+        while call and re.match(r"[A-Z_]+=", call[0]):  # an environment variable
             call = call[1:]
         if call and call[0] in ("gan", ".venv/bin/gan"):
             yield ["gan", *call[1:]]
@@ -63,13 +63,13 @@ def _calls(line: str) -> Iterator[list[str]]:
 
 @pytest.fixture(scope="session")
 def page() -> Callable[[str], Page]:
-    """A page by its path from the root of the checkout."""
+    """Return a page by its path relative to the root of the checkout."""
     return lambda name: Page(ROOT / name)
 
 
 @pytest.fixture(scope="session")
 def generate() -> Iterator[ModuleType]:
-    """`docs/generate.py`, which is no package; its neighbours are found beside it."""
+    """Import `docs/generate.py`, whose folder is not a package."""
     sys.path.insert(0, str(ROOT / "docs"))
     spec = importlib.util.spec_from_file_location("gancli_docs_generate", ROOT / "docs" / "generate.py")
     assert spec
@@ -82,9 +82,9 @@ def generate() -> Iterator[ModuleType]:
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Page, str], Path]]:
-    """Writes the distribution that a page prints under a folder's name, and makes it count as installed.
+    """Write the files that a page prints in a folder, and make their distribution importable with its entry points.
 
-    Its entry points are those of the printed `pyproject.toml`, in the form that an installer leaves behind.
+    The entry points are those of the printed `pyproject.toml`, in the format that an installer writes.
     """
     packages: list[str] = []
 
@@ -95,16 +95,16 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calla
                 (tmp_path / file).write_text(content, encoding="utf-8")
         folder = tmp_path / name
         project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-        about = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
-        about.mkdir()
-        (about / "METADATA").write_text(
+        dist_info = folder / f"{project['name'].replace('-', '_')}-{project['version']}.dist-info"
+        dist_info.mkdir()
+        (dist_info / "METADATA").write_text(
             f"Metadata-Version: 2.1\nName: {project['name']}\nVersion: {project['version']}\n"
         )
         groups = [
             f"[{group}]\n" + "".join(f"{key} = {value}\n" for key, value in points.items())
             for group, points in project["entry-points"].items()
         ]
-        (about / "entry_points.txt").write_text("\n".join(groups))
+        (dist_info / "entry_points.txt").write_text("\n".join(groups))
         packages.extend(path.parent.name for path in folder.glob("*/__init__.py"))
         monkeypatch.syspath_prepend(folder)
         monkeypatch.setenv("PYTHONPATH", str(folder))

@@ -1,4 +1,4 @@
-"""What the documentation says exists: its generated parts, links, commands, recipes and files are those of the code."""
+"""Agreement of the documentation with the code: generated parts, links, commands and files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
 def test_generated_parts_are_current(generate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "40")  # nothing may depend on the terminal
+    monkeypatch.setenv("COLUMNS", "40")  # the output must not depend on the terminal
     assert [path.name for path in generate.outdated()] == [], "run: make docs"
     assert generate.main(["--check"]) == 0
 
@@ -32,28 +32,28 @@ def test_the_check_fails_on_a_page_that_would_change(generate, monkeypatch: pyte
 
 
 def test_every_part_stands_on_some_page(generate) -> None:
-    found = [
+    names = [
         name for path in generate.pages() for name in re.findall(r"<!-- generated: ([a-z-]+) -->", path.read_text())
     ]
-    assert sorted(found) == sorted(generate.PARTS)
+    assert sorted(names) == sorted(generate.PARTS)
 
 
 @pytest.mark.parametrize("name", PAGES + READMES)
 def test_links_point_somewhere(page, generate, name: str) -> None:
-    here = page(name)
+    source = page(name)
     dead = []
-    for target in (first or second for first, second in _LINK.findall(_CODE.sub("", here.text))):
+    for target in (first or second for first, second in _LINK.findall(_CODE.sub("", source.text))):
         if re.match(r"[a-z]+:", target):
             continue
         file, _, anchor = target.partition("#")
-        path = here.path.parent / file if file else here.path
+        path = source.path.parent / file if file else source.path
         if not path.exists() or (anchor and path.suffix == ".md" and anchor not in anchors(generate, path)):
             dead.append(target)
     assert dead == []
 
 
 def anchors(generate, path: Path) -> set[str]:
-    return {generate._anchor(heading) for heading in _HEADING.findall(_CODE.sub("", path.read_text(encoding="utf-8")))}
+    return {generate.anchor(heading) for heading in _HEADING.findall(_CODE.sub("", path.read_text(encoding="utf-8")))}
 
 
 @pytest.mark.parametrize("name", DOCS)
@@ -64,15 +64,15 @@ def test_commands_in_sentences_exist(page, generate, name: str) -> None:
 
 
 def problems(generate, tree, words: list[str]) -> Iterator[str]:
-    """What is wrong with a command line: a command or an option that does not exist."""
+    """Yield the problems of a command line: commands and options that do not exist."""
     length = max(length for length in range(1, len(words) + 1) if " ".join(words[:length]) in tree)
     command = tree[" ".join(words[:length])]
-    rest = words[length:]
-    if getattr(command, "commands", None) and rest and not rest[0].startswith(("-", "[")):
-        yield f"{' '.join(words)}: there is no command {rest[0]!r}"
+    arguments = words[length:]
+    if getattr(command, "commands", None) and arguments and not arguments[0].startswith(("-", "[")):
+        yield f"{' '.join(words)}: there is no command {arguments[0]!r}"
         return
     known = generate.option_names(command)
-    for word in rest:
+    for word in arguments:
         name = word.partition("=")[0]
         if re.match(r"-\D", name) and name not in known and (name.startswith("--") or name[:2] not in known):
             yield f"{' '.join(words)}: there is no option {name}"

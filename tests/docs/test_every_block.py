@@ -1,11 +1,12 @@
-"""Every fenced block of every page is code that works: run, or on a list that says why not.
+"""Every code block of every page works: it is run, or it is listed with a reason.
 
-Commands run in the order of their page, in an empty folder, with shorter training and fewer samples (`_shorter`), on
-pictures that this test draws wherever a command names some. A command that was run once for one page is not trained
-again for another: its run is copied.
+Commands run in the order of the page, in an empty folder, with shorter training and fewer samples (`_shorter`), on
+images that this test writes if a command names some. If two pages contain the same training command, it runs once and
+the run is copied.
 
-What is not run is parsed by the program's own parser, and of `gan train` the recipe is loaded with its options; NOT_RUN
-says why it is no more. Three pages have tests of their own, which run their commands on the packages that they print.
+Commands that are not run are parsed by the parser of the program, and recipes of `gan train` are loaded with their
+options; NOT_RUN states the reasons. Three pages have their own tests, which run their commands on the packages that the
+pages print.
 """
 
 from __future__ import annotations
@@ -46,49 +47,49 @@ TESTED_ELSEWHERE = {
     "docs/hooks.md": "test_hooks.py",
     "docs/write-a-family.md": "test_write_a_family.py",
 }
-"""Their commands need what the page prints before them."""
+"""Pages whose commands need files that the page prints."""
 
-MADE_FROM = {page: f"plugins/{Path(page).stem}/README.md" for page in PAGES if page.startswith("docs/families/")}
-"""Pages whose commands are those of another, and run there."""
+GENERATED_FROM = {page: f"plugins/{Path(page).stem}/README.md" for page in PAGES if page.startswith("docs/families/")}
+"""Pages with the commands of another page, which are run there."""
 
 NOT_RUN = {
-    r"gan train paper/": "hours, on data to be fetched; test_every_recipe_runs.py trains it on a stand-in",
-    r"gan train \S+-mnist\b": "downloads MNIST; test_every_recipe_runs.py trains it on a stand-in",
+    r"gan train paper/": "takes hours and downloads data; test_every_recipe_runs.py trains it on synthetic data",
+    r"gan train \S+-mnist\b": "downloads MNIST; test_every_recipe_runs.py trains it on synthetic data",
     r"gan translate face\.png": "needs the model of a recipe that is not run",
-    r"gan .*\$digit": "in a loop of the shell",
+    r"gan .*\$digit": "in a shell loop",
     r"gan eval runs/normal-\*": "needs the runs of that loop",
-    r"gan convert": "needs weights of another program; test_convert.py and test_s2_foreign_files.py write some",
+    r"gan convert": "needs weights of another program; test_convert.py and test_s2_foreign_files.py write such files",
     r"gan upscale models/srresnet": "needs those weights",
-    r"gan eval --metrics psnr,ssim,lpips": "downloads AlexNet; test_lpips.py has the metric without its weights",
-    r"gan .*--backbone inception": "downloads Inception; test_inception.py has the network without its weights",
+    r"gan eval --metrics psnr,ssim,lpips": "downloads AlexNet; test_lpips.py tests the metric without these weights",
+    r"gan .*--backbone inception": "downloads Inception; test_inception.py tests the network without these weights",
 }
-"""Commands that are parsed only, and why."""
+"""Commands that are only parsed, with the reason."""
 
 OTHER_PROGRAMS = {
-    "make": "builds an environment, or runs what this is part of",
-    "source": "changes the shell; the environment of the tests is such a one",
-    "pip": "installs; tests/packages builds what it would install",
-    ".venv/bin/pip": "installs",
+    "make": "builds an environment, or runs this test",
+    "source": "activates the environment, which is active in the tests",
+    "pip": "installs packages; tests/packages builds them",
+    ".venv/bin/pip": "installs packages",
     "python": "test_quickstart.py does the same in its own process",
-    "for": "a loop of the shell",
-    "done": "its end",
+    "for": "shell loop",
+    "done": "end of a shell loop",
 }
-"""What else a block may call, and why it is not run."""
+"""Other programs that a block may call, with the reason why they are not run."""
 
 BEFORE = {"docs/metrics.md": ["gan train cgan"], "docs/faq.md": ["gan recipes cp gan my.yaml"]}
-"""What a page takes for granted."""
+"""Commands that a page assumes were run before."""
 
-AROUND = {
+OMITTED = {
     "docs/quickstart.md": {"family": "pix2pix", "train": "{images: 100}"},
     "docs/recipes.md": {"family": "cgan", "data": "{source: digits}", "train": "{images: 100}"},
     "docs/faq.md": {"family": "gan", "data": "{source: digits}", "train": "{images: 100}"},
 }
-"""The sections of a recipe that a block leaves out."""
+"""Sections of a recipe that the blocks of a page omit."""
 
 
 @pytest.fixture(scope="session")
 def short_runs() -> ModuleType:
-    """The test that runs every bundled recipe: it knows how to make each short."""
+    """Import the test that runs every bundled recipe, which has options to shorten each."""
     path = ROOT / "tests" / "cli" / "test_every_recipe_runs.py"
     spec = importlib.util.spec_from_file_location("gancli_short_runs", path)
     assert spec
@@ -100,7 +101,7 @@ def short_runs() -> ModuleType:
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[str]], Path]:
-    """Where the runs of a training command are kept, for the next page with the same one."""
+    """Return the folder that keeps the runs of a training command for other pages with the same command."""
     root = tmp_path_factory.mktemp("trained")
     return lambda words: root / re.sub(r"\W+", "_", " ".join(words))
 
@@ -110,33 +111,35 @@ def why_not(line: str) -> str | None:
 
 
 def commands(page: Any) -> list[list[str]]:
-    """The calls of `gan` in a page's shell blocks, without what the shell does with their output."""
+    """Return the calls of `gan` in the shell blocks of a page, without redirections."""
     return [words[: words.index(">")] if ">" in words else words for words in page.commands(*SHELL)]
 
 
-@pytest.mark.parametrize("name", [name for name in PAGES if name not in TESTED_ELSEWHERE and name not in MADE_FROM])
+@pytest.mark.parametrize(
+    "name", [name for name in PAGES if name not in TESTED_ELSEWHERE and name not in GENERATED_FROM]
+)
 def test_commands_run(gan, page, short_runs, trained, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(preview, "ROWS", 1)
     lines = [words for words in commands(page(name)) if not why_not(" ".join(words))]
     before = [line.split() for line in BEFORE.get(name, [])] if lines else []
     for words in [*before, *lines]:
-        _draw_pictures(words)
+        _write_images(words)
         command = [*words[1:], *_shorter(words, short_runs)]
-        kept = trained(command)
-        if words[1] == "train" and kept.is_dir():
-            shutil.copytree(kept, "runs", dirs_exist_ok=True)
+        stored = trained(command)
+        if words[1] == "train" and stored.is_dir():
+            shutil.copytree(stored, "runs", dirs_exist_ok=True)
             for manifest in Path("runs").glob("*/manifest.json"):
                 os.utime(manifest)
             continue
-        present = set(Path("runs").glob("*"))
+        earlier = set(Path("runs").glob("*"))
         ended = gan(*command)
         assert ended.code == 0, f"{words}: {ended.err}"
-        for run in set(Path("runs").glob("*")) - present if words[1] == "train" else ():
-            shutil.copytree(run, kept / run.name)
+        for run in set(Path("runs").glob("*")) - earlier if words[1] == "train" else ():
+            shutil.copytree(run, stored / run.name)
 
 
 def _shorter(words: list[str], short_runs: ModuleType) -> list[str]:
-    """What makes a command short, besides what it says."""
+    """Return additional options that shorten a command."""
     if words[1] == "eval":
         return ["--samples", "20", "--labelled", "100"] if "--compare" not in words else []
     if words[1] != "train":
@@ -146,19 +149,19 @@ def _shorter(words: list[str], short_runs: ModuleType) -> list[str]:
     return [*(word for option in options for word in ("--set", option)), "--device", "cpu"]
 
 
-def _draw_pictures(words: list[str]) -> None:
-    """What a command calls its images: files, and folders that end in a slash or are written in capitals."""
+def _write_images(words: list[str]) -> None:
+    """Write the images that a command names: files, and folders that end in a slash or are in upper case."""
     for word in words[2:]:
         path = Path(word.rpartition("=")[2])
         if path.suffix in (".png", ".jpg") and words[words.index(word) - 1] != "--out":
-            _draw(path)
+            _write_image(path)
         elif (word.endswith("/") or word.isupper()) and not path.is_dir():
             path.mkdir(parents=True)
             for number in range(12):
-                _draw(path / f"{number}.png")
+                _write_image(path / f"{number}.png")
 
 
-def _draw(path: Path) -> None:
+def _write_image(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.radial_gradient("L").resize((40, 30)).convert("RGB").save(path)
 
@@ -167,7 +170,7 @@ def _draw(path: Path) -> None:
 def test_commands_are_parsed(page, generate, name: str) -> None:
     tree = generate.command_tree()
     lines = commands(page(name))
-    # A `text` block holds output and usage too: there, only what begins with a command's name is one.
+    # Blocks of `text` also contain output and usage; only lines that begin with the name of a command are commands.
     lines += [
         words for words in page(name).commands("text") if " ".join(words[:2]) in tree and "[OPTIONS]" not in words
     ]
@@ -175,7 +178,7 @@ def test_commands_are_parsed(page, generate, name: str) -> None:
 
 
 def problems(words: list[str]) -> Iterator[str]:
-    """What the program's own parser has against a command line, and of one that trains, what its recipe lacks."""
+    """Yield the errors of the program's parser for a command line. Load the recipe of a training that is not run."""
     try:
         _parse(typer.main.get_command(app), words[0], words[1:])
     except Exception as error:
@@ -184,16 +187,16 @@ def problems(words: list[str]) -> Iterator[str]:
             return
     reason = why_not(" ".join(words))
     if words[1:2] == ["train"] and reason and "$" not in " ".join(words):
-        overrides = [option for before, option in pairwise(words) if before == "--set"]
+        overrides = [option for previous, option in pairwise(words) if previous == "--set"]
         load_recipe(words[2], overrides)
 
 
 def _parse(command: Any, name: str, arguments: list[str]) -> None:
     context = command.make_context(name, list(arguments))
     if hasattr(command, "resolve_command"):
-        rest = [*context._protected_args, *context.args]
-        called, inner, left = command.resolve_command(context, rest)
-        _parse(inner, called, left)
+        remaining = [*context._protected_args, *context.args]
+        name, subcommand, remaining = command.resolve_command(context, remaining)
+        _parse(subcommand, name, remaining)
 
 
 def test_wrong_command_lines_are_found() -> None:
@@ -214,14 +217,14 @@ def test_wrong_command_lines_are_found() -> None:
 @pytest.mark.parametrize("name", PAGES)
 def test_languages_and_programs_are_known(page, name: str) -> None:
     languages = set(re.findall(r"^```([\w-]+)", page(name).text, re.MULTILINE))
-    assert languages <= {*LANGUAGES, *SHELL}, "teach this test what to do with it"
+    assert languages <= {*LANGUAGES, *SHELL}, "add the language to LANGUAGES or SHELL"
     lines = [line for code in page(name).blocks(*SHELL) for line in code.replace("\\\n", " ").splitlines()]
     unknown = [
         line
         for line in (re.sub(r"^([A-Z_]+=\S+ )+", "", line.strip()) for line in lines)
         if line and not line.startswith(("#", "gan ", "error:")) and line.split()[0] not in OTHER_PROGRAMS
     ]
-    assert unknown == [], "run it, or say in OTHER_PROGRAMS why not"
+    assert unknown == [], "add the program to OTHER_PROGRAMS with a reason"
 
 
 @pytest.mark.parametrize("name", [name for name in PAGES if name != "docs/write-a-family.md"])
@@ -229,14 +232,14 @@ def test_recipes_are_right(page, tmp_path: Path, name: str) -> None:
     for code in page(name).blocks("yaml"):
         document = parse(code, name=name)
         if name == "docs/foreign-weights.md":
-            assert Rules(document.value)  # names for `gan convert`, not a recipe
+            assert Rules(document.value)  # a weight mapping for `gan convert`, not a recipe
             continue
-        if not document.value:  # a comment for an editor
+        if not document.value:  # only a comment
             continue
-        others = {key: value for key, value in AROUND.get(name, {}).items() if key not in document.value}
-        (tmp_path / "recipe.yaml").write_text(code + "".join(f"{key}: {value}\n" for key, value in others.items()))
+        added = {key: value for key, value in OMITTED.get(name, {}).items() if key not in document.value}
+        (tmp_path / "recipe.yaml").write_text(code + "".join(f"{key}: {value}\n" for key, value in added.items()))
         recipe = load_recipe(str(tmp_path / "recipe.yaml"))
-        assert recipe.info.name == {**others, **document.value}["family"]
+        assert recipe.info.name == {**added, **document.value}["family"]
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -1,4 +1,4 @@
-"""What `docs/generate.py` makes as a whole: pages of families, excerpts of code, and the picture of the house."""
+"""Files that `docs/generate.py` generates completely: pages of families, the diagram of layers; and code excerpts."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SVG = "{http://www.w3.org/2000/svg}"
-LARGEST = 60_000
-"""Bytes of a family's picture: a page shows all of them at once."""
+MAX_BYTES = 60_000
+"""Maximum size of the figure of a family, because the README shows all of them."""
 
 
 @pytest.fixture
 def module(generate) -> ModuleType:
-    """A neighbour of generate.py, by name."""
+    """Import a module in `docs` by its name."""
     return importlib.import_module
 
 
 def test_the_house_has_a_room_for_every_module(module) -> None:
-    picture = ElementTree.fromstring(module("house").draw(ROOT))
-    rooms = {group.find(f"{SVG}text").text: group.find(f"{SVG}rect").get("fill") for group in picture.iter(f"{SVG}g")}
+    diagram = ElementTree.fromstring(module("house").draw(ROOT))
+    boxes = {group.find(f"{SVG}text").text: group.find(f"{SVG}rect").get("fill") for group in diagram.iter(f"{SVG}g")}
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
     (layers,) = [contract["layers"] for contract in settings["contracts"] if contract["type"] == "layers"]
     modules = [name.removeprefix("gancli.") for layer in layers for name in layer.replace(":", "|").split(" | ")]
-    assert sorted(rooms) == sorted(modules)
-    closed = {name for name, colour in rooms.items() if colour == module("house").PRIVATE}
-    assert closed == {"cli", "signatures", "commands", "engine", "plugins", "run"}
+    assert sorted(boxes) == sorted(modules)
+    closed = {name for name, colour in boxes.items() if colour == module("house").PRIVATE}
+    assert closed == {"cli", "evaluation", "inference", "plugins", "runs", "training"}
 
 
 def test_the_picture_asks_nothing_of_a_network(module) -> None:
-    picture = module("house").draw(ROOT)
-    assert "href" not in picture
-    assert "<script" not in picture
-    assert picture.count("http") == 1  # the name of the format
+    diagram = module("house").draw(ROOT)
+    assert "href" not in diagram
+    assert "<script" not in diagram
+    assert diagram.count("http") == 1  # the XML namespace
 
 
 def test_excerpts_are_the_code_as_it_stands(module, tmp_path: Path) -> None:
     file = tmp_path / "code.py"
     file.write_text(
-        '"""What it is."""\n\nfrom __future__ import annotations\n\nimport os\n\n\nclass A:\n    x = 1\n\n'
+        '"""A module."""\n\nfrom __future__ import annotations\n\nimport os\n\n\nclass A:\n    x = 1\n\n'
         "    @property\n    def b(self):\n        # why\n        return os\n\n\ndef c():\n    pass\n"
     )
     excerpts = module("excerpts")
@@ -58,11 +58,11 @@ def test_excerpts_are_the_code_as_it_stands(module, tmp_path: Path) -> None:
 def test_every_plugin_has_a_page_a_row_and_a_small_picture(module, page) -> None:
     table = page("README.md").text
     names = [path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml")]
-    assert set(module("family_pages").SHOWN) == set(names)
+    assert set(module("family_pages").FIGURES) == set(names)
     for name in names:
         assert f"(docs/families/{name}.md)" in table
         assert (ROOT / "docs" / "families" / f"{name}.md").is_file()
-        assert 0 < (ROOT / "docs" / "pictures" / "families" / f"{name}.png").stat().st_size <= LARGEST
+        assert 0 < (ROOT / "docs" / "pictures" / "families" / f"{name}.png").stat().st_size <= MAX_BYTES
     assert len(names) == 13
     assert "thirteen families" in table
 
@@ -72,8 +72,8 @@ def test_the_oldest_family_comes_first_and_no_page_is_left_over(module, generate
     rows = module("family_pages").table(list(reversed(families)), ROOT).splitlines()
     assert rows == module("family_pages").table(families, ROOT).splitlines()
     assert "Goodfellow et al. 2014" in rows[2]
-    written = {path.name for path in (ROOT / "docs" / "families").iterdir()}
-    assert written == {f"{info.name}.md" for info in families}
+    pages = {path.name for path in (ROOT / "docs" / "families").iterdir()}
+    assert pages == {f"{info.name}.md" for info in families}
 
 
 def test_links_are_those_of_the_page_that_they_came_from(module) -> None:

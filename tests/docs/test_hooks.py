@@ -1,4 +1,4 @@
-"""Every hook has its heading, its row and an example that brings what it is for; the examples are real ones."""
+"""Every hook has a heading, a row in the table and an example; the examples of the page work."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ EXAMPLES = {
     "gan_metrics": (PAGE, "brightness", "metric"),
     "gan_trackers": (PAGE, "values", "tracker"),
 }
-"""By hook: the page that prints a distribution which implements it, that distribution's folder, and the field that
-names its class or function."""
+"""By hook: the page that prints a distribution with an implementation, the folder of the distribution, and the field
+with the name of its class or function."""
 
 HOOKS = [name for name, value in vars(hookspecs).items() if getattr(value, "gancli_spec", None)]
 
@@ -31,13 +31,13 @@ HOOKS = [name for name, value in vars(hookspecs).items() if getattr(value, "ganc
 def test_every_hook_is_explained_by_an_example_that_loads(page, installed, hook: str) -> None:
     assert f"### {hook}()" in page(PAGE).text
     assert f"| `{hook}` |" in page(PAGE).text
-    place, name, names = EXAMPLES[hook]
-    installed(page(place), name)
+    example_page, name, reference = EXAMPLES[hook]
+    installed(page(example_page), name)
     (plugin,) = (plugin for plugin in registry().plugins() if plugin.name == name)
     assert plugin.fault is None
     (info,) = getattr(plugin, hook.removeprefix("gan_"))
     assert f"### {type(info).__name__}" in page(PAGE).text
-    assert callable(import_class(getattr(info, names)))
+    assert callable(import_class(getattr(info, reference)))
 
 
 def test_every_hook_is_asked() -> None:
@@ -70,14 +70,14 @@ def test_the_tracker_forgets_what_is_told_again(gan, page, installed, tmp_path: 
     small = ["--set", "data.resolution=8", "--set", "train.log_every=64", "--set", "train.checkpoint_every=128"]
     assert gan("train", "gan", *small, "--set", "train.images=256", "--track", "values").code == 0
     run = tmp_path / "runs" / "gan"
-    shutil.rmtree(max((run / "checkpoints").glob("*256")))  # as if the run had been killed on its way there
+    shutil.rmtree(max((run / "checkpoints").glob("*256")))  # as if the run had been killed before
     ended = gan("train", "gan", *small, "--set", "train.images=320", "--track", "values", "--resume")
     assert ended.code == 0, ended.err
     with (run / "values.csv").open() as file:
-        table = list(csv.DictReader(file))
-    record = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    told = [(int(row["images"]), row["name"], float(row["value"])) for row in table if "/" in row["name"]]
-    assert told == [(line["images"], name, line[name]) for line in record for name in line if "/" in name]
+        rows = list(csv.DictReader(file))
+    log = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    tracked = [(int(row["images"]), row["name"], float(row["value"])) for row in rows if "/" in row["name"]]
+    assert tracked == [(line["images"], name, line[name]) for line in log for name in line if "/" in name]
 
 
 def test_it_honours_the_options_of_every_source(page, installed) -> None:
@@ -90,4 +90,4 @@ def test_it_honours_the_options_of_every_source(page, installed) -> None:
     packed = open_dataset(config(source="stripes", classes=("vertical",), limit=7, resolution=8, channels=3))
     assert packed.images.shape == (7, 3, 8, 8)
     assert packed.spec.labels == ("vertical",)
-    assert (packed.images == packed.images[:, :, :1]).all()  # vertical stripes: every row is the same
+    assert (packed.images == packed.images[:, :, :1]).all()  # vertical stripes: all rows are equal

@@ -1,4 +1,4 @@
-"""Every command of the quickstart works, in the order of the page, on shorter training and fewer samples."""
+"""Every command of the quickstart works in the order of the page, with shorter training and fewer samples."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_every_command_works(gan, page, tmp_path: Path) -> None:
     for words in commands:
         images = 1280 if "--resume" in words else 640
         shorter = {"train": ["--set", f"train.images={images}"], "eval": ["--samples", "100", "--labelled", "100"]}
-        added = [] if "--compare" in words else shorter.get(words[1], [])  # which measures nothing
+        added = [] if "--compare" in words else shorter.get(words[1], [])  # --compare computes no metrics
         ended = gan(*words[1:], *added)
         assert ended.code == 0, f"{words}: {ended.err}"
     assert Image.open(tmp_path / "pictures-of-digits" / "seed000000.png").text["gancli"]

@@ -1,4 +1,4 @@
-"""The table of results: rendered from figures at hand, honest where there are none."""
+"""The page of results: rendered from stored figures, and marked if there are none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def benchmark_module(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Imports a module of `benchmarks/`, whose modules find each other in their own folder."""
+    """Return a function that imports a module of `benchmarks/` by its name."""
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     before = set(sys.modules)
     yield importlib.import_module
@@ -38,7 +38,7 @@ def results(benchmark_module) -> ModuleType:
 
 
 def some(figures: ModuleType, setting: Any, seed: int, **changed: Any) -> Any:
-    """What a setting reached with a seed."""
+    """Return figures of a setting with a seed."""
     known = {
         "setting": setting.name,
         "digest": figures.digest(setting.recipe, setting.options),
@@ -55,7 +55,7 @@ def some(figures: ModuleType, setting: Any, seed: int, **changed: Any) -> Any:
 
 
 def cells(page: str, recipe: str) -> list[list[str]]:
-    """The rows of a recipe, from the one that names it to the next that names one."""
+    """Return the rows of a recipe: from the row with its name up to the next row with a name."""
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("|")]
     first = next(index for index, row in enumerate(rows) if row[1] == recipe)
     last = next((index for index in range(first + 1, len(rows)) if rows[index][1]), len(rows))

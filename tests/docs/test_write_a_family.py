@@ -1,4 +1,4 @@
-"""The tutorial's family is a real one: taken from the page, it keeps the contract, trains and samples."""
+"""The family of the tutorial works: extracted from the page, it passes its tests, trains and samples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PAGE = "docs/write-a-family.md"
 
 @pytest.fixture
 def minigan(page, installed) -> Path:
-    """The folder of the tutorial's distribution, as good as installed."""
+    """Return the folder of the distribution of the tutorial, which is importable."""
     folder: Path = installed(page(PAGE), "minigan")
     return folder
 
@@ -28,8 +28,8 @@ def test_its_own_tests_pass(minigan: Path) -> None:
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     skipped = [line for line in ended.stdout.splitlines() if line.startswith("SKIPPED")]
-    cannot = tuple(f"minigan does not {task}" for task in ("translate", "upscale", "detect"))
-    assert all(line.endswith(cannot) for line in skipped), skipped
+    unsupported = tuple(f"minigan does not {task}" for task in ("translate", "upscale", "detect"))
+    assert all(line.endswith(unsupported) for line in skipped), skipped
 
 
 def test_its_commands_work(gan, page, minigan: Path, monkeypatch: pytest.MonkeyPatch) -> None:
