@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gancli.cli.display.table import print_table, say
+from gancli.cli.display.table import print_line, print_table
 from gancli.cli.shared.data_target import data_of
 from gancli.cli.shared.models import check_able, check_truncation, open_able
 from gancli.errors import GanError, UsageError
@@ -76,14 +76,14 @@ def _evaluate_group(paths: Sequence[Path], request: Request, *, json: bool) -> l
 
 def _report(measured: Sequence[Measured], records: Sequence[Record]) -> None:
     last, *best = measured
-    say(f"{last.model.run} at {last.model.images:,} images{_also(best)}")
+    print_line(f"{last.model.run} at {last.model.images:,} images{_also(best)}")
     rows = [(column(record), f"{record['value']:.4g}", on_one_line(record.get("observed", {}))) for record in records]
     print_table(("metric", "value", "observed"), rows)
     _say_how({column(record): record["protocol"] for record in records})
     for picture in (picture for each in measured for picture in each.pictures):
-        say(f"drawn: {picture}")
-    say(f"added to {run_of(last.path).evaluations}")
-    say(f"next: gan inspect {shlex.quote(str(last.path))}")
+        print_line(f"drawn: {picture}")
+    print_line(f"added to {run_of(last.path).evaluations}")
+    print_line(f"next: gan inspect {shlex.quote(str(last.path))}")
 
 
 def _also(best: Sequence[Measured]) -> str:
@@ -93,17 +93,17 @@ def _also(best: Sequence[Measured]) -> str:
 def _report_group(measured: Mapping[str, Sequence[Measured]], found: Sequence[Spread], *, over: str) -> None:
     images = [last.model.images for last, *_ in measured.values()]
     reached = f"{min(images):,}" if min(images) == max(images) else f"{min(images):,} to {max(images):,}"
-    say(f"{len(measured)} runs at {reached} images; the spread is the sample standard deviation over {over}")
+    print_line(f"{len(measured)} runs at {reached} images; the spread is the sample standard deviation over {over}")
     rows = [(each.column, f"{each.mean:.4g}", f"{each.deviation:.2g}") for each in found]
     print_table(("metric", "mean", "spread"), rows)
     _say_how({each.column: each.protocol for each in found})
-    say(f"added to eval.jsonl of {', '.join(measured)}")
-    say(f"next: gan eval --compare {shlex.join(measured)}")
+    print_line(f"added to eval.jsonl of {', '.join(measured)}")
+    print_line(f"next: gan eval --compare {shlex.join(measured)}")
 
 
 def _say_how(protocols: Mapping[str, Protocol]) -> None:
     for line in described(protocols):
-        say(line)
+        print_line(line)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gancli.cli.display.table import print_table, say
+from gancli.cli.display.table import print_line, print_table
 from gancli.errors import DataError, UsageError
 from gancli.evaluation.protocol import check_alike, described, shared
 from gancli.evaluation.seed_statistics import Spread, protocols, spreads
@@ -100,7 +100,7 @@ def _report(found: Mapping[str, Sequence[Spread]]) -> None:
     )
     taken = {head: [columns[head].protocol for columns in cells.values() if head in columns] for head in heads}
     for line in described({head: shared(same) for head, same in taken.items()}):
-        say(line)
+        print_line(line)
 
 
 def _cell(spread: Spread | None) -> str:

@@ -232,7 +232,7 @@ def _train(
         trainer = Trainer(setup, [view])
         if resume and complete(run.checkpoints):
             for fault in trainer.resume():
-                view.say(f"skipped: {fault}")
+                view.print(f"skipped: {fault}")
         manifest = run.manifest() if resume else run_manifest(recipe, packed, device=device, total=trainer.total)
         manifest |= {"images": trainer.total, "references": dict(trainer.family.optimum_values)}
         manifest |= {"group": group} if group else {}

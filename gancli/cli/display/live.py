@@ -1,8 +1,8 @@
-"""What `gan train` shows: a live panel in a terminal, plain lines elsewhere."""
+"""Output of `gan train`: a live panel in a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -11,9 +11,9 @@ from typing import Any, Self
 import torch
 from rich.console import Console
 from rich.live import Live
-from rich.progress import Progress as Bar
 
-from gancli.cli.display.panel import Thumbnail, TrainingPanel, can_draw, numbers
+from gancli.cli.display.panel import Thumbnail, TrainingPanel, can_show_images, metric_values
+from gancli.cli.display.progress import progress_bar as reading  # noqa: F401 - until all commands use progress_bar
 from gancli.recipes.recipe import Recipe
 from gancli.runs.checkpoint import BestCheckpoint
 from gancli.runs.manifest import device_name
@@ -22,106 +22,105 @@ from gancli.training.callbacks import PLACE, Callback, Progress
 from gancli.training.trainer import Trainer
 from gancli.training.validation import Evaluation
 
-REFRESHES = 2
-"""How often the panel is drawn in a second."""
+REFRESHES_PER_SECOND = 2
 
 
 class View(Callback):
-    """Says what happens, line by line."""
+    """Print the events of a run, one line each."""
 
     def __init__(self, recipe: Recipe, run: Run, console: Console) -> None:
         self.console = console
         self._recipe, self._run = recipe, run
-        self._picture = ""
+        self._preview = ""
         self._evaluation: Evaluation | None = None
 
-    def say(self, text: str) -> None:
+    def print(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False)
 
     def started(self, trainer: Trainer) -> None:
-        """The header: what runs, on what, and every choice that was made automatically."""
-        packed = trainer.packed
-        precision = "bf16" if trainer.dtype.itemsize == 2 else "fp32"
-        matmul = ", oneDNN matrix products" if trainer.fast_matmul else ""
-        self.say(
-            f"{self._recipe.info.name} on {self._recipe.data.source}: {packed.described}, "
+        """Print data, device, networks and all automatic choices."""
+        dataset = trainer.setup.dataset
+        precision = "bf16" if trainer.setup.dtype.itemsize == 2 else "fp32"
+        matmul = ", oneDNN matrix products" if trainer.setup.fast_matmul else ""
+        self.print(
+            f"{self._recipe.info.name} on {self._recipe.data.source}: {dataset.described}, "
             f"{device_name(trainer.device)}, {precision}{matmul}"
         )
-        for name, module in trainer.cast.modules.items():
+        for name, module in trainer.players.modules.items():
             count = sum(parameter.numel() for parameter in module.parameters())
-            form = ", channels last" if trainer.formats[name] is torch.channels_last else ""
-            self.say(f"  {name}: {count:,} parameters{form}")
+            memory_format = ", channels last" if trainer.setup.memory_formats[name] is torch.channels_last else ""
+            self.print(f"  {name}: {count:,} parameters{memory_format}")
         if trainer.family.optimum_values:
             optimum = ", ".join(f"{name} {value:.4g}" for name, value in trainer.family.optimum_values.items())
-            self.say(f"  at the optimum: {optimum}")
-        if trainer.position.images:
-            self.say(f"resumed at {trainer.position.images:,} of {trainer.total:,} images")
+            self.print(f"  at the optimum: {optimum}")
+        if trainer.state.images:
+            self.print(f"resumed at {trainer.state.images:,} of {trainer.total:,} images")
 
     def finished(self, trainer: Trainer, report: Path | None = None) -> None:
-        """The last lines: where things lie, and what to type next.
+        """Print where the results are, and the next command.
 
         Args:
-            trainer: at its end.
-            report: the run's page, if it could be written.
+            trainer: trainer after its last step.
+            report: HTML page of the run, if it could be written.
         """
-        self.say(f"trained on {trainer.position.images:,} images; the run is {self._run.path}")
-        if self._picture:
-            self.say(f"picture: {self._picture}")
+        self.print(f"trained on {trainer.state.images:,} images; the run is {self._run.path}")
+        if self._preview:
+            self.print(f"preview: {self._preview}")
         if report is not None:
-            self.say(f"report: {report}")
-        self._compare(trainer.evaluations.standing.best)
+            self.print(f"report: {report}")
+        self._print_evaluations(trainer.validator.state.best)
         for task in self._recipe.info.tasks:
-            self.say(f"next: gan {task} {self._run.path}{'' if task == 'sample' else ' IMAGE'}")
+            self.print(f"next: gan {task} {self._run.path}{'' if task == 'sample' else ' IMAGE'}")
 
-    def _compare(self, best: BestCheckpoint | None) -> None:
-        """What was measured last, and beside it the best, where that is an earlier checkpoint."""
+    def _print_evaluations(self, best: BestCheckpoint | None) -> None:
+        """Print the last evaluation, and the best one if it belongs to an earlier checkpoint."""
         last = self._evaluation
         if last is not None and last.values:
-            also = " (the best)" if best is not None and best.images == last.images else ""
-            self.say(f"measured at {last.images:,} images: {_listed(last.values)}{also}")
+            note = " (the best)" if best is not None and best.images == last.images else ""
+            self.print(f"measured at {last.images:,} images: {_format(last.values)}{note}")
         if best is not None and (last is None or best.images < last.images):
-            kept = f"{self._run.checkpoints}/{best.images}"
-            self.say(f"best at {best.images:,} images: {best.metric} {best.value:.4g}, kept as {kept}")
+            path = f"{self._run.checkpoints}/{best.images}"
+            self.print(f"best at {best.images:,} images: {best.metric} {best.value:.4g}, saved as {path}")
 
-    def evaluated(self, evaluation: Evaluation) -> None:
+    def on_evaluation(self, evaluation: Evaluation) -> None:
         self._evaluation = evaluation
 
-    def warned(self, sentence: str) -> None:
-        self.say(f"warning: {sentence}")
+    def on_warning(self, message: str) -> None:
+        self.print(f"warning: {message}")
 
-    def ended_early(self, reason: str) -> None:
-        self.say(reason)
+    def on_early_stop(self, reason: str) -> None:
+        self.print(reason)
 
-    def previewed(self, path: Path, caption: str) -> None:
-        self._picture = f"{path} ({caption})" if caption else str(path)
+    def on_preview(self, path: Path, caption: str) -> None:
+        self._preview = f"{path} ({caption})" if caption else str(path)
 
-    def rolled_back(self, reason: str, images: int) -> None:
-        self.say(f"{reason}: back to the checkpoint at {images:,} images")
+    def on_rollback(self, reason: str, images: int) -> None:
+        self.print(f"{reason}: returned to the checkpoint at {images:,} images")
 
 
 class PlainView(View):
-    """One line for every line of the metrics."""
+    """One line for each record of the metrics."""
 
-    def logged(self, record: Mapping[str, Any]) -> None:
-        values = "  ".join(f"{name} {value:.4g}" for name, value in record.items() if name not in PLACE)
-        self.say(f"{record['images']:>10,}  {record['stage']}  {values}")
+    def on_log(self, record: Mapping[str, Any]) -> None:
+        values = {name: value for name, value in record.items() if name not in PLACE}
+        self.print(f"{record['images']:>10,}  {record['stage']}  {_format(values)}")
 
-    def evaluated(self, evaluation: Evaluation) -> None:
-        super().evaluated(evaluation)
+    def on_evaluation(self, evaluation: Evaluation) -> None:
+        super().on_evaluation(evaluation)
         if evaluation.values:
-            best = "  (the best so far)" if evaluation.best else ""
-            self.say(f"{evaluation.images:>10,}  measured  {_listed(numbers(evaluation))}{best}")
+            note = "  (the best so far)" if evaluation.best else ""
+            self.print(f"{evaluation.images:>10,}  measured  {_format(metric_values(evaluation))}{note}")
 
 
 class LiveView(View):
-    """A panel below the lines, as long as a `with` lasts."""
+    """A panel below the printed lines, shown inside a `with` block."""
 
     def __init__(self, recipe: Recipe, run: Run, console: Console) -> None:
         super().__init__(recipe, run, console)
         self._panel = TrainingPanel(recipe.name, recipe.train.images or 0)
-        self._said: list[str] = []
+        self._lines: list[str] = []
         self._size = console.size
-        self._live = self._panel_below()
+        self._live = self._make_live()
 
     def __enter__(self) -> Self:
         self._live.start()
@@ -132,57 +131,54 @@ class LiveView(View):
     ) -> None:
         self._live.stop()
 
-    def say(self, text: str) -> None:
-        self._said.append(text)
-        super().say(text)
+    def print(self, text: str) -> None:
+        self._lines.append(text)
+        super().print(text)
 
     def started(self, trainer: Trainer) -> None:
         super().started(trainer)
-        self._panel.begin(trainer.position.images, trainer.total, trainer.family.optimum_values)
+        self._panel.begin(trainer.state.images, trainer.total, trainer.family.optimum_values)
 
-    def progressed(self, progress: Progress) -> None:
-        self._panel.move(progress)
+    def on_progress(self, progress: Progress) -> None:
+        self._panel.update(progress)
         if self.console.size != self._size:
-            self._begin_anew()
+            self._redraw()
 
-    def measuring(self) -> None:
-        self._panel.doing = "measuring"
+    def on_evaluation_start(self) -> None:
+        self._panel.activity = "measuring"
 
-    def logged(self, record: Mapping[str, Any]) -> None:
+    def on_log(self, record: Mapping[str, Any]) -> None:
         self._panel.record = record
 
-    def evaluated(self, evaluation: Evaluation) -> None:
-        super().evaluated(evaluation)
+    def on_evaluation(self, evaluation: Evaluation) -> None:
+        super().on_evaluation(evaluation)
         self._panel.evaluation = evaluation
 
-    def previewed(self, path: Path, caption: str) -> None:
-        super().previewed(path, caption)
-        if can_draw(self.console):
-            self._panel.show(Thumbnail(path))
+    def on_preview(self, path: Path, caption: str) -> None:
+        super().on_preview(path, caption)
+        if can_show_images(self.console):
+            self._panel.thumbnail = Thumbnail(path)
 
-    def _panel_below(self) -> Live:
-        return Live(self._panel, console=self.console, refresh_per_second=REFRESHES, transient=True)
+    def _make_live(self) -> Live:
+        return Live(self._panel, console=self.console, refresh_per_second=REFRESHES_PER_SECOND, transient=True)
 
-    def _begin_anew(self) -> None:
-        """On an empty screen: a terminal of another width has broken the lines of the panel, so that nobody knows how
-        many there are to go back over.
+    def _redraw(self) -> None:
+        """Clear the screen and print everything again.
+
+        A terminal that was resized has wrapped the lines of the panel, so the number of lines to erase is unknown.
         """
         self._size = self.console.size
         self._live.stop()
         self.console.clear()
-        for text in self._said:
-            super().say(text)
-        self._live = self._panel_below()
+        for text in self._lines:
+            super().print(text)
+        self._live = self._make_live()
         self._live.start()
-
-
-def _listed(values: Mapping[str, float]) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in values.items())
 
 
 @contextmanager
 def display(recipe: Recipe, run: Run) -> Iterator[View]:
-    """The live panel where the output is a terminal, plain lines where it is not."""
+    """Yield a live panel if standard output is a terminal, and a view that prints plain lines otherwise."""
     console = Console(soft_wrap=True)
     if not console.is_terminal:
         yield PlainView(recipe, run, console)
@@ -191,16 +187,5 @@ def display(recipe: Recipe, run: Run) -> Iterator[View]:
         yield view
 
 
-@contextmanager
-def reading(what: str, doing: str = "packing") -> Iterator[Callable[[int, int], None]]:
-    """A progress bar for work on a data set, which appears only if there is something to wait for."""
-    console = Console(stderr=True)
-    with Bar(console=console, transient=True, disable=not console.is_terminal) as bar:
-        tasks: list[Any] = []
-
-        def progress(done: int, total: int) -> None:
-            if not tasks:
-                tasks.append(bar.add_task(f"{doing} {what}", total=total))
-            bar.update(tasks[0], completed=done, total=total)
-
-        yield progress
+def _format(values: Mapping[str, float]) -> str:
+    return "  ".join(f"{name} {value:.4g}" for name, value in values.items())

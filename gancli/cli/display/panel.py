@@ -1,4 +1,4 @@
-"""The panel of a training: where it stands, its latest values, and its latest samples beside them."""
+"""The live panel of a training run: progress, latest values, latest evaluation, and a thumbnail of the last preview."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from PIL import Image
 from rich.color import Color
 from rich.console import Console, ConsoleOptions, Group, OverflowMethod, RenderableType, RenderResult
 from rich.panel import Panel
-from rich.progress import Progress as Estimate
+from rich.progress import Progress as RichProgress
 from rich.progress_bar import ProgressBar
 from rich.segment import Segment, Segments
 from rich.style import Style
@@ -26,173 +26,233 @@ from gancli.io.images import GAP, METADATA_KEY, Pixels
 from gancli.training.callbacks import PLACE, Progress
 from gancli.training.validation import Evaluation
 
-FRAME = 2
-"""Lines that the border takes; across, it and its padding take twice as many."""
+BORDER = 2
+"""Lines of the border; border and padding take twice as many cells horizontally."""
 
-HEAD = 2
+STATUS_LINES = 2
 """Lines above the values."""
 
-SPARE = 1
-"""Lines of the terminal that the panel leaves: one that fills the last would scroll."""
+FREE_LINES = 1
+"""Lines of the terminal below the panel; a panel that filled the last line would scroll."""
 
-HEADER = 6
-"""A picture leaves this part of the terminal's lines to what was said before."""
+SCROLLBACK_SHARE = 6
+"""A thumbnail leaves 1/6 of the terminal's lines to earlier output."""
 
 COLUMN_GAP = 3
-"""Cells between the values and the picture."""
+"""Cells between values and thumbnail."""
 
-SMALLEST, LARGEST = (6, 12), (30, 60)
-"""The least and the most (lines, cells) that a picture takes: fewer show nothing, more slow a connection down."""
+MIN_THUMBNAIL, MAX_THUMBNAIL = (6, 12), (30, 60)
+"""Smallest and largest thumbnail in (lines, cells): smaller ones are unreadable, larger ones slow down remote terminals."""
 
 
 class TrainingPanel:
-    """Never wider or higher than the terminal, whatever that is when it is drawn.
+    """Panel that always fits the terminal at the time of rendering.
 
     Args:
-        name: of the recipe.
-        total: training images of the run.
+        name: name of the recipe.
+        total: number of training images of the run.
+
+    Attributes:
+        activity: text beside the progress bar.
+        record: last record of the metrics.
+        optimum_values: theoretical optimum of values, by name.
+        evaluation: last evaluation.
+        thumbnail: last preview.
     """
 
     def __init__(self, name: str, total: int) -> None:
         self._name = name
-        self._estimate = Estimate()
-        self._task = self._estimate.add_task("", total=total)
-        self._place: Progress | None = None
-        self._thumbnail: Thumbnail | None = None
-        self._drawn: tuple[Thumbnail, tuple[int, int], list[Segment]] | None = None
-        self.doing = "starting"
+        self._bar = RichProgress()
+        self._task = self._bar.add_task("", total=total)
+        self._progress: Progress | None = None
+        self._rendered: tuple[Thumbnail, tuple[int, int], list[Segment]] | None = None
+        self.activity = "starting"
         self.record: Mapping[str, Any] = {}
         self.optimum_values: Mapping[str, float] = {}
         self.evaluation: Evaluation | None = None
+        self.thumbnail: Thumbnail | None = None
 
     def begin(self, images: int, total: int, optimum_values: Mapping[str, float]) -> None:
-        """A run of `total` images that stands at `images`."""
+        """Start at `images` of `total` images."""
         self.optimum_values = optimum_values
-        self._estimate.reset(self._task, total=total, completed=images)
+        self._bar.reset(self._task, total=total, completed=images)
 
-    def move(self, place: Progress) -> None:
-        self._place = place
-        self.doing = place.stage if place.fade >= 1 else f"{place.stage} (fade {place.fade:.0%})"
-        self._estimate.update(self._task, completed=place.images)
-
-    def show(self, thumbnail: Thumbnail) -> None:
-        self._thumbnail = thumbnail
+    def update(self, progress: Progress) -> None:
+        self._progress = progress
+        fading = f"{progress.stage} (fade {progress.fade:.0%})"
+        self.activity = progress.stage if progress.fade >= 1 else fading
+        self._bar.update(self._task, completed=progress.images)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = options.max_width
-        cut: OverflowMethod = "crop" if options.ascii_only else "ellipsis"
-        lines, cells = options.size.height - SPARE - FRAME - HEAD, width - 2 * FRAME
-        values = _table(self._values(), lines, cut)
-        needed = min(console.measure(values).maximum, cells)
-        free = min(lines - options.size.height // HEADER, LARGEST[0]), min(cells - needed - COLUMN_GAP, LARGEST[1])
+        overflow: OverflowMethod = "crop" if options.ascii_only else "ellipsis"
+        lines, cells = options.size.height - FREE_LINES - BORDER - STATUS_LINES, width - 2 * BORDER
+        values = _table(self._rows(), lines, overflow)
+        values_width = min(console.measure(values).maximum, cells)
+        room = (
+            min(lines - options.size.height // SCROLLBACK_SHARE, MAX_THUMBNAIL[0]),
+            min(cells - values_width - COLUMN_GAP, MAX_THUMBNAIL[1]),
+        )
         body = Table.grid(padding=(0, COLUMN_GAP, 0, 0), pad_edge=False)
-        body.add_column(width=needed, overflow=cut)
-        shown: list[RenderableType] = [values]
-        if self._thumbnail is not None and all(map(ge, free, SMALLEST)) and can_draw(console):
-            body.add_column(width=free[1])
-            shown.append(self._picture(self._thumbnail, free))
-        body.add_row(*shown)
-        parts = Group(self._bar(cut), self._numbers(cut), *([body] if lines > 0 else []))
-        panel = Panel(parts, title=f"gan train {self._name}", width=width)
-        yield from console.render(panel, options.update(no_wrap=False, overflow=cut))
+        body.add_column(width=values_width, overflow=overflow)
+        columns: list[RenderableType] = [values]
+        if self.thumbnail is not None and all(map(ge, room, MIN_THUMBNAIL)) and can_show_images(console):
+            body.add_column(width=room[1])
+            columns.append(self._render_thumbnail(self.thumbnail, room))
+        body.add_row(*columns)
+        content = Group(self._progress_line(overflow), self._speed_line(overflow), *([body] if lines > 0 else []))
+        panel = Panel(content, title=f"gan train {self._name}", width=width)
+        yield from console.render(panel, options.update(no_wrap=False, overflow=overflow))
 
-    def _picture(self, thumbnail: Thumbnail, free: tuple[int, int]) -> RenderableType:
-        """Drawn anew only where the picture or its place is another."""
-        if self._drawn is None or self._drawn[:2] != (thumbnail, free):
-            drawn = half_blocks(thumbnail.fitted(2 * free[0], free[1]))
-            self._drawn = thumbnail, free, [segment for line in drawn for segment in (*line, Segment.line())]
-        return Segments(self._drawn[2])
+    def _render_thumbnail(self, thumbnail: Thumbnail, room: tuple[int, int]) -> RenderableType:
+        """Render the thumbnail, or reuse the last rendering if neither thumbnail nor room has changed."""
+        if self._rendered is None or self._rendered[:2] != (thumbnail, room):
+            rows = half_blocks(thumbnail.fit(2 * room[0], room[1]))
+            self._rendered = thumbnail, room, [segment for row in rows for segment in (*row, Segment.line())]
+        return Segments(self._rendered[2])
 
-    def _bar(self, cut: OverflowMethod) -> Table:
-        task = self._estimate.tasks[0]
-        bar = Table.grid(padding=(0, 1, 0, 0), expand=True)
-        bar.add_column(no_wrap=True, overflow=cut)
-        bar.add_column(ratio=1, overflow=cut)
-        bar.add_column(no_wrap=True, overflow=cut, justify="right")
-        bar.add_row(self.doing, ProgressBar(total=task.total or 1, completed=task.completed), f"{task.percentage:.0f}%")
-        return bar
+    def _progress_line(self, overflow: OverflowMethod) -> Table:
+        task = self._bar.tasks[0]
+        line = Table.grid(padding=(0, 1, 0, 0), expand=True)
+        line.add_column(no_wrap=True, overflow=overflow)
+        line.add_column(ratio=1, overflow=overflow)
+        line.add_column(no_wrap=True, overflow=overflow, justify="right")
+        bar = ProgressBar(total=task.total or 1, completed=task.completed)
+        line.add_row(self.activity, bar, f"{task.percentage:.0f}%")
+        return line
 
-    def _numbers(self, cut: OverflowMethod) -> Text:
-        """The clock of the run; what does not fit is cut off."""
-        task = self._estimate.tasks[0]
+    def _speed_line(self, overflow: OverflowMethod) -> Text:
+        """Return images, speed, remaining time and memory; text that does not fit is cut off."""
+        task = self._bar.tasks[0]
         parts = [f"{task.completed:,.0f}/{task.total or 0:,.0f} images"]
-        if self._place is not None and self._place.images_per_second:
-            parts.append(f"{self._place.images_per_second:,.0f} images/s")
+        if self._progress is not None and self._progress.images_per_second:
+            parts.append(f"{self._progress.images_per_second:,.0f} images/s")
         if task.time_remaining is not None:
-            parts.append(f"{_clock(task.time_remaining)} left")
-        if self._place is not None:
-            parts.append(f"{self._place.memory / 1e9:.1f} GB")
-        return Text("   ".join(parts), no_wrap=True, overflow=cut)
+            parts.append(f"{timedelta(seconds=round(task.time_remaining))} left")
+        if self._progress is not None:
+            parts.append(f"{self._progress.memory / 1e9:.1f} GB")
+        return Text("   ".join(parts), no_wrap=True, overflow=overflow)
 
-    def _values(self) -> list[tuple[str, str, str]]:
-        """Names, means and optima, the terms of a player below its name; then what was measured last."""
+    def _rows(self) -> list[tuple[str, str, str]]:
+        """Return name, mean and optimum of each loss, grouped by player, and then the last evaluation."""
         rows = [("", "mean", "optimum" if self.optimum_values else "")] if self.record else []
-        named = [name for name in self.record if name not in PLACE]
-        for player, names in groupby(named, key=lambda name: name.rpartition("/")[0]):
+        names = [name for name in self.record if name not in PLACE]
+        for player, group in groupby(names, key=lambda name: name.rpartition("/")[0]):
             rows.append((player, "", ""))
-            for name in names:
-                reference = self.optimum_values.get(name)
+            for name in group:
+                optimum = self.optimum_values.get(name)
                 term = name.rpartition("/")[2]
-                rows.append((f"  {term}", f"{self.record[name]:.4f}", "" if reference is None else f"{reference:.4f}"))
-        if self.evaluation is not None and (measured := numbers(self.evaluation)):
-            best = ", the best" if self.evaluation.best else ""
-            rows.append((f"at {self.evaluation.images:,} images{best}", "", ""))
-            rows += [(f"  {name}", f"{value:.4g}", "") for name, value in measured.items()]
+                rows.append((f"  {term}", f"{self.record[name]:.4f}", "" if optimum is None else f"{optimum:.4f}"))
+        if self.evaluation is not None and (values := metric_values(self.evaluation)):
+            note = ", the best" if self.evaluation.best else ""
+            rows.append((f"at {self.evaluation.images:,} images{note}", "", ""))
+            rows += [(f"  {name}", f"{value:.4g}", "") for name, value in values.items()]
         return rows
 
 
-def numbers(evaluation: Evaluation) -> dict[str, float]:
-    """The metrics, and the samples' diversity as a fraction of the data's."""
+def metric_values(evaluation: Evaluation) -> dict[str, float]:
+    """Return the metrics, and the diversity of the samples as a fraction of that of the data."""
     diversity = {} if evaluation.diversity is None else {"diversity": evaluation.diversity}
     return {**evaluation.values, **diversity}
 
 
-def _table(rows: list[tuple[str, str, str]], lines: int, cut: OverflowMethod) -> Table:
-    """The rows, or as many as there are lines for."""
-    shown = rows if len(rows) <= lines else [*rows[: max(0, lines - 1)], ("...", "", "")]
-    table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
-    table.add_column(no_wrap=True, overflow=cut)
-    for _ in range(2):
-        table.add_column(no_wrap=True, overflow=cut, justify="right")
-    for row in shown:
-        table.add_row(
-            *(Text(cell) for cell in row), style="" if row[0].startswith(" ") else "dim" if row[1] else "bold"
-        )
-    return table
-
-
-def _clock(seconds: float) -> str:
-    return str(timedelta(seconds=round(seconds)))
-
-
-Pixel = tuple[int, int, int] | None
-"""Red, green and blue; None shows what is behind."""
-
-
-def half_blocks(pixels: Pixels) -> list[list[Segment]]:
-    """A picture (H, W, 4) of bytes as ceil(H / 2) lines of W cells, neighbours of one look joined in a segment.
-
-    A pixel is drawn or it is not: what is less than half opaque is left as the terminal has it.
-    """
-    rows = [_row(row) for row in pixels]
-    if len(rows) % 2:
-        rows.append([None] * pixels.shape[1])
-    return [list(_joined(zip(*rows[top : top + 2], strict=True))) for top in range(0, len(rows), 2)]
-
-
-def can_draw(console: Console) -> bool:
-    """Whether a terminal has the letters and colours that it takes."""
+def can_show_images(console: Console) -> bool:
+    """Return whether a terminal has the characters and colours that half blocks need."""
     colours = console.color_system in ("256", "truecolor") and not console.no_color
     return colours and not console.options.ascii_only
 
 
-def _row(row: Pixels) -> list[Pixel]:
-    return [(red, green, blue) if alpha >= 128 else None for red, green, blue, alpha in row.tolist()]
+Pixel = tuple[int, int, int] | None
+"""Red, green and blue; None is transparent."""
 
 
-def _joined(cells: Iterator[tuple[Pixel, ...]]) -> Iterator[Segment]:
-    for (top, bottom), same in groupby(cells):
-        count = sum(1 for _ in same)
+def half_blocks(pixels: Pixels) -> list[list[Segment]]:
+    """Render an image as lines of half blocks.
+
+    The upper half block has a foreground and a background colour, so each cell of text shows two pixels. Pixels that
+    are less than half opaque show the background of the terminal.
+
+    Args:
+        pixels: (H, W, 4) uint8.
+
+    Returns:
+        ceil(H / 2) lines of W cells, with neighbouring equal cells merged.
+    """
+    rows: list[list[Pixel]] = [
+        [(red, green, blue) if alpha >= 128 else None for red, green, blue, alpha in row.tolist()] for row in pixels
+    ]
+    if len(rows) % 2:
+        rows.append([None] * pixels.shape[1])
+    return [list(_merge_cells(zip(*rows[top : top + 2], strict=True))) for top in range(0, len(rows), 2)]
+
+
+MAX_EXAMPLE_COLUMNS = 4
+"""In grids with at most this number of columns, one row is one example, such as an image and its translation."""
+
+
+class Thumbnail:
+    """Reduced preview of a run.
+
+    Of a grid, it shows as many images as fit: each at its own size if at least two by two of them fit (or one row, if
+    one row is one example), otherwise reduced until they do. Other figures are shown completely.
+
+    Args:
+        path: PNG file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        with Image.open(path) as image:
+            self._image = image.convert("RGBA")
+            metadata = json.loads(image.info.get(METADATA_KEY, "{}"))
+        self._columns: int = metadata.get("columns", 1)
+        height, width = metadata.get("resolution", (self._image.height, self._image.width))
+        self._resolution = (height, width)
+        self._gap = GAP if "columns" in metadata else 0
+        self._tile_width = (self._image.width - self._gap) // self._columns - self._gap
+        self._tile_height = self._tile_width * height // width
+        self._rows = (self._image.height - self._gap) // (self._tile_height + self._gap)
+
+    def fit(self, height: int, width: int) -> Pixels:
+        """Return at most (height, width, 4) pixels, with one transparent pixel between images."""
+        min_rows, min_columns = (1, self._columns) if self._columns <= MAX_EXAMPLE_COLUMNS else (min(2, self._rows), 2)
+        scale = min(
+            1.0,
+            (height + 1 - min_rows) / (min_rows * self._resolution[0]),
+            (width + 1 - min_columns) / (min_columns * self._resolution[1]),
+        )
+        down, across = (max(1, int(side * scale)) for side in self._resolution)
+        rows, columns = min(self._rows, (height + 1) // (down + 1)), min(self._columns, (width + 1) // (across + 1))
+        canvas = np.zeros((rows * (down + 1) - 1, columns * (across + 1) - 1, 4), dtype=np.uint8)
+        for row in range(rows):
+            for column in range(columns):
+                top, left = row * (down + 1), column * (across + 1)
+                canvas[top : top + down, left : left + across] = self._tile(row, column, (across, down))
+        return canvas
+
+    def _tile(self, row: int, column: int, size: tuple[int, int]) -> Pixels:
+        left = self._gap + column * (self._tile_width + self._gap)
+        top = self._gap + row * (self._tile_height + self._gap)
+        box = (left, top, left + self._tile_width, top + self._tile_height)
+        # Box filter: it restores the pixels of an image that the grid has enlarged.
+        return np.asarray(self._image.resize(size, Image.Resampling.BOX, box=box))
+
+
+def _table(rows: list[tuple[str, str, str]], lines: int, overflow: OverflowMethod) -> Table:
+    """Return a table of the rows, cut to a number of lines."""
+    shown = rows if len(rows) <= lines else [*rows[: max(0, lines - 1)], ("...", "", "")]
+    table = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+    table.add_column(no_wrap=True, overflow=overflow)
+    for _ in range(2):
+        table.add_column(no_wrap=True, overflow=overflow, justify="right")
+    for row in shown:
+        style = "" if row[0].startswith(" ") else "dim" if row[1] else "bold"
+        table.add_row(*(Text(cell) for cell in row), style=style)
+    return table
+
+
+def _merge_cells(cells: Iterator[tuple[Pixel, ...]]) -> Iterator[Segment]:
+    for (top, bottom), group in groupby(cells):
+        count = sum(1 for _ in group)
         if top == bottom:
             yield Segment(" " * count, _style(None, bottom))
         elif top is None:
@@ -203,59 +263,3 @@ def _joined(cells: Iterator[tuple[Pixel, ...]]) -> Iterator[Segment]:
 
 def _style(front: Pixel, back: Pixel) -> Style:
     return Style.from_color(front and Color.from_rgb(*front), back and Color.from_rgb(*back))
-
-
-FEW = 4
-"""Sheets of so many columns or fewer hold one example a row, such as an image and its translation."""
-
-
-class Thumbnail:
-    """A picture of a run's `samples/`.
-
-    Of a sheet, as many images are shown as fit, each at its own size if at least two by two of them fit so, or one
-    row if a row is one example; else reduced until they do. Any other picture is shown whole.
-
-    Args:
-        path: of the PNG.
-    """
-
-    def __init__(self, path: Path) -> None:
-        with Image.open(path) as picture:
-            self._image = picture.convert("RGBA")
-            about = json.loads(picture.info.get(METADATA_KEY, "{}"))
-        self._columns: int = about.get("columns", 1)
-        height, width = about.get("resolution", (self._image.height, self._image.width))
-        self._gap = GAP if "columns" in about else 0
-        self._native = (height, width)
-        self._across = (self._image.width - self._gap) // self._columns - self._gap
-        self._down = self._across * height // width
-        self._rows = (self._image.height - self._gap) // (self._down + self._gap)
-
-    def fitted(self, height: int, width: int) -> Pixels:
-        """At most (height, width, 4) pixels; between images lies a transparent one."""
-        down, across = self._least()
-        scale = min(
-            1.0, (height + 1 - down) / (down * self._native[0]), (width + 1 - across) / (across * self._native[1])
-        )
-        tall, wide = (max(1, int(side * scale)) for side in self._native)
-        rows, columns = min(self._rows, (height + 1) // (tall + 1)), min(self._columns, (width + 1) // (wide + 1))
-        canvas = np.zeros((rows * (tall + 1) - 1, columns * (wide + 1) - 1, 4), dtype=np.uint8)
-        for row in range(rows):
-            for column in range(columns):
-                top, left = row * (tall + 1), column * (wide + 1)
-                canvas[top : top + tall, left : left + wide] = self._cell(row, column, (wide, tall))
-        return canvas
-
-    def _least(self) -> tuple[int, int]:
-        """Rows and columns to have on view."""
-        if self._columns <= FEW:
-            return 1, self._columns
-        return min(2, self._rows), 2
-
-    def _cell(self, row: int, column: int, size: tuple[int, int]) -> Pixels:
-        left, top = (
-            self._gap + index * (side + self._gap) for index, side in ((column, self._across), (row, self._down))
-        )
-        box = (left, top, left + self._across, top + self._down)
-        # The mean of what a pixel covers: it gives back the image that a sheet has magnified.
-        return np.asarray(self._image.resize(size, Image.Resampling.BOX, box=box))

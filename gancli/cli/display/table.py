@@ -1,4 +1,4 @@
-"""Tables of numbers and the lines around them, as `gan eval` prints them."""
+"""Tables of numbers, and lines that are never wrapped, as `gan eval` prints them."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-UNBOUNDED = 1_000_000
+_UNLIMITED_WIDTH = 1_000_000
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table without the columns that are empty, in a terminal in parts that fit its width.
+    """Print a table without its empty columns. In a terminal, split it into parts that fit the width.
 
     Args:
-        head: of the columns, of which the first names the rows and stands in every part.
-        rows: as long as `head`.
+        head: headings of the columns; the first column names the rows and is repeated in every part.
+        rows: cells, in the order of `head`.
     """
     console = Console()
-    full = [index for index in range(1, len(head)) if any(row[index] for row in rows)]
-    while full:
-        fitting = len(full)
-        while fitting > 1 and console.is_terminal and _width(_table(head, rows, full[:fitting])) > console.width:
-            fitting -= 1
-        table = _table(head, rows, full[:fitting])
+    columns = [index for index in range(1, len(head)) if any(row[index] for row in rows)]
+    while columns:
+        count = len(columns)
+        while count > 1 and console.is_terminal and _width(_table(head, rows, columns[:count])) > console.width:
+            count -= 1
+        table = _table(head, rows, columns[:count])
         (console if console.is_terminal else Console(width=_width(table))).print(table)
-        full = full[fitting:]
+        columns = columns[count:]
 
 
-def say(line: str) -> None:
-    """A line that is never broken, so that what is in it can be copied."""
+def print_line(line: str) -> None:
+    """Print a line without wrapping it, so that it can be copied."""
     Console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -42,5 +42,4 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], columns: Sequence
 
 
 def _width(table: Table) -> int:
-    console = Console(width=UNBOUNDED)
-    return console.measure(table).maximum
+    return Console(width=_UNLIMITED_WIDTH).measure(table).maximum

@@ -1,4 +1,4 @@
-"""The panel in terminals of many sizes, without a terminal."""
+"""The panel in consoles of many sizes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gancli.cli.display.panel import Thumbnail, TrainingPanel
-from gancli.io.images import sheet, write_png
+from gancli.io.images import make_grid, write_png
 from gancli.training.callbacks import Progress
 from gancli.training.validation import Evaluation
 
@@ -31,21 +31,21 @@ RECORD = {
 def panel(tmp_path: Path) -> TrainingPanel:
     panel = TrainingPanel("pggan", 1_000)
     panel.begin(0, 1_000, {"critic/distance": 0.0})
-    panel.move(
+    panel.update(
         Progress(stage="16x16", fade=0.4, images=500, total=1_000, images_per_second=123.4, memory=1_500_000_000)
     )
     panel.record = RECORD
-    pixels = sheet(np.random.default_rng(0).integers(0, 256, (64, 8, 8, 3), dtype=np.uint8), columns=8)
+    pixels = make_grid(np.random.default_rng(0).integers(0, 256, (64, 8, 8, 3), dtype=np.uint8), columns=8)
     write_png(tmp_path / "1.png", pixels, metadata={"resolution": [8, 8], "columns": 8})
-    panel.show(Thumbnail(tmp_path / "1.png"))
+    panel.thumbnail = Thumbnail(tmp_path / "1.png")
     return panel
 
 
 @pytest.fixture
 def draw() -> Callable[[TrainingPanel, int, int], list[str]]:
-    """The lines of a panel in a terminal of so many columns and lines, soft-wrapped as `gan train` has it."""
+    """Render a panel for a terminal size and return its lines; the console wraps softly, as in `gan train`."""
 
-    def drawn(panel: TrainingPanel, columns: int, lines: int) -> list[str]:
+    def rendered(panel: TrainingPanel, columns: int, lines: int) -> list[str]:
         console = Console(
             file=io.StringIO(),
             force_terminal=True,
@@ -59,15 +59,15 @@ def draw() -> Callable[[TrainingPanel, int, int], list[str]]:
             console.print(panel)
         return Text.from_ansi(capture.get()).plain.splitlines()
 
-    return drawn
+    return rendered
 
 
 @pytest.mark.parametrize("columns", [20, 40, 60, 80, 200])
 @pytest.mark.parametrize("lines", [5, 8, 24, 60])
 def test_it_fits_into_any_terminal(panel: TrainingPanel, draw, columns: int, lines: int) -> None:
-    drawn = draw(panel, columns, lines)
-    assert len(drawn) < max(lines, 6)  # of its border and its two first lines it never drops one
-    assert {cell_len(line) for line in drawn} == {columns}
+    rendered = draw(panel, columns, lines)
+    assert len(rendered) < max(lines, 6)  # border and status lines are always shown
+    assert {cell_len(line) for line in rendered} == {columns}
 
 
 def test_what_it_says(panel: TrainingPanel, draw) -> None:

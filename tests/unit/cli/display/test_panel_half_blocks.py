@@ -1,4 +1,4 @@
-"""Two pixels a cell: which letters and which colours they come to."""
+"""Characters and colours of half blocks: two pixels in each cell."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import pytest
 from rich.console import Console
 from rich.segment import Segment
 
-from gancli.cli.display.panel import can_draw, half_blocks
+from gancli.cli.display.panel import can_show_images, half_blocks
 
-RED, BLUE, NOTHING = (255, 0, 0, 255), (0, 0, 255, 255), (9, 9, 9, 0)
+RED, BLUE, CLEAR = (255, 0, 0, 255), (0, 0, 255, 255), (9, 9, 9, 0)
 
 
 def cells(*rows: list[tuple[int, ...]]) -> list[list[tuple[str, str | None, str | None]]]:
     lines = half_blocks(np.array(rows, dtype=np.uint8))
-    return [[_described(segment) for segment in line] for line in lines]
+    return [[_describe(segment) for segment in line] for line in lines]
 
 
-def _described(segment: Segment) -> tuple[str, str | None, str | None]:
+def _describe(segment: Segment) -> tuple[str, str | None, str | None]:
     style = segment.style
     assert style is not None
     front, back = (colour and colour.name for colour in (style.color, style.bgcolor))
@@ -31,7 +31,7 @@ def test_the_upper_pixel_is_the_letter_and_the_lower_one_is_behind_it() -> None:
 
 
 def test_what_is_transparent_is_left_to_the_terminal() -> None:
-    row = cells([RED, NOTHING, NOTHING], [NOTHING, BLUE, NOTHING])
+    row = cells([RED, CLEAR, CLEAR], [CLEAR, BLUE, CLEAR])
     assert row == [[("▀", "#ff0000", None), ("▄", "#0000ff", None), (" ", None, None)]]
 
 
@@ -64,4 +64,4 @@ def test_every_line_is_as_wide_as_the_picture(size: tuple[int, int]) -> None:
 def test_which_terminals_can(colours: str, encoding: str, no_color: bool, can: bool) -> None:
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     console = Console(file=file, force_terminal=True, color_system=colours, no_color=no_color)  # type: ignore[arg-type]
-    assert can_draw(console) is can
+    assert can_show_images(console) is can
