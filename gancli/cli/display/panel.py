@@ -42,7 +42,7 @@ COLUMN_GAP = 3
 """Cells between values and thumbnail."""
 
 MIN_THUMBNAIL, MAX_THUMBNAIL = (6, 12), (30, 60)
-"""Smallest and largest thumbnail in (lines, cells): smaller ones are unreadable, larger ones slow down remote terminals."""
+"""Smallest and largest (lines, cells): smaller thumbnails are unreadable, larger ones slow down remote terminals."""
 
 
 class TrainingPanel:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gancli.cli.display.live import reading
+from gancli.cli.display.progress import progress_bar
 from gancli.errors import UsageError
 from gancli.evaluation.reference_data import ModelData as ModelData
 from gancli.inference.model import Model
@@ -138,5 +138,5 @@ def data_of(path: Path, model: Model, target: str | None, overrides: Sequence[st
         trained_on=f"{own.source} {own.split}" if own else None,
         # A folder or a source that is named is meant as a whole, where no split of it is asked for.
         split=config.split if target is not None and "split" in config.model_fields_set else "test",
-        reading=reading,
+        reading=progress_bar,
     )
