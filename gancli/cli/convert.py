@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gancli.family.contract import Family
     from gancli.plugins.hookspecs import FamilyInfo
     from gancli.recipes.options import FamilyConfig
-    from gancli.weights.name_mapping import Matched, Rules
+    from gancli.weights.name_mapping import NameMapping, NameMatch
     from gancli.weights.safetensors_file import Tensors
 
 _COUNTERS = "num_batches_tracked"
@@ -58,14 +58,14 @@ def convert(
 ) -> None:
     """Convert weights that another program saved to a model. Nothing in the file is executed."""
     from gancli.cli.shared.network_options import parse_network_options
-    from gancli.plugins.registry import registry
+    from gancli.plugins.registry import import_class, registry
     from gancli.runs.checkpoint import load_state, module_state
     from gancli.weights.name_mapping import match
     from gancli.weights.sandbox import read_foreign
 
     info = registry().family(family)
     config, shape = parse_network_options(info, overrides or [], command="gan convert")
-    rules = _load_mapping(mapping)
+    names = _load_mapping(mapping, import_class(info.family).renamed)
     run = Run(out) if out else new_run(file.stem)
     if run.path.exists():
         raise UsageError(f"{run.path} already exists; choose another --out")
@@ -73,7 +73,7 @@ def convert(
     tensors = read_foreign(file)
     modules = _initialize(model)
     initial = module_state(modules)
-    matched = match(initial, tensors, rules, prefix=prefix)
+    matched = match(initial, tensors, names, prefix=prefix)
     _check_names(matched, initial, tensors, info, partial=partial)
     converted = {name: tensors[theirs] for name, theirs in matched.names.items()}
     _check_values(converted, initial, info)
@@ -83,12 +83,12 @@ def convert(
     _print_result(run, info, matched, json=json)
 
 
-def _load_mapping(path: Path | None) -> Rules:
+def _load_mapping(path: Path | None, renamed: Mapping[str, str]) -> NameMapping:
     from gancli.recipes.yaml import MAX_BYTES, decode, parse
-    from gancli.weights.name_mapping import Rules
+    from gancli.weights.name_mapping import NameMapping
 
     if path is None:
-        return Rules({})
+        return NameMapping({}, renamed)
     try:
         with open(path, "rb") as file:
             document = parse(decode(file.read(MAX_BYTES + 1), name=str(path)), name=str(path))
@@ -97,7 +97,7 @@ def _load_mapping(path: Path | None) -> Rules:
     for ours, theirs in document.value.items():
         if not isinstance(theirs, str):
             raise UsageError(f"{path}:{document.place((ours,))}: {ours!r} must be a name in the file, in quotes")
-    return Rules(document.value)
+    return NameMapping(document.value, renamed)
 
 
 def _build(info: FamilyInfo, config: FamilyConfig, shape: ImageShape) -> Family[Any]:
@@ -126,7 +126,7 @@ def _initialize(model: Family[Any]) -> dict[str, nn.Module]:
         return model.build()
 
 
-def _check_names(matched: Matched, initial: Tensors, tensors: Tensors, info: FamilyInfo, *, partial: bool) -> None:
+def _check_names(matched: NameMatch, initial: Tensors, tensors: Tensors, info: FamilyInfo, *, partial: bool) -> None:
     """Check that the file contains each network completely or not at all, and nothing else.
 
     Raises:
@@ -135,7 +135,7 @@ def _check_names(matched: Matched, initial: Tensors, tensors: Tensors, info: Fam
     from gancli.weights.name_mapping import listed
 
     missing = [name for name in matched.missing if not name.endswith(_COUNTERS)]
-    left = [name for name in matched.left if not name.endswith(_COUNTERS)]
+    left = [name for name in matched.unused if not name.endswith(_COUNTERS)]
     if not matched.names:
         raise DataError(
             f"no name in the file is one of {info.name!r}, such as {listed(list(initial)[:2])}; the file contains "
@@ -156,9 +156,9 @@ def _check_names(matched: Matched, initial: Tensors, tensors: Tensors, info: Fam
 def _check_values(converted: Tensors, initial: Tensors, info: FamilyInfo) -> None:
     import torch
 
-    from gancli.weights.name_mapping import listed, shapes_apart
+    from gancli.weights.name_mapping import listed, shape_differences
 
-    if apart := shapes_apart(initial, converted):
+    if apart := shape_differences(initial, converted):
         more = f", and {len(apart) - 3} more" if len(apart) > 3 else ""
         raise DataError(
             f"the file does not fit these networks of {info.name!r}: {'; '.join(apart[:3])}{more}; set the "
@@ -169,7 +169,7 @@ def _check_values(converted: Tensors, initial: Tensors, info: FamilyInfo) -> Non
 
 
 def _save(
-    run: Run, file: Path, info: FamilyInfo, model: Family[Any], modules: Mapping[str, nn.Module], matched: Matched
+    run: Run, file: Path, info: FamilyInfo, model: Family[Any], modules: Mapping[str, nn.Module], matched: NameMatch
 ) -> None:
     from gancli.runs.checkpoint import Checkpoint, module_state, save
     from gancli.runs.manifest import converted_manifest
@@ -183,10 +183,10 @@ def _save(
     save(run.checkpoints, checkpoint, keep=1)
 
 
-def _print_result(run: Run, info: FamilyInfo, matched: Matched, *, json: bool) -> None:
+def _print_result(run: Run, info: FamilyInfo, matched: NameMatch, *, json: bool) -> None:
     from gancli.weights.name_mapping import listed
 
-    left = matched.left
+    left = matched.unused
     if json:
         print(jsonlib.dumps({"run": str(run.path), "tensors": matched.names, "absent": matched.absent, "left": left}))
         return

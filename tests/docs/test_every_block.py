@@ -31,7 +31,7 @@ from gancli.cli.app import app
 from gancli.recipes.recipe import load_recipe
 from gancli.recipes.yaml import parse
 from gancli.training import preview
-from gancli.weights.name_mapping import Rules
+from gancli.weights.name_mapping import NameMapping
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -232,7 +232,7 @@ def test_recipes_are_right(page, tmp_path: Path, name: str) -> None:
     for code in page(name).blocks("yaml"):
         document = parse(code, name=name)
         if name == "docs/foreign-weights.md":
-            assert Rules(document.value)  # a weight mapping for `gan convert`, not a recipe
+            assert NameMapping(document.value)  # a weight mapping for `gan convert`, not a recipe
             continue
         if not document.value:  # only a comment
             continue
