@@ -1,8 +1,7 @@
-"""Figures for a person to read: what a GAN learns of a distribution that is known.
+"""Matplotlib figures: layout shared by all figures, densities on a line, and scatter plots of points in the plane.
 
-They are drawn with matplotlib, which the extra `plots` brings: most runs never use it. Everything is drawn on canvases
-of its own, never through pyplot, whose figures are global; the same numbers give the same bytes. Colours are Okabe and
-Ito's, which colour-blind people tell apart; lines differ in their dashes too.
+Matplotlib is an optional dependency (the extra `plots`). Figures do not use pyplot, whose state is global; equal data
+give equal bytes. Colours are those of Okabe and Ito, which colour-blind people can distinguish; dashes differ too.
 """
 
 from __future__ import annotations
@@ -41,20 +40,20 @@ _GENERATED: Mapping[str, Any] = {"color": GREEN, "linestyle": "-", "linewidth": 
 
 _LEARNED: Mapping[str, Any] = {"color": BLUE, "linestyle": "--", "linewidth": 1.5, "label": "D(x)"}
 
-_BEST: Mapping[str, Any] = {"color": VERMILION, "linestyle": "-.", "linewidth": 1, "label": "best D*(x)"}
+_OPTIMUM: Mapping[str, Any] = {"color": VERMILION, "linestyle": "-.", "linewidth": 1, "label": "best D*(x)"}
 
 _POINTS: Mapping[str, Any] = {"color": VERMILION, "alpha": 0.5, "linewidths": 0}
 
 
 @dataclass(frozen=True, kw_only=True)
 class LinePanel:
-    """One moment of a GAN on a line.
+    """A model of points on a line.
 
     Args:
-        title: above the panel.
+        title: shown above the panel.
         curves: densities and discriminators.
-        arrows: (K, 2), pairs of z and the x = G(z) that it becomes, for a latent space of one dimension; or None.
-        ticks: (N,) single samples, marked on the axis; or None.
+        arrows: (K, 2), pairs of z and x = G(z), for a latent space of one dimension; or None.
+        ticks: (N,), samples to mark on the axis; or None.
     """
 
     title: str
@@ -65,35 +64,14 @@ class LinePanel:
 
 @dataclass(frozen=True, kw_only=True)
 class PlanePanel:
-    """One moment of a GAN in the plane: its title, and generated points (N, 2)."""
+    """A model of points in the plane: title of the panel, and generated points (N, 2)."""
 
     title: str
     points: Numbers
 
 
-@dataclass(frozen=True, kw_only=True)
-class MetricCurve:
-    """A number through training.
-
-    Args:
-        title: above the panel.
-        images: (M,), training images shown.
-        values: (M,).
-        level: what it is compared with, drawn across; None: nothing.
-        level_name: of that.
-        best: images shown at the best moment; None: none is marked.
-    """
-
-    title: str
-    images: Numbers
-    values: Numbers
-    level: float | None = None
-    level_name: str = ""
-    best: int | None = None
-
-
 def require() -> None:
-    """Sees to it that there is something to draw with.
+    """Check that matplotlib is installed.
 
     Raises:
         UsageError: matplotlib is not installed.
@@ -101,89 +79,14 @@ def require() -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError:
-        raise UsageError(
-            "figures are drawn with matplotlib, which is not installed: pip install 'gancli[plots]'"
-        ) from None
-
-
-def metric_curves(panels: Sequence[MetricCurve]) -> Pixels:
-    """Panels side by side, each a curve over the training images shown."""
-    with _figure(len(panels), width=3.6, height=2.8) as figure:
-        for spot, panel in zip(_spots(figure, len(panels)), panels, strict=True):
-            axes = figure.add_subplot(spot)
-            axes.set_title(panel.title)
-            axes.plot(panel.images, panel.values, color=BLUE, marker="o", markersize=3, linewidth=1.5)
-            if panel.level is not None:
-                axes.axhline(panel.level, color=BLACK, linestyle=":", linewidth=1.5, label=panel.level_name)
-            if panel.best is not None:
-                axes.axvline(panel.best, color=VERMILION, linestyle="--", linewidth=1, label="best checkpoint")
-            axes.set_xlabel("images shown")
-            axes.ticklabel_format(axis="x", style="sci", scilimits=(0, 3))
-        if any(axes.get_legend_handles_labels()[0] for axes in figure.axes):
-            _add_legend(figure)
-        return _pixels(figure)
-
-
-def densities(panels: Sequence[LinePanel]) -> Pixels:
-    """Panels side by side, each as figure 1 of Goodfellow et al. 2014: densities to the left axis, D to the right.
-
-    The left axes are alike and end at 2.5 times the data's peak, so that a collapsed generator leaves it readable.
-    """
-    arrows = any(panel.arrows is not None for panel in panels)
-    top = 2.5 * max(panel.curves.data.max() for panel in panels)
-    highest = max(max(panel.curves.data.max(), panel.curves.generated.max()) for panel in panels)
-    answers = _answers_range([panel.curves for panel in panels])
-    with _figure(len(panels), width=3.6, height=3.9 if arrows else 3.1) as figure:
-        for index, (spot, panel) in enumerate(zip(_spots(figure, len(panels)), panels, strict=True)):
-            upper, lower = _split(figure, spot) if arrows else (figure.add_subplot(spot), None)
-            upper.set_title(panel.title)
-            upper.set_ylim(0, min(top, 1.08 * highest))
-            right = _draw_curves(upper, panel, answers)
-            if lower is not None:
-                _draw_arrows(lower, panel)
-            (lower or upper).set_xlabel("x")
-            _label_ends_of_row(upper, right, index, len(panels))
-        _add_legend(figure)
-        return _pixels(figure)
-
-
-def scatters(panels: Sequence[PlanePanel], data: Numbers, *, limits: tuple[float, float, float, float]) -> Pixels:
-    """Panels side by side: generated points in colour over the data's (M, 2) in grey.
-
-    Args:
-        panels: the moments.
-        data: points of the data, the same in every panel.
-        limits: left, right, bottom and top of what is shown.
-    """
-    with _figure(len(panels), width=3.5, height=4.0) as figure:
-        for index, (spot, panel) in enumerate(zip(_spots(figure, len(panels)), panels, strict=True)):
-            axes = figure.add_subplot(spot)
-            axes.set_title(panel.title)
-            axes.scatter(data[:, 0], data[:, 1], s=10, label="data", color=GREY, linewidths=0)
-            size = 6 if len(panel.points) > 200 else 16
-            axes.scatter(
-                panel.points[:, 0],
-                panel.points[:, 1],
-                s=size,
-                color=VERMILION,
-                alpha=0.5,
-                linewidths=0,
-                label="generated",
-            )
-            axes.set(xlim=limits[:2], ylim=limits[2:], xlabel="$x_1$", aspect="equal")
-            if index % _grid(len(panels))[1] == 0:
-                axes.set_ylabel("$x_2$")
-            else:
-                axes.tick_params(labelleft=False)
-        _add_legend(figure)
-        return _pixels(figure)
+        raise UsageError("figures need matplotlib, which is not installed: pip install 'gancli[plots]'") from None
 
 
 @contextmanager
-def _figure(count: int, *, width: float, height: float) -> Iterator[Figure]:
-    """An empty figure for so many panels, of so many inches each; a single one is half as large again.
+def new_figure(count: int, *, width: float, height: float) -> Iterator[Figure]:
+    """Create an empty figure for `count` panels of the given size in inches; a single panel is 1.5 times as large.
 
-    Matplotlib's own style is used, whatever the user's settings say, while the figure is filled and drawn.
+    Inside the context, matplotlib's default style replaces the user's settings.
     """
     require()
     from matplotlib import style
@@ -196,36 +99,106 @@ def _figure(count: int, *, width: float, height: float) -> Iterator[Figure]:
         yield Figure(figsize=size, dpi=DPI, layout="constrained")
 
 
-def _spots(figure: Figure, count: int) -> list[Any]:
+def subplot_cells(figure: Figure, count: int) -> list[Any]:
+    """Return the grid cells of `count` panels, for `figure.add_subplot`."""
     rows, columns = _grid(count)
     grid = figure.add_gridspec(rows, columns)
     return [grid[index // columns, index % columns] for index in range(count)]
 
 
+def add_legend(figure: Figure) -> None:
+    """Add one legend below all panels, with each label once."""
+    entries: dict[str, Artist] = {}
+    for axes in figure.axes:
+        handles, labels = axes.get_legend_handles_labels()
+        entries |= dict(zip(labels, handles, strict=True))
+    look: Mapping[str, Any] = {"ncols": len(entries), "columnspacing": 1.2, "handlelength": 1.8}
+    legend = figure.legend(list(entries.values()), list(entries), loc="outside lower center", **look)
+    for handle in legend.legend_handles:
+        if handle is not None:
+            handle.set_alpha(1)
+
+
+def to_pixels(figure: Figure) -> Pixels:
+    """Render the figure as bytes (height, width, 3)."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas: Any = FigureCanvasAgg(figure)  # untyped
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()
+
+
+def densities(panels: Sequence[LinePanel]) -> Pixels:
+    """Plot panels side by side, as figure 1 of Goodfellow et al. 2014: densities on the left axis, D on the right.
+
+    The left axes are shared and end at 2.5 times the data's peak, so that a collapsed generator leaves it readable.
+    """
+    arrows = any(panel.arrows is not None for panel in panels)
+    top = 2.5 * max(panel.curves.data.max() for panel in panels)
+    highest = max(max(panel.curves.data.max(), panel.curves.generated.max()) for panel in panels)
+    output_range = _output_range([panel.curves for panel in panels])
+    with new_figure(len(panels), width=3.6, height=3.9 if arrows else 3.1) as figure:
+        for index, (cell, panel) in enumerate(zip(subplot_cells(figure, len(panels)), panels, strict=True)):
+            upper, lower = _split(figure, cell) if arrows else (figure.add_subplot(cell), None)
+            upper.set_title(panel.title)
+            upper.set_ylim(0, min(top, 1.08 * highest))
+            right = _plot_curves(upper, panel, output_range)
+            if lower is not None:
+                _plot_arrows(lower, panel)
+            (lower or upper).set_xlabel("x")
+            _label_ends_of_row(upper, right, index, len(panels))
+        add_legend(figure)
+        return to_pixels(figure)
+
+
+def scatters(panels: Sequence[PlanePanel], data: Numbers, *, limits: tuple[float, float, float, float]) -> Pixels:
+    """Plot panels side by side: generated points in colour over data in grey.
+
+    Args:
+        panels: models to plot.
+        data: (M, 2), points of the data, the same in every panel.
+        limits: left, right, bottom and top of the plotted area.
+    """
+    with new_figure(len(panels), width=3.5, height=4.0) as figure:
+        for index, (cell, panel) in enumerate(zip(subplot_cells(figure, len(panels)), panels, strict=True)):
+            axes = figure.add_subplot(cell)
+            axes.set_title(panel.title)
+            axes.scatter(data[:, 0], data[:, 1], s=10, label="data", color=GREY, linewidths=0)
+            size = 6 if len(panel.points) > 200 else 16
+            axes.scatter(panel.points[:, 0], panel.points[:, 1], s=size, label="generated", **_POINTS)
+            axes.set(xlim=limits[:2], ylim=limits[2:], xlabel="$x_1$", aspect="equal")
+            if index % _grid(len(panels))[1] == 0:
+                axes.set_ylabel("$x_2$")
+            else:
+                axes.tick_params(labelleft=False)
+        add_legend(figure)
+        return to_pixels(figure)
+
+
 def _grid(count: int) -> tuple[int, int]:
-    """Rows and columns: as few rows as there can be, filled as evenly as they can be."""
+    """Return rows and columns: the fewest rows, filled as evenly as possible."""
     rows = math.ceil(count / COLUMNS)
     return rows, math.ceil(count / rows)
 
 
-def _split(figure: Figure, spot: Any) -> tuple[Axes, Axes]:
-    inner = spot.subgridspec(2, 1, height_ratios=(4, 1), hspace=0)
+def _split(figure: Figure, cell: Any) -> tuple[Axes, Axes]:
+    inner = cell.subgridspec(2, 1, height_ratios=(4, 1), hspace=0)
     upper = figure.add_subplot(inner[0])
     upper.tick_params(labelbottom=False)
     return upper, figure.add_subplot(inner[1], sharex=upper)
 
 
-def _answers_range(all_curves: Sequence[Curves]) -> tuple[float, float]:
-    """From 0 to 1, or from the lowest to the highest answer of any discriminator where these are no probabilities."""
-    answers = [curve for curves in all_curves for curve in (curves.discriminator, curves.optimum) if curve is not None]
-    seen = np.concatenate([curve[np.isfinite(curve)] for curve in answers] or [np.zeros(1)])
-    low, high = float(min(0.0, seen.min())), float(max(1.0, seen.max()))
-    spare = 0.05 * (high - low)
-    return (low - spare if low < 0 else 0.0), high + spare
+def _output_range(all_curves: Sequence[Curves]) -> tuple[float, float]:
+    """Return (0, 1), extended to the outputs of discriminators that are not probabilities."""
+    outputs = [curve for curves in all_curves for curve in (curves.discriminator, curves.optimum) if curve is not None]
+    values = np.concatenate([curve[np.isfinite(curve)] for curve in outputs] or [np.zeros(1)])
+    low, high = float(min(0.0, values.min())), float(max(1.0, values.max()))
+    padding = 0.05 * (high - low)
+    return (low - padding if low < 0 else 0.0), high + padding
 
 
 def _label_ends_of_row(left: Axes, right: Axes | None, index: int, count: int) -> None:
-    """The scales of all panels are alike, so those at the ends of a row speak for the others."""
+    """Label only the axes at the ends of a row, since all panels have the same scales."""
     _, columns = _grid(count)
     if index % columns == 0:
         left.set_ylabel("density")
@@ -238,8 +211,8 @@ def _label_ends_of_row(left: Axes, right: Axes | None, index: int, count: int) -
             right.tick_params(labelright=False)
 
 
-def _draw_curves(axes: Axes, panel: LinePanel, answers: tuple[float, float]) -> Axes | None:
-    """Returns the axes of the discriminators, if there are any."""
+def _plot_curves(axes: Axes, panel: LinePanel, output_range: tuple[float, float]) -> Axes | None:
+    """Return the axes of the discriminators; None if there are none."""
     curves = panel.curves
     axes.set_xlim(curves.x[0], curves.x[-1])
     axes.plot(curves.x, curves.data, **_DATA)
@@ -250,15 +223,15 @@ def _draw_curves(axes: Axes, panel: LinePanel, answers: tuple[float, float]) -> 
     if curves.discriminator is None and curves.optimum is None:
         return None
     right = axes.twinx()
-    right.set_ylim(answers)
-    for curve, look in ((curves.discriminator, _LEARNED), (curves.optimum, _BEST)):
+    right.set_ylim(output_range)
+    for curve, look in ((curves.discriminator, _LEARNED), (curves.optimum, _OPTIMUM)):
         if curve is not None:
             right.plot(curves.x, curve, **look)
     return right
 
 
-def _draw_arrows(axes: Axes, panel: LinePanel) -> None:
-    """The two lines under the figure of 2014: z below, spread over the width, and what the generator makes of it."""
+def _plot_arrows(axes: Axes, panel: LinePanel) -> None:
+    """Plot the two lines below the densities: z at the bottom, spread over the width, and arrows from z to x = G(z)."""
     axes.set(yticks=[0, 1], yticklabels=["z", "x"], ylim=(-0.15, 1.15))
     axes.grid(axis="y", color=BLACK, linewidth=0.8)
     for side in ("left", "right", "top", "bottom"):
@@ -272,25 +245,3 @@ def _draw_arrows(axes: Axes, panel: LinePanel) -> None:
     here, there = np.zeros(len(z)), np.ones(len(z))
     look: Mapping[str, Any] = {"color": GREEN, "units": "inches", "width": 0.012, "headwidth": 5}
     axes.quiver(starts, here, x - starts, there, angles="xy", scale_units="xy", scale=1, **look)
-
-
-def _add_legend(figure: Figure) -> None:
-    """One below all panels, with every label once."""
-    found: dict[str, Artist] = {}
-    for axes in figure.axes:
-        handles, labels = axes.get_legend_handles_labels()
-        found |= dict(zip(labels, handles, strict=True))
-    look: Mapping[str, Any] = {"ncols": len(found), "columnspacing": 1.2, "handlelength": 1.8}
-    legend = figure.legend(list(found.values()), list(found), loc="outside lower center", **look)
-    for handle in legend.legend_handles:
-        if handle is not None:
-            handle.set_alpha(1)
-
-
-def _pixels(figure: Figure) -> Pixels:
-    """The figure as bytes (height, width, 3)."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    canvas: Any = FigureCanvasAgg(figure)  # which is not typed
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()

@@ -1,4 +1,8 @@
-"""What a GAN has learned of a known distribution: observed, put into words, written as JSON and drawn."""
+"""Figures of models of a known distribution of points: evaluation, JSON, and plots of one or all previews of a run.
+
+`samples/<images>.png` is the figure of a preview, and `samples/<images>.json` contains its numbers. `densities.png` (on
+a line) or `modes.png` (in the plane) is plotted from all JSON files each time, so that it is complete for resumed runs.
+"""
 
 from __future__ import annotations
 
@@ -31,59 +35,65 @@ Numbers = npt.NDArray[np.float64]
 
 BATCH = 10_000
 
-SHOWN = 1_000
+PLOTTED_POINTS = 1_000
 
 ARROWS = 15
 
-_VALUE = "V(D,G)"  # a family that logs it plays the game of 2014, whose discriminator answers with a probability
+MAX_PANELS = 8
 
-_RARE = 0.01  # of the data's peak: where both densities are lower, the best discriminator is an estimate's noise
+_VALUE_NAME = "V(D,G)"  # families that log it use the loss of 2014, whose discriminator outputs a probability
+
+_MIN_DENSITY = 0.01  # share of the data's peak; if both densities are lower, the estimated optimum is noise
 
 
 @dataclass(frozen=True, kw_only=True)
 class DensityResult:
-    """A model of points with one coordinate.
+    """Evaluation of a model of points with one coordinate.
 
     Args:
-        curves: the densities and the discriminators.
-        arrows: (K, 2), z at equal steps of probability and G(z); None where z has more than one number.
-        gap: the largest |D - D*|, see `densities.gap`.
-        value: V(D, G) of the 2014 game; None in any other.
-        beside: the share of generated points that lie beside the line that the curves cover.
+        curves: densities and discriminators.
+        arrows: (K, 2), z at equal steps of probability and G(z); None if z has more than one dimension.
+        gap: maximum of |D - D*|, see `densities.gap`.
+        value: V(D, G) of the loss of 2014; None for other losses.
+        outside: share of generated points outside the range of the curves.
     """
 
     curves: Curves
     arrows: Numbers | None
     gap: float | None
     value: float | None
-    beside: float
+    outside: float
 
     @property
     def caption(self) -> str:
         gap = "" if self.gap is None else f"max |D - D*| {self.gap:.3f}"
         value = "" if self.value is None else f"V(D,G) {self.value:.3f}"
-        beside = "" if self.beside < 0.01 else f"{self.beside:.0%} of the points lie beside the figure"
-        return ", ".join(part for part in (gap, value, beside) if part)
+        outside = "" if self.outside < 0.01 else f"{self.outside:.0%} of the points lie beside the figure"
+        return ", ".join(part for part in (gap, value, outside) if part)
 
     def to_json(self) -> dict[str, Any]:
+        numbers = {"gap": self.gap, "value": self.value, "beside": self.outside, "samples": densities.SAMPLES}
         arrows = None if self.arrows is None else densities.listed(self.arrows)
-        rest = {"gap": self.gap, "value": self.value, "beside": self.beside, "samples": densities.SAMPLES}
-        return {**rest, "arrows": arrows, "curves": self.curves.to_json()}
+        return {**numbers, "arrows": arrows, "curves": self.curves.to_json()}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> DensityResult:
-        arrows = None if values["arrows"] is None else np.array(values["arrows"], dtype=np.float64)
-        rest = {name: values[name] for name in ("gap", "value", "beside")}
-        return cls(curves=Curves.from_json(values["curves"]), arrows=arrows, **rest)
+        return cls(
+            curves=Curves.from_json(values["curves"]),
+            arrows=None if values["arrows"] is None else np.array(values["arrows"], dtype=np.float64),
+            gap=values["gap"],
+            value=values["value"],
+            outside=values["beside"],
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModeResult:
-    """A model of points with two coordinates or more.
+    """Evaluation of a model of points with two or more coordinates.
 
     Args:
-        coverage: of the mixture's modes.
-        points: (N, 2), some generated points, their first two coordinates.
+        coverage: coverage of the modes of the mixture.
+        points: (N, 2), the first two coordinates of some generated points.
     """
 
     coverage: Coverage
@@ -91,16 +101,16 @@ class ModeResult:
 
     @property
     def caption(self) -> str:
-        found = self.coverage
-        return f"{found.covered} of {found.total} modes, {found.high_quality:.0%} of high quality"
+        coverage = self.coverage
+        return f"{coverage.covered} of {coverage.total} modes, {coverage.high_quality:.0%} of high quality"
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self.coverage), "points": densities.listed(self.points)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> ModeResult:
-        counted = {name: values[name] for name in Coverage.__dataclass_fields__}
-        return cls(coverage=Coverage(**counted), points=np.array(values["points"], dtype=np.float64))
+        coverage = Coverage(**{name: values[name] for name in Coverage.__dataclass_fields__})
+        return cls(coverage=coverage, points=np.array(values["points"], dtype=np.float64))
 
 
 ToyResult = DensityResult | ModeResult
@@ -108,85 +118,111 @@ ToyResult = DensityResult | ModeResult
 
 @torch.no_grad()
 def evaluate(family: Family[Any], nets: Nets, mixture: Mixture, ctx: Context, *, labels: int) -> ToyResult:
-    """Looks at networks in eval mode.
+    """Compare networks, in eval mode, with the distribution that they were trained on.
 
     Args:
-        family: one that samples.
-        nets: its networks.
-        mixture: what they should have learned.
-        ctx: for the latents of `densities.SAMPLES` points on a line, of `modes.SAMPLES` in the plane.
-        labels: how many labels the family reads, which take turns; 0: none.
+        family: family that samples.
+        nets: networks of the family.
+        mixture: distribution of the data.
+        ctx: context for the latents of `densities.SAMPLES` points on a line, or `modes.SAMPLES` in the plane.
+        labels: number of labels that the family reads, used in turn; 0 for none.
     """
     if mixture.dimensions > 1:
         points, _ = generate(family, nets, ctx, count=modes.SAMPLES, labels=labels)
-        return ModeResult(coverage=modes.coverage(points, mixture), points=points[:SHOWN, :2])
+        return ModeResult(coverage=modes.coverage(points, mixture), points=points[:PLOTTED_POINTS, :2])
     points, z = generate(family, nets, ctx, count=densities.SAMPLES, labels=labels)
     curves = _curves(family, nets, mixture, points[:, 0], ctx.device, labels)
-    x = curves.x
-    plays = any(name.endswith(_VALUE) for name in family.optimum_values)
+    has_value = any(name.endswith(_VALUE_NAME) for name in family.optimum_values)
     return DensityResult(
         curves=curves,
         arrows=_arrows(z[:, 0], points[:, 0]) if z[0].size == 1 else None,
         gap=densities.gap(curves),
-        value=densities.value(curves) if plays else None,
-        beside=float(1 - ((points >= x[0]) & (points <= x[-1])).mean()),
+        value=densities.value(curves) if has_value else None,
+        outside=float(1 - ((points >= curves.x[0]) & (points <= curves.x[-1])).mean()),
     )
 
 
 def generate(family: Family[Any], nets: Nets, ctx: Context, *, count: int, labels: int) -> tuple[Numbers, Numbers]:
-    """Generated points (count, dimensions) and the latents (count, ...) behind them; labels take turns."""
+    """Return generated points (count, dimensions) and their latents (count, ...); labels are used in turn."""
     assert isinstance(family, Samples)
     points, latents = [], []
     for start in range(0, count, BATCH):
         z = family.latent(min(BATCH, count - start), ctx)
         label = (torch.arange(len(z), device=ctx.device) + start) % labels if labels else None
-        points.append(_array(family.sample(nets, z, label).flatten(1)))
-        latents.append(_array(z))
+        points.append(_to_numpy(family.sample(nets, z, label).flatten(1)))
+        latents.append(_to_numpy(z))
     return np.concatenate(points), np.concatenate(latents)
 
 
-def plot(views: Sequence[tuple[str, ToyResult]], mixture: Mixture, *, samples: Numbers | None = None) -> Pixels:
-    """One figure of titled views side by side, which are of one kind.
+def plot(results: Sequence[tuple[str, ToyResult]], mixture: Mixture, *, samples: Numbers | None = None) -> Pixels:
+    """Plot results of one kind side by side.
 
     Args:
-        views: at least one.
-        mixture: what the model should have learned.
-        samples: points (N, dimensions) to show instead of a view's own in the plane, and marked on a line.
+        results: titles and results, at least one.
+        mixture: distribution of the data.
+        samples: points (N, dimensions) to plot instead of the result's own points in the plane, or to mark on a line.
     """
-    line = [
-        plots.LinePanel(
-            title=title, curves=view.curves, arrows=view.arrows, ticks=None if samples is None else samples[:, 0]
-        )
-        for title, view in views
-        if isinstance(view, DensityResult)
+    ticks = None if samples is None else samples[:, 0]
+    density_panels = [
+        plots.LinePanel(title=title, curves=result.curves, arrows=result.arrows, ticks=ticks)
+        for title, result in results
+        if isinstance(result, DensityResult)
     ]
-    if line:
-        return plots.densities(line)
-    plane = [
-        plots.PlanePanel(title=title, points=view.points if samples is None else samples[:, :2])
-        for title, view in views
-        if isinstance(view, ModeResult)
+    if density_panels:
+        return plots.densities(density_panels)
+    panels = [
+        plots.PlanePanel(title=title, points=result.points if samples is None else samples[:, :2])
+        for title, result in results
+        if isinstance(result, ModeResult)
     ]
     data, _ = mixture.sample(modes.SAMPLES, np.random.default_rng(0))
-    return plots.scatters(plane, data[:, :2], limits=_limits(mixture))
+    return plots.scatters(panels, data[:, :2], limits=_limits(mixture))
 
 
 def plot_model(model: Model, samples: Tensor, *, seed: int, truncation: float | None) -> Pixels:
-    """A figure of a trained model of points.
+    """Plot a trained model of points.
 
     Args:
-        model: with a `mixture`.
-        samples: points (N, dimensions, 1, 1) to show.
-        seed: of the many points that are measured.
+        model: model with a `mixture`.
+        samples: points (N, dimensions, 1, 1) to plot.
+        seed: seed of the points that are evaluated.
         truncation: as in `Context`.
     """
     assert model.mixture is not None
     generator = make_generator(model.device, seed)
     context = Context(device=model.device, generator=generator, truncation=truncation)
     with fork_torch_rng(model.device):
-        view = evaluate(model.family, model.nets, model.mixture, context, labels=len(model.labels))
-    title = f"{model.run} after {model.images:,} points" + (f"\n{view.caption}" if view.caption else "")
-    return plot([(title, view)], model.mixture, samples=_array(samples.flatten(1)))
+        result = evaluate(model.family, model.nets, model.mixture, context, labels=len(model.labels))
+    title = f"{model.run} after {model.images:,} points" + (f"\n{result.caption}" if result.caption else "")
+    return plot([(title, result)], model.mixture, samples=_to_numpy(samples.flatten(1)))
+
+
+def write(result: ToyResult, mixture: Mixture, run: Run, images: int, *, metadata: Mapping[str, Any]) -> Path:
+    """Write the figure and the numbers of a preview, and the figure of all previews so far.
+
+    Args:
+        result: evaluation to write.
+        mixture: distribution of the data.
+        run: run directory to write to.
+        images: number of training points shown; later previews, left by a resumed run, are ignored.
+        metadata: PNG metadata.
+
+    Returns:
+        The path of the preview's figure.
+
+    Raises:
+        DiskError: the files cannot be written.
+    """
+    path = run.samples / f"{images:09d}.png"
+    write_png(path, plot([(_title(images, result.caption), result)], mixture), metadata=metadata)
+    numbers = path.with_suffix(".json")
+    with disk_errors(numbers):
+        write_atomically(numbers, json.dumps({"images": images, **result.to_json()}).encode())
+    previews = _select(_read_previews(type(result), run, images))
+    panels = [(_title(count, _short_caption(preview)), preview) for count, preview in previews]
+    name = "densities.png" if isinstance(result, DensityResult) else "modes.png"
+    write_png(run.path / name, plot(panels, mixture), metadata={**metadata, "shown": [count for count, _ in previews]})
+    return path
 
 
 def _curves(
@@ -195,15 +231,15 @@ def _curves(
     x = densities.line(mixture)
     data = mixture.density(x[:, None])
     generated = densities.kernel_density(points, x, densities.BANDWIDTH * mixture.std)
-    answers = optimum = None
-    if isinstance(family, Discriminates) and labels < 2:  # given one label of several, D knows only a part of the data
+    discriminator = optimum = None
+    if isinstance(family, Discriminates) and labels < 2:  # given one of several labels, D knows only part of the data
         line = torch.tensor(x, dtype=torch.float32, device=device).view(-1, 1, 1, 1)
         label = torch.zeros(len(x), dtype=torch.long, device=device) if labels else None
-        answers = _array(family.discriminate(nets, line, label))
+        discriminator = _to_numpy(family.discriminate(nets, line, label))
     if isinstance(family, KnowsOptimum):
-        best = _array(family.optimal_discriminator(torch.from_numpy(data), torch.from_numpy(generated)))
-        optimum = np.where(np.maximum(data, generated) > _RARE * data.max(), best, np.nan)
-    return Curves(x=x, data=data, generated=generated, discriminator=answers, optimum=optimum)
+        best = _to_numpy(family.optimal_discriminator(torch.from_numpy(data), torch.from_numpy(generated)))
+        optimum = np.where(np.maximum(data, generated) > _MIN_DENSITY * data.max(), best, np.nan)
+    return Curves(x=x, data=data, generated=generated, discriminator=discriminator, optimum=optimum)
 
 
 def _arrows(z: Numbers, points: Numbers) -> Numbers:
@@ -214,66 +250,40 @@ def _arrows(z: Numbers, points: Numbers) -> Numbers:
 
 
 def _limits(mixture: Mixture) -> tuple[float, float, float, float]:
-    """Left, right, bottom and top of a square around the modes, with a quarter of their extent to spare."""
+    """Return left, right, bottom and top of a square around the modes, padded by a quarter of their extent."""
     centres = mixture.centres[:, :2]
     low, high = centres.min(0), centres.max(0)
-    reach = float((high - low).max()) * 0.75 + 4 * mixture.std
-    middle = (low + high) / 2
-    return (
-        float(middle[0] - reach),
-        float(middle[0] + reach),
-        float(middle[1] - reach),
-        float(middle[1] + reach),
-    )
+    radius = float((high - low).max()) * 0.75 + 4 * mixture.std
+    x, y = ((low + high) / 2).tolist()
+    return x - radius, x + radius, y - radius, y + radius
 
 
-def _array(tensor: Tensor) -> Numbers:
+def _to_numpy(tensor: Tensor) -> Numbers:
     return tensor.double().cpu().numpy()
 
 
-PANELS = 8
-
-
-def write(view: ToyResult, mixture: Mixture, run: Run, images: int, *, metadata: Mapping[str, Any]) -> Path:
-    """Writes what a view says, and the run's story up to it; returns the path of the view's figure.
-
-    Raises:
-        DiskError: the disk refuses.
-    """
-    path = run.samples / f"{images:09d}.png"
-    write_png(path, plot([(_title(images, view.caption), view)], mixture), metadata=metadata)
-    numbers = path.with_suffix(".json")
-    with disk_errors(numbers):
-        write_atomically(numbers, json.dumps({"images": images, **view.to_json()}).encode())
-    story = "densities.png" if isinstance(view, DensityResult) else "modes.png"
-    moments = _chosen(_recorded(type(view), run, images))
-    panels = [(_title(seen, _brief(moment)), moment) for seen, moment in moments]
-    write_png(run.path / story, plot(panels, mixture), metadata={**metadata, "shown": [seen for seen, _ in moments]})
-    return path
-
-
-def _recorded(kind: type[ToyResult], run: Run, images: int) -> list[tuple[int, ToyResult]]:
-    """Every moment up to `images`, in order; what cannot be read, and what lies ahead of a resumed run, is left out."""
-    found: list[tuple[int, ToyResult]] = []
+def _read_previews(kind: type[ToyResult], run: Run, images: int) -> list[tuple[int, ToyResult]]:
+    """Read all previews up to `images`, in order; unreadable files are ignored."""
+    previews: list[tuple[int, ToyResult]] = []
     for path in sorted(run.samples.glob("*.json")):
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
             if values["images"] <= images:
-                found.append((int(values["images"]), kind.from_json(values)))
+                previews.append((int(values["images"]), kind.from_json(values)))
         except (OSError, ValueError, KeyError, TypeError):
             continue
-    return found
+    return previews
 
 
-def _chosen(moments: list[tuple[int, ToyResult]]) -> list[tuple[int, ToyResult]]:
-    """The first, the last, and at most `PANELS` in all, evenly spread."""
-    places = np.linspace(0, len(moments) - 1, min(PANELS, len(moments))).round().astype(int)
-    return [moments[place] for place in places]
+def _select(previews: list[tuple[int, ToyResult]]) -> list[tuple[int, ToyResult]]:
+    """Return at most `MAX_PANELS` evenly spaced previews, including the first and the last."""
+    indices = np.linspace(0, len(previews) - 1, min(MAX_PANELS, len(previews))).round().astype(int)
+    return [previews[index] for index in indices]
 
 
 def _title(images: int, text: str) -> str:
     return f"{images:,} points seen" + (f"\n{text}" if text else "")
 
 
-def _brief(view: ToyResult) -> str:
-    return f"{view.coverage.covered} of {view.coverage.total} modes" if isinstance(view, ModeResult) else ""
+def _short_caption(result: ToyResult) -> str:
+    return f"{result.coverage.covered} of {result.coverage.total} modes" if isinstance(result, ModeResult) else ""

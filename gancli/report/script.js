@@ -1,4 +1,4 @@
-// Moves through what is on the page already. Without it the page shows everything at once.
+// Sliders, playback and copy buttons. Without JavaScript the page shows all images and values at once.
 "use strict";
 
 for (const course of document.querySelectorAll(".course")) {
@@ -58,38 +58,38 @@ for (const section of document.querySelectorAll("main > section")) {
     outputs: figure.querySelectorAll("output"),
   }));
   const move = (x) => {
-    const told = charts.map((chart) => point(chart, x));
-    shown.textContent = told[0];
-    slider.setAttribute("aria-valuetext", told[0]);
+    const texts = charts.map((chart) => point(chart, x));
+    shown.textContent = texts[0];
+    slider.setAttribute("aria-valuetext", texts[0]);
   };
-  // Keys go from moment to moment of the first chart rather than by a hundredth of the way.
+  // Arrow keys step through the values of the first chart; the browser's default step is a hundredth of the range.
   slider.addEventListener("keydown", (event) => {
-    const way = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
-    if (way === undefined) return;
+    const direction = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+    if (direction === undefined) return;
     event.preventDefault();
     const places = charts[0].moments[0];
-    const next = nearest(places, Number(slider.value)) + way;
+    const next = nearest(places, Number(slider.value)) + direction;
     slider.value = places[Math.min(Math.max(next, 0), places.length - 1)];
     move(Number(slider.value));
   });
   slider.addEventListener("input", () => move(Number(slider.value)));
   for (const { figure } of charts) {
-    const picture = figure.querySelector("svg[role=img]");
-    picture.addEventListener("pointermove", (event) => {
-      const box = picture.getBoundingClientRect();
-      slider.value = ((event.clientX - box.left) / box.width) * picture.viewBox.baseVal.width;
+    const plot = figure.querySelector("svg[role=img]");
+    plot.addEventListener("pointermove", (event) => {
+      const box = plot.getBoundingClientRect();
+      slider.value = ((event.clientX - box.left) / box.width) * plot.viewBox.baseVal.width;
       move(Number(slider.value));
     });
   }
   section.querySelector(".control").hidden = false;
 }
 
-for (const taken of document.querySelectorAll(".take")) {
-  const button = taken.querySelector(".copy");
+for (const block of document.querySelectorAll(".take")) {
+  const button = block.querySelector(".copy");
   if (!navigator.clipboard) continue;
   button.hidden = false;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(taken.querySelector("code").textContent);
+    await navigator.clipboard.writeText(block.querySelector("code").textContent);
     button.textContent = "copied";
     setTimeout(() => { button.textContent = "copy"; }, 1500);
   });

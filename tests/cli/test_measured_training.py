@@ -39,7 +39,7 @@ def test_without_matplotlib_a_measured_run_ends_well_and_lacks_one_picture(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     ended = gan(*MEASURED)
     assert ended.code == 0
-    assert "no eval.png is drawn: figures are drawn with matplotlib, which is not installed" in ended.out + ended.err
+    assert "no eval.png is drawn: figures need matplotlib, which is not installed" in ended.out + ended.err
     assert not Path("run/eval.png").exists()
     assert "distinct" in Path("run/report.html").read_text(encoding="utf-8")
 

@@ -64,7 +64,7 @@ def test_train_sample_and_resume(gan, recipe: str, tmp_path: Path) -> None:
 def test_without_matplotlib_points_are_refused_before_anything_is_written(
     gan, recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = "error: figures are drawn with matplotlib, which is not installed: pip install 'gancli[plots]'\n"
+    said = "error: figures need matplotlib, which is not installed: pip install 'gancli[plots]'\n"
     with monkeypatch.context() as without:
         without.setitem(sys.modules, "matplotlib", None)
         ended = gan("train", recipe, "--device", "cpu")

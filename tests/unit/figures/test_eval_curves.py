@@ -1,4 +1,4 @@
-"""What was measured while a run trained, as curves."""
+"""The figure of the metrics that were evaluated during training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gancli.figures import eval_curves, plots
+from gancli.figures import eval_curves
 from gancli.runs.checkpoint import BestCheckpoint
 from gancli.runs.eval_log import append
 from gancli.runs.run import Run
@@ -38,22 +38,22 @@ def run(tmp_path: Path) -> Run:
 
 
 def test_each_metric_has_a_panel_of_its_leading_value(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[plots.MetricCurve] = []
+    plotted: list[eval_curves.MetricCurve] = []
 
-    def metric_curves(panels: list[plots.MetricCurve]) -> np.ndarray:
-        seen.extend(panels)
+    def plot_curves(curves: list[eval_curves.MetricCurve]) -> np.ndarray:
+        plotted.extend(curves)
         return np.zeros((1, 1, 3), dtype=np.uint8)
 
-    monkeypatch.setattr(plots, "metric_curves", metric_curves)
+    monkeypatch.setattr(eval_curves, "plot_curves", plot_curves)
     eval_curves.plot(run, best=BestCheckpoint(images=200, metric="fd", value=4.0), floor=0.5)
-    fd, modes, diversity = seen
+    fd, modes, diversity = plotted
     assert fd.title == "FD(classifier)"
     assert fd.images.tolist() == [100, 200, 300]
     assert fd.values.tolist() == [9, 4, 5]
     assert (fd.level, fd.best) == (1.5, 200)
     assert modes.values.tolist() == [8, 8, 8]
     assert (modes.level, modes.best) == (None, None)
-    assert (diversity.level, diversity.level_name) == (0.5, "the guard's floor")
+    assert (diversity.level, diversity.level_name) == (0.5, "collapse threshold")
 
 
 def test_the_figure_is_drawn_the_same_twice(run: Run) -> None:

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from gancli.data.ragged import VariableSizeImages
 from gancli.data.source import PackedDataset
 from gancli.data.spec import DataSpec
+from gancli.data.variable_size import VariableSizeImages
 from gancli.family.context import Nets
 from gancli.figures import grids
 from gancli.figures.grids import UpscalingGrid

@@ -21,12 +21,13 @@ from gancli.family.contract import Family, Player
 from gancli.family.optim import Adam
 from gancli.figures import growth
 from gancli.inference.model import open_model, untrained
-from gancli.io.images import GAP, sheet, write_png
+from gancli.io.images import GAP, make_grid, write_png
 from gancli.plugins.hookspecs import FamilyInfo
 from gancli.plugins.registry import registry
 from gancli.recipes.options import FamilyConfig, SourceConfig, TrainConfig
 from gancli.recipes.recipe import Recipe
 from gancli.runs.run import Run
+from gancli.training.setup import build_training
 from gancli.training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -94,7 +95,7 @@ def trained(folder: Path, images: int) -> Run:
     )
     run = Run(folder)
     run.begin({}, "")
-    Trainer(recipe, run, synthetic(DATA), device=CPU).train()
+    Trainer(build_training(recipe, run, synthetic(DATA))).train()
     return run
 
 
@@ -135,7 +136,9 @@ def test_sheets_ahead_of_a_resumed_run_and_other_pictures_are_left_out(tmp_path:
     brightness = {4: 10, 8: 20, 16: 30}
     for images, side in ((1, 4), (2, 8), (3, 16)):
         pixels = np.full((16, side, side, 3), brightness[side], dtype=np.uint8)
-        write_png(run.samples / f"{images:09d}.png", sheet(pixels, columns=8), metadata={"resolution": [side, side]})
+        write_png(
+            run.samples / f"{images:09d}.png", make_grid(pixels, columns=8), metadata={"resolution": [side, side]}
+        )
     write_png(run.samples / "000000000.png", np.zeros((9, 9, 3), dtype=np.uint8), metadata={})
     growth.record(run, 2, columns=8, metadata={})
     with Image.open(run.path / growth.STORY) as picture:
@@ -153,7 +156,7 @@ def test_large_images_are_reduced_and_small_ones_keep_their_squares(tmp_path: Pa
     large = np.full((8, 512, 512, 1), 7, dtype=np.uint8)
     for images, pixels in ((1, small), (2, large)):
         about = {"resolution": list(pixels.shape[1:3])}
-        write_png(run.samples / f"{images:09d}.png", sheet(pixels, columns=8), metadata=about)
+        write_png(run.samples / f"{images:09d}.png", make_grid(pixels, columns=8), metadata=about)
     growth.record(run, 2, columns=8, metadata={})
     with Image.open(run.path / growth.STORY) as picture:
         pixels = np.asarray(picture)

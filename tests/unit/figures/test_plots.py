@@ -1,4 +1,4 @@
-"""Figures: sizes, determinism, independence of the user's settings, and what is drawn where."""
+"""Figures: size, determinism, independence of the user's settings, and plotted content."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def panel(title: str = "now", **options: object) -> LinePanel:
 
 
 def shows(pixels: np.ndarray, colour: tuple[int, int, int]) -> bool:
-    """Or nearly so: a thin line's edges are mixed with white."""
+    """Return whether a colour occurs, approximately: the edges of thin lines are mixed with white."""
     return bool((np.abs(pixels.astype(int) - colour) < 40).all(-1).any())
 
 
@@ -34,7 +34,7 @@ def test_panels_stand_side_by_side(count: int) -> None:
     pixels = densities([panel(str(index)) for index in range(count)])
     assert pixels.dtype == np.uint8
     assert pixels.shape[2] == 3
-    assert (pixels[[0, 0, -1, -1], [0, -1, 0, -1]] == 255).all()  # a light ground
+    assert (pixels[[0, 0, -1, -1], [0, -1, 0, -1]] == 255).all()  # a white background
     assert all(shows(pixels, colour) for colour in (GREEN, BLUE, VERMILION))
 
 
@@ -54,7 +54,7 @@ def test_arrows_take_a_strip_of_their_own() -> None:
 
 
 def test_a_collapsed_generator_leaves_the_data_readable() -> None:
-    """However high the spike on the left, the right half of the figure, where the data are, stays as it is."""
+    """The height of the peak on the left does not change the right half of the figure, which shows the data."""
     spike = 1.0 * (X < -2)
     low, high = (densities([panel(generated=height * spike)]) for height in (10, 10_000))
     half = low.shape[1] // 2

@@ -1,4 +1,4 @@
-"""What is observed of models whose densities and discriminators are known exactly."""
+"""Evaluation and plots of models whose densities and discriminators are known exactly."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRIANGLE = Mixture(means=((0.0, 0.0), (4.0, 0.0), (0.0, 4.0)), std=0.1)
 
 
 class Plain(Family[FamilyConfig]):
-    """Moves z by a constant; nothing is known of its discriminator."""
+    """Shifts z by a constant; it has no discriminator."""
 
     shift = 2.0
 
@@ -38,7 +38,7 @@ class Plain(Family[FamilyConfig]):
 
 
 class Perfect(Plain):
-    """The game of 2014 at its optimum: G(z) is N(2, 1), and D is 1/2 everywhere."""
+    """The loss of 2014 at its optimum: G(z) is N(2, 1), and D is 1/2 everywhere."""
 
     optimum_values = {"discriminator/V(D,G)": -math.log(4)}
 
@@ -50,7 +50,7 @@ class Perfect(Plain):
 
 
 class Labelled(Perfect):
-    """Puts every point at the place of its label, and tells of D which labels it was given."""
+    """Generates the mean of the label's mode; D returns the label that it was given."""
 
     def sample(self, nets: Nets, z: Tensor, label: Tensor | None = None) -> Tensor:
         assert label is not None
@@ -65,36 +65,36 @@ def make(family: type[Family], dimensions: int = 1) -> Family:
     return family(FamilyConfig(), DataSpec(channels=dimensions, height=1, width=1, kind="points"))
 
 
-def look(family: type[Family], mixture: Mixture = LINE, *, labels: int = 0) -> toy_distribution.ToyResult:
+def evaluated(family: type[Family], mixture: Mixture = LINE, *, labels: int = 0) -> toy_distribution.ToyResult:
     return evaluate(make(family, mixture.dimensions), Nets({}), mixture, context(), labels=labels)
 
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few samples, in small batches, for what does not depend on their number."""
+    """Use few samples in small batches, for tests that do not depend on their number."""
     monkeypatch.setattr(densities, "SAMPLES", 30)
     monkeypatch.setattr(toy_distribution, "BATCH", 4)
 
 
 def test_a_perfect_game_is_seen_as_one() -> None:
     """The density q is off by 1 % bias and 5 x 2.4 % noise where q > 0.05, and D* = p / (p + q) by a quarter."""
-    seen = look(Perfect)
-    assert isinstance(seen, DensityResult)
-    assert seen.gap is not None
-    assert seen.gap < 0.25 * (5 * 0.024 + 0.01)
-    assert seen.value == pytest.approx(-math.log(4), abs=1e-4)
-    assert seen.beside < 1e-4
-    assert seen.curves.optimum is not None
-    assert np.isnan(seen.curves.optimum[[0, -1]]).all()  # where there is nothing to learn from
-    assert seen.caption.startswith("max |D - D*| 0.0")
-    assert seen.caption.endswith("V(D,G) -1.386")
+    result = evaluated(Perfect)
+    assert isinstance(result, DensityResult)
+    assert result.gap is not None
+    assert result.gap < 0.25 * (5 * 0.024 + 0.01)
+    assert result.value == pytest.approx(-math.log(4), abs=1e-4)
+    assert result.outside < 1e-4
+    assert result.curves.optimum is not None
+    assert np.isnan(result.curves.optimum[[0, -1]]).all()  # where there is no data
+    assert result.caption.startswith("max |D - D*| 0.0")
+    assert result.caption.endswith("V(D,G) -1.386")
 
 
 def test_arrows_lead_from_z_to_its_x_at_equal_steps_of_probability() -> None:
-    seen = look(Perfect)
-    assert isinstance(seen, DensityResult)
-    assert seen.arrows is not None
-    z, x = seen.arrows.T
+    result = evaluated(Perfect)
+    assert isinstance(result, DensityResult)
+    assert result.arrows is not None
+    z, x = result.arrows.T
     assert np.allclose(x, z + 2, atol=1e-6)
     share = torch.special.ndtr(torch.from_numpy(z)).numpy()
     assert np.abs(share - (np.arange(15) + 0.5) / 15).max() < 5 * 0.5 / math.sqrt(densities.SAMPLES)
@@ -102,31 +102,31 @@ def test_arrows_lead_from_z_to_its_x_at_equal_steps_of_probability() -> None:
 
 @pytest.mark.usefixtures("few")
 def test_what_a_family_does_not_know_is_left_out() -> None:
-    seen = look(Plain)
-    assert isinstance(seen, DensityResult)
-    assert (seen.curves.discriminator, seen.curves.optimum, seen.gap, seen.value) == (None, None, None, None)
-    assert seen.caption == ""
+    result = evaluated(Plain)
+    assert isinstance(result, DensityResult)
+    assert (result.curves.discriminator, result.curves.optimum, result.gap, result.value) == (None, None, None, None)
+    assert result.caption == ""
 
 
 @pytest.mark.usefixtures("few")
 def test_points_beside_the_figure_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Plain, "shift", 1_000.0)
-    seen = look(Plain)
-    assert isinstance(seen, DensityResult)
-    assert seen.beside == 1
-    assert seen.caption == "100% of the points lie beside the figure"
+    result = evaluated(Plain)
+    assert isinstance(result, DensityResult)
+    assert result.outside == 1
+    assert result.caption == "100% of the points lie beside the figure"
 
 
 @pytest.mark.usefixtures("few")
 def test_labels_take_turns_across_batches() -> None:
-    drawn, z = generate(make(Labelled, 2), Nets({}), context(), count=10, labels=3)
-    assert np.allclose(drawn, np.array(TRIANGLE.means)[np.arange(10) % 3])
+    points, z = generate(make(Labelled, 2), Nets({}), context(), count=10, labels=3)
+    assert np.allclose(points, np.array(TRIANGLE.means)[np.arange(10) % 3])
     assert z.shape == (10, 2)
 
 
 @pytest.mark.usefixtures("few")
 def test_a_discriminator_of_one_label_among_several_is_not_drawn() -> None:
-    one, several = look(Labelled, labels=1), look(Labelled, labels=3)
+    one, several = evaluated(Labelled, labels=1), evaluated(Labelled, labels=3)
     assert isinstance(one, DensityResult)
     assert isinstance(several, DensityResult)
     assert one.curves.discriminator is not None
@@ -135,20 +135,20 @@ def test_a_discriminator_of_one_label_among_several_is_not_drawn() -> None:
 
 
 def test_modes_are_counted_in_the_plane() -> None:
-    seen = look(Labelled, TRIANGLE, labels=2)
-    assert isinstance(seen, ModeResult)
-    assert (seen.coverage.covered, seen.coverage.total, seen.coverage.samples) == (2, 3, modes.SAMPLES)
-    assert seen.points.shape == (toy_distribution.SHOWN, 2)
-    assert seen.caption == "2 of 3 modes, 100% of high quality"
+    result = evaluated(Labelled, TRIANGLE, labels=2)
+    assert isinstance(result, ModeResult)
+    assert (result.coverage.covered, result.coverage.total, result.coverage.samples) == (2, 3, modes.SAMPLES)
+    assert result.points.shape == (toy_distribution.PLOTTED_POINTS, 2)
+    assert result.caption == "2 of 3 modes, 100% of high quality"
 
 
 def test_more_dimensions_are_counted_whole_and_shown_by_the_first_two() -> None:
     space = Mixture(means=((0.0, 0.0, 0.0), (0.0, 0.0, 9.0)), std=1.0)
-    seen = look(Plain, space)
-    assert isinstance(seen, ModeResult)
-    assert seen.coverage.total == 2
-    assert seen.points.shape[1] == 2
-    assert plot([("", seen)], space).shape[2] == 3
+    result = evaluated(Plain, space)
+    assert isinstance(result, ModeResult)
+    assert result.coverage.total == 2
+    assert result.points.shape[1] == 2
+    assert plot([("", result)], space).shape[2] == 3
 
 
 @pytest.mark.usefixtures("few")
@@ -156,17 +156,17 @@ def test_more_dimensions_are_counted_whole_and_shown_by_the_first_two() -> None:
     ("mixture", "read"), [(LINE, DensityResult.from_json), (TRIANGLE, ModeResult.from_json)], ids=["line", "plane"]
 )
 def test_json_brings_a_view_back(mixture: Mixture, read: Callable[[object], toy_distribution.ToyResult]) -> None:
-    seen = look(Perfect, mixture)
-    back = read(json.loads(json.dumps(seen.to_json())))
-    assert back.caption == seen.caption
-    assert back.to_json() == seen.to_json()
-    assert np.array_equal(plot([("", back)], mixture), plot([("", read(seen.to_json()))], mixture))
+    result = evaluated(Perfect, mixture)
+    back = read(json.loads(json.dumps(result.to_json())))
+    assert back.caption == result.caption
+    assert back.to_json() == result.to_json()
+    assert np.array_equal(plot([("", back)], mixture), plot([("", read(result.to_json()))], mixture))
 
 
 def test_points_that_are_not_finite_survive_json() -> None:
     found = np.array([[math.nan, 1e-9], [math.inf, 2.0]])
-    seen = ModeResult(coverage=modes.coverage(found, TRIANGLE), points=found)
-    text = json.dumps(seen.to_json())
+    result = ModeResult(coverage=modes.coverage(found, TRIANGLE), points=found)
+    text = json.dumps(result.to_json())
     assert "NaN" not in text
     assert np.array_equal(
         ModeResult.from_json(json.loads(text)).points, [[math.nan, 1e-9], [math.nan, 2]], equal_nan=True
@@ -178,7 +178,7 @@ def test_global_streams_are_not_touched() -> None:
     torch.manual_seed(0)
     before = torch.get_rng_state()
     numbers = np.random.get_state(legacy=True)[1]
-    plot([("", look(Perfect)), ("", look(Perfect))], LINE)
-    plot([("", look(Plain, TRIANGLE))], TRIANGLE)
+    plot([("", evaluated(Perfect)), ("", evaluated(Perfect))], LINE)
+    plot([("", evaluated(Plain, TRIANGLE))], TRIANGLE)
     assert torch.equal(torch.get_rng_state(), before)
     assert np.array_equal(np.random.get_state(legacy=True)[1], numbers)
