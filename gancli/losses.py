@@ -1,15 +1,14 @@
-"""Adversarial losses on logits, as pure functions of 0-dim results.
+"""Adversarial losses as pure functions: each takes network outputs of any shape and returns a mean over all of them.
 
-Every function takes logits of any shape and returns a mean over all of them, so that patch discriminators need nothing
-of their own. In terms of D = sigmoid(logit), `-log D` is softplus(-logit) and `-log(1 - D)` is softplus(logit): exact
-where a probability would already have rounded to 0 or 1.
+Cross entropies take logits, D = sigmoid(logit): -log D is softplus(-logit) and -log(1 - D) is softplus(logit), which
+are exact even if the probability would round to 0 or 1.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 import torch.nn.functional as F
@@ -17,34 +16,72 @@ from torch import Tensor
 
 from gancli.plugins.moved_modules import old_names
 
+Kind = Literal["bce", "lsgan", "hinge", "wasserstein"]
+"""Adversarial losses: cross entropy (Goodfellow et al. 2014, with the non-saturating generator loss), least squares
+(Mao et al. 2017), hinge (Lim and Ye 2017) and Wasserstein distance (Arjovsky et al. 2017).
+"""
+
+
+def discriminator_terms(real: Tensor, fake: Tensor, kind: Kind) -> dict[str, Tensor]:
+    """Return the terms of the discriminator's loss.
+
+    The terms are `real` and `fake`; with `wasserstein`, one term `adversarial`: the negative estimate of the distance.
+
+    Args:
+        real: outputs for real images.
+        fake: outputs for generated images.
+        kind: adversarial loss.
+    """
+    if kind == "bce":
+        return {"real": bce_real(real), "fake": bce_fake(fake)}
+    if kind == "lsgan":
+        return {"real": least_squares(real, 1), "fake": least_squares(fake, 0)}
+    if kind == "hinge":
+        return {"real": F.relu(1 - real).mean(), "fake": F.relu(1 + fake).mean()}
+    return {"adversarial": fake.mean() - real.mean()}
+
+
+def generator_terms(fake: Tensor, kind: Kind) -> dict[str, Tensor]:
+    """Return the term `adversarial` of the generator's loss.
+
+    Args:
+        fake: the discriminator's outputs for generated images.
+        kind: adversarial loss.
+    """
+    if kind == "bce":
+        return {"adversarial": non_saturating(fake)}
+    if kind == "lsgan":
+        return {"adversarial": least_squares(fake, 1)}
+    return {"adversarial": -fake.mean()}
+
 
 def bce_real(logits: Tensor) -> Tensor:
-    """-E log D: the cross entropy of calling these real. Goodfellow et al. 2014."""
+    """-E log D: cross entropy for the target "real". Goodfellow et al. 2014."""
     return F.softplus(-logits).mean()
 
 
 def bce_fake(logits: Tensor) -> Tensor:
-    """-E log(1 - D): the cross entropy of calling these fake. Goodfellow et al. 2014."""
+    """-E log(1 - D): cross entropy for the target "fake". Goodfellow et al. 2014."""
     return F.softplus(logits).mean()
 
 
 def non_saturating(fake_logits: Tensor) -> Tensor:
-    """The generator's -E log D(G(z)): its gradient stays near 1 while the discriminator is sure of itself."""
+    """-E log D(G(z)), the generator's loss; its gradient stays near 1 even if the discriminator rejects all samples."""
     return bce_real(fake_logits)
 
 
 def saturating(fake_logits: Tensor) -> Tensor:
-    """The generator's E log(1 - D(G(z))), the minimax game as written: its gradient dies when D is sure of itself."""
+    """E log(1 - D(G(z))), the generator's minimax loss; its gradient vanishes if the discriminator rejects all samples."""
     return -bce_fake(fake_logits)
 
 
 def value(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """V(D, G) = E log D(x) + E log(1 - D(G(z))); -log 4 where no discriminator can tell the two apart."""
+    """V(D, G) = E log D(x) + E log(1 - D(G(z))); -log 4 at the optimum."""
     return -(bce_real(real_logits) + bce_fake(fake_logits))
 
 
 def discriminator_stats(real_logits: Tensor, fake_logits: Tensor) -> dict[str, Tensor]:
-    """What a discriminator of the 2014 game says on average, for `Context.log`: D(x), D(G(z)) and V(D,G)."""
+    """Return D(x), D(G(z)) and V(D,G) for `Context.log`."""
     return {
         "D(x)": real_logits.sigmoid().mean(),
         "D(G(z))": fake_logits.sigmoid().mean(),
@@ -53,23 +90,8 @@ def discriminator_stats(real_logits: Tensor, fake_logits: Tensor) -> dict[str, T
 
 
 def optimal(player: str) -> dict[str, float]:
-    """Where theory puts the `discriminator_stats` that a player observes: for `Family.optimum_values`."""
+    """Return the optimum of the `discriminator_stats` that a player logs, for `Family.optimum_values`."""
     return {f"{player}/D(x)": 0.5, f"{player}/D(G(z))": 0.5, f"{player}/V(D,G)": -math.log(4)}
-
-
-def r1(discriminator: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """E ||grad_x D(x)||^2 / 2 at real images. Mescheder et al. 2018, "Which Training Methods for GANs do actually
-    Converge?".
-
-    Args:
-        discriminator: an uncompiled network, since the penalty is differentiated twice; always evaluated in fp32.
-        images: (N, ...).
-    """
-    with torch.autocast(images.device.type, enabled=False):
-        points = images.detach().float().requires_grad_()
-        # The gradient of the sum holds each image's own gradient, because no logit depends on another image.
-        (gradient,) = torch.autograd.grad(discriminator(points).sum(), points, create_graph=True)
-        return gradient.square().flatten(1).sum(1).mean() / 2
 
 
 def least_squares(outputs: Tensor, target: float) -> Tensor:
@@ -79,24 +101,40 @@ def least_squares(outputs: Tensor, target: float) -> Tensor:
     return (outputs - target).square().mean() / 2
 
 
+def r1(discriminator: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """E ||grad_x D(x)||^2 / 2 at real images. Mescheder et al. 2018, "Which Training Methods for GANs do actually
+    Converge?".
+
+    Args:
+        discriminator: uncompiled network, because the penalty is differentiated twice; evaluated in float32.
+        images: (N, ...).
+    """
+    with torch.autocast(images.device.type, enabled=False):
+        points = images.detach().float().requires_grad_()
+        # The gradient of the sum contains the gradient of each image, because no output depends on another image.
+        (gradient,) = torch.autograd.grad(discriminator(points).sum(), points, create_graph=True)
+        return gradient.square().flatten(1).sum(1).mean() / 2
+
+
 def gradient_penalty(
     critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor, mix: Tensor, *, norm: float = 1.0
 ) -> Tensor:
-    """E (||grad D|| - norm)^2 / norm^2 at points between real and fake. Gulrajani et al. 2017, "Improved Training of
-    Wasserstein GANs", equation 3; the norm other than 1 is Karras et al. 2018's.
+    """E (||grad D|| - norm)^2 / norm^2 at points between real and fake images. Gulrajani et al. 2017, "Improved
+    Training of Wasserstein GANs", equation 3; Karras et al. 2018 use other norms than 1.
 
     Args:
-        critic: an uncompiled network, since the penalty is differentiated twice; always evaluated in fp32. It must not
-            mix samples, as batch normalisation does.
+        critic: uncompiled network, because the penalty is differentiated twice; evaluated in float32. Its output for an
+            image must not depend on other images, so it must not use batch normalisation.
         real: (N, ...).
-        fake: (N, ...); no gradient flows into it.
-        mix: one number a sample, (N,), uniform in [0, 1]: how far from real towards fake.
+        fake: (N, ...); receives no gradient.
+        mix: (N,), uniform in [0, 1]: position of each point between real (0) and fake (1).
+        norm: target norm of the gradient.
     """
     with torch.autocast(real.device.type, enabled=False):
         share = mix.view(-1, *[1] * (real.dim() - 1))
         points = torch.lerp(real.detach().float(), fake.detach().float(), share).requires_grad_()
         (gradient,) = torch.autograd.grad(critic(points).sum(), points, create_graph=True)
-        # The square root has no slope at 0, where a critic that is constant over a patch puts its gradient.
+        # 1e-12 because the square root is not differentiable at 0, the gradient of a locally constant critic.
         length = (gradient.square().flatten(1).sum(1) + 1e-12).sqrt()
         return ((length - norm) / norm).square().mean()
 

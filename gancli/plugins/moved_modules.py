@@ -67,6 +67,7 @@ NAMES: dict[str, dict[str, str]] = {
     "gancli.data.sources.splits": {"Side": "PairedFolder", "lonely": "unmatched"},
     "gancli.family": {"Found": "Detection", "Terms": "Losses"},
     "gancli.family.tasks": {"Found": "Detection"},
+    "gancli.latent": {"pace": "frame_positions", "straight": "lerp", "stretches": "segments"},
     "gancli.losses": {"answers": "discriminator_stats", "fake": "bce_fake", "real": "bce_real"},
     "gancli.metrics.context": {"Judge": "FeatureModel", "Subject": "MetricContext", "Whole": "FullSizeSplit"},
     "gancli.nn.dcgan": {"Collapse": "MapToVector", "Project": "LatentToMap"},

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gancli.latent import PATHS, angle, label_weights, noise, pace, slerp, straight, stretches, walk
+from gancli.latent import PATHS, angle, frame_positions, label_weights, lerp, noise, segments, slerp, walk
 from gancli.testing.fixture import context
 
 SHAPES = [(5, 64), (5, 3, 4, 4), (5, 2), (5, 1)]
@@ -91,7 +91,7 @@ def test_parallel_vectors_differ_in_length_alone(off: float) -> None:
 
 def test_a_zero_vector_and_a_single_number_have_a_straight_way() -> None:
     ahead, half = torch.tensor([[3.0, 4.0]]), torch.tensor([0.5])
-    for way in (slerp, straight):
+    for way in (slerp, lerp):
         assert torch.allclose(way(torch.zeros(1, 2), ahead, half), ahead / 2)
         assert torch.allclose(way(ahead, torch.zeros(1, 2), half), ahead / 2)
         assert way(torch.zeros(1, 2), torch.zeros(1, 2), half).tolist() == [[0, 0]]
@@ -108,7 +108,7 @@ def test_small_and_large_angles_are_exact() -> None:
 @pytest.mark.parametrize("loop", [False, True])
 def test_a_walk_hits_every_key_exactly(loop: bool) -> None:
     keys = draw(4, 3, 5)
-    places = pace(angle(*stretches(keys, loop=loop)), 50, loop=loop)
+    places = frame_positions(angle(*segments(keys, loop=loop)), 50, loop=loop)
     points = walk(keys, places, loop=loop)
     assert points.shape == (50, 3, 5)
     hits = [index for index, place in enumerate(places.tolist()) if place.is_integer()]
@@ -118,7 +118,7 @@ def test_a_walk_hits_every_key_exactly(loop: bool) -> None:
 
 
 def test_frames_go_where_the_way_is_long() -> None:
-    places = pace(torch.tensor([1.0, 3.0, 2.0]), 61, loop=False)
+    places = frame_positions(torch.tensor([1.0, 3.0, 2.0]), 61, loop=False)
     steps = places.diff()
     assert torch.allclose(steps[:10], torch.tensor(1 / 10, dtype=torch.float64))
     assert torch.allclose(steps[10:40], torch.tensor(1 / 30, dtype=torch.float64))
@@ -128,7 +128,7 @@ def test_frames_go_where_the_way_is_long() -> None:
 def test_no_step_can_be_made_shorter() -> None:
     """Of all ways to share out the steps, none has a shorter longest step."""
     lengths = torch.tensor([1.3, 0.0, 2.9, 0.7])
-    places = pace(lengths, 15, loop=False)[:-1].tolist()
+    places = frame_positions(lengths, 15, loop=False)[:-1].tolist()
     counts = [sum(int(place) == index for place in places) for index in range(4)]
     assert sum(counts) == 14
     longest = max(length / count for length, count in zip(lengths.tolist(), counts, strict=True))
@@ -142,13 +142,13 @@ def test_no_step_can_be_made_shorter() -> None:
 
 
 def test_the_least_walk_is_its_keys() -> None:
-    assert pace(torch.tensor([5.0, 1.0]), 3, loop=False).tolist() == [0, 1, 2]
-    assert pace(torch.tensor([5.0, 1.0]), 2, loop=True).tolist() == [0, 1]
+    assert frame_positions(torch.tensor([5.0, 1.0]), 3, loop=False).tolist() == [0, 1, 2]
+    assert frame_positions(torch.tensor([5.0, 1.0]), 2, loop=True).tolist() == [0, 1]
     with pytest.raises(ValueError, match="fewer"):
-        pace(torch.tensor([5.0, 1.0]), 2, loop=False)
+        frame_positions(torch.tensor([5.0, 1.0]), 2, loop=False)
 
 
 def test_labels_are_walked_in_straight_lines() -> None:
     weights = label_weights(torch.tensor([0, 2]), 3)
-    middle = walk(weights, torch.tensor([0.25]), loop=False, between=straight)
+    middle = walk(weights, torch.tensor([0.25]), loop=False, between=lerp)
     assert middle.tolist() == [[0.75, 0.0, 0.25]]

@@ -1,0 +1,54 @@
+"""Players and turns of a game between a generator and a discriminator."""
+
+from __future__ import annotations
+
+from gancli.family.context import Loss, Turn
+from gancli.family.contract import Player
+from gancli.family.optim import Constant, Optimizer, Schedule
+
+
+def two_players(
+    generator: Optimizer,
+    discriminator: Optimizer | None,
+    *,
+    names: tuple[str, str] = ("generator", "discriminator"),
+    lr_schedule: Schedule = Constant(),
+    momentum_schedule: Schedule = Constant(),
+    clip: float | None = None,
+) -> list[Player]:
+    """Return two players that each update the network of their name; `train.ema` applies to the generator.
+
+    Args:
+        generator: optimizer of the generator.
+        discriminator: optimizer of the discriminator (None: no discriminator).
+        names: names of the two players.
+        lr_schedule: factor on both learning rates.
+        momentum_schedule: factor on the momentum of `SGD`.
+        clip: largest norm of each player's gradients (default: no limit).
+    """
+    return [
+        Player(
+            name=name,
+            modules=(name,),
+            optimizer=optimizer,
+            lr_schedule=lr_schedule,
+            momentum_schedule=momentum_schedule,
+            clip=clip,
+            ema=ema,
+        )
+        for name, optimizer, ema in zip(names, (generator, discriminator), (0.0, None), strict=True)
+        if optimizer is not None
+    ]
+
+
+def alternate(*, repeat: int = 1, **losses: Loss) -> tuple[Turn, ...]:
+    """Return one turn per player in the given order: `alternate(critic=self.critic_loss, generator=..., repeat=5)`.
+
+    Args:
+        repeat: number of updates of the first player in a step.
+        losses: loss of each player, by the player's name.
+    """
+    return tuple(
+        Turn(player=player, loss=loss, repeat=1 if index else repeat)
+        for index, (player, loss) in enumerate(losses.items())
+    )
