@@ -66,12 +66,12 @@ def bce_fake(logits: Tensor) -> Tensor:
 
 
 def non_saturating(fake_logits: Tensor) -> Tensor:
-    """-E log D(G(z)), the generator's loss; its gradient stays near 1 even if the discriminator rejects all samples."""
+    """-E log D(G(z)), the usual loss of the generator; its gradient stays near 1 even if D rejects all samples."""
     return bce_real(fake_logits)
 
 
 def saturating(fake_logits: Tensor) -> Tensor:
-    """E log(1 - D(G(z))), the generator's minimax loss; its gradient vanishes if the discriminator rejects all samples."""
+    """E log(1 - D(G(z))), the minimax loss of the generator; its gradient vanishes if D rejects all samples."""
     return -bce_fake(fake_logits)
 
 

@@ -14,6 +14,8 @@ from gancli import lazy_names
 if TYPE_CHECKING:
     from gancli.data.spec import DataSpec as DataSpec
     from gancli.data.spec import LabelSet as LabelSet
+    from gancli.family.adversarial import alternate as alternate
+    from gancli.family.adversarial import two_players as two_players
     from gancli.family.context import Batch as Batch
     from gancli.family.context import Context as Context
     from gancli.family.context import Loss as Loss
@@ -47,6 +49,7 @@ __getattr__, __all__ = lazy_names(
     __name__,
     {
         "gancli.data.spec": ("DataSpec", "LabelSet"),
+        "gancli.family.adversarial": ("alternate", "two_players"),
         "gancli.family.context": ("Batch", "Context", "Loss", "Losses", "Nets", "Stage", "Turn"),
         "gancli.family.contract": ("Family", "Player"),
         "gancli.family.optim": (
