@@ -92,8 +92,17 @@ class Definition:
         return self.name.rpartition(".")[2]
 
     @property
+    def heading(self) -> str:
+        """Kind and name. The kind distinguishes anchors of names that differ only in case, such as Noise and noise."""
+        if isinstance(self.node, ast.ClassDef | ast.FunctionDef):
+            kind = "class" if isinstance(self.node, ast.ClassDef) else "function"
+        else:
+            kind = "constant" if self.short_name.isupper() else "type" if self.short_name[0].isupper() else "object"
+        return f"{kind} {self.name}"
+
+    @property
     def anchor(self) -> str:
-        return anchor(self.name)
+        return anchor(self.heading)
 
     @property
     def origin(self) -> tuple[str, str]:
@@ -195,7 +204,7 @@ def render(root: Path) -> str:
         blocks += [f"## {module.name}", module.description]
         blocks += [", ".join(f"[`{definition.short_name}`](#{definition.anchor})" for definition in definitions)]
         for definition in definitions:
-            blocks += [f"### {definition.name}"]
+            blocks += [f"### {definition.heading}"]
             original = documented[definition.origin]
             same = f"The same as [`{original.name}`](#{original.anchor})."
             blocks += _definition(definition) if original is definition else [same]
@@ -270,10 +279,17 @@ def _definition(definition: Definition) -> Iterator[str]:
     if attributes := list(_attributes(node)):
         yield _list("Attributes", attributes)
     for method in node.body:
-        if isinstance(method, ast.FunctionDef) and not method.name.startswith("_") and ast.get_docstring(method):
+        if isinstance(method, ast.FunctionDef) and _is_public_method(method):
             yield f"#### {node.name}.{method.name}"
             yield excerpts.fenced(textwrap.dedent(_signature(module, method)))
             yield from _documentation(ast.get_docstring(method) or "")
+
+
+def _is_public_method(method: ast.FunctionDef) -> bool:
+    """Return whether a method is for callers: public, with a docstring, and not a pytest fixture."""
+    decorators = [ast.unparse(decorator) for decorator in method.decorator_list]
+    fixture = any(decorator.startswith("pytest.fixture") for decorator in decorators)
+    return not method.name.startswith("_") and not fixture and ast.get_docstring(method) is not None
 
 
 def _documentation(doc: str) -> Iterator[str]:
