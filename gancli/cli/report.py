@@ -82,7 +82,7 @@ def report_at_end(run: Run, *, device: str) -> Path | None:
 def _newest() -> Path:
     newest = runs()
     if not newest:
-        raise UsageError("runs/ contains no run; train one (`gan recipes ls` lists recipes) or name a run directory")
+        raise UsageError("there is no run under runs/ yet; train one first (`gan recipes ls` lists recipes) or name a run directory")
     return newest[0].path
 
 

@@ -1,4 +1,4 @@
-"""What a person waits for must not import torch: help, listings, and the mistakes in a recipe."""
+"""Help pages, listings and errors in recipes must not import torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is published is complete: recipes and type marker in the wheel, the program and the plugins found from it."""
+"""Published distributions are complete: recipes, templates, type marker, entry points."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def test_the_core_brings_its_recipes(tmp_path: Path) -> None:
         assert {f"gancli/_recipes/{recipe}" for recipe in recipes} <= names
         assert {"gancli/py.typed", "gancli/report/style.css", "gancli/report/script.js"} <= names
         assert {f"gancli/report/{path.name}" for path in (ROOT / "gancli/report").glob("*.jinja")} <= names
-        templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "gancli/templates").rglob("*.template")}
-        assert {f"gancli/templates/family/{source}.template" for source in FILES} == templates
+        templates = {path.relative_to(ROOT).as_posix() for path in (ROOT / "gancli/cli/templates").rglob("*.template")}
+        assert {f"gancli/cli/templates/family/{source}.template" for source in FILES} == templates
         assert templates <= names
         assert not [name for name in names if name.startswith(("tests/", "plugins/", "benchmarks/", "examples/"))]
         (entry_points,) = [name for name in names if name.endswith("entry_points.txt")]
@@ -59,6 +59,6 @@ def test_the_source_distribution_brings_what_the_wheel_is_made_of(tmp_path: Path
     (archive,) = tmp_path.glob("*.tar.gz")
     with tarfile.open(archive) as sdist:
         names = {name.partition("/")[2] for name in sdist.getnames()}
-    wanted = [*(ROOT / "gancli" / "templates").rglob("*.template"), *(ROOT / "recipes").rglob("*.yaml")]
+    wanted = [*(ROOT / "gancli" / "cli" / "templates").rglob("*.template"), *(ROOT / "recipes").rglob("*.yaml")]
     assert {path.relative_to(ROOT).as_posix() for path in wanted} <= names
     assert not [name for name in names if name.startswith(("tests/", "plugins/", "runs/"))]

@@ -83,7 +83,7 @@ def test_label_on_a_family_without_labels(gan) -> None:
 def test_no_run_and_no_such_run(gan) -> None:
     assert_refused(gan("sample"), 2, "no run under runs/", "gan recipes ls")
     assert_refused(gan("sample", "runs/none"), 65, "runs/none", "gan runs ls")
-    assert_refused(gan("train", "gan", "--resume"), 2, "leave --resume out")
+    assert_refused(gan("train", "gan", "--resume"), 2, "omit --resume")
 
 
 def test_checkpoint_of_another_family(gan, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_data_that_changed_under_a_run(gan, tmp_path: Path) -> None:
     command = [*from_folder("pictures"), "--set", "train.images=64"]
     assert gan(*command).code == 0
     (tmp_path / "pictures" / "a.png").unlink()
-    assert_refused(gan(*command, "--set", "train.images=128", "--resume"), 65, "has changed since the run began")
+    assert_refused(gan(*command, "--set", "train.images=128", "--resume"), 65, "has changed since the run started")
 
 
 def test_out_that_is_something_else(gan, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_names_that_are_ours_need_no_mapping(gan, toy_weights: Path, tmp_path: P
     ended = gan("convert", "weights.safetensors", "--family", "toyscale")
     assert ended.code == 0, ended.err
     assert "wrote runs/weights: 18 tensors of toyscale" in ended.out
-    assert "left as before training: discriminator" in ended.out
+    assert "left as initialized: discriminator" in ended.out
     assert "next: gan upscale runs/weights IMAGE" in ended.out
     assert same(tmp_path / "runs" / "weights", toy_weights)
     listed = json.loads(gan("runs", "ls", "--json").out)
@@ -90,7 +90,7 @@ def test_what_is_left_over_is_an_error_unless_wanted(gan, toy_weights: Path, tmp
     assert refused(gan(*words), "body.1.first.bias", "--partial")
     ended = gan(*words, "--partial")
     assert ended.code == 0, ended.err
-    assert "left over in the file: body.1.first.bias" in ended.out
+    assert "not used from the file: body.1.first.bias" in ended.out
 
 
 def test_two_sets_of_weights_need_a_choice(gan, toy_weights: Path, tmp_path: Path) -> None:
@@ -123,14 +123,14 @@ def test_wrong_usage_is_said_before_the_file_is_opened(gan, toyscale: None, tmp_
     assert refused(gan("convert", "none.pth", "--family", "toyscal"), "did you mean 'toyscale'", code=2)
     assert refused(gan(*words, "--set", "model.block=1"), "--set model.block=1", "did you mean 'blocks'", code=2)
     assert refused(gan(*words, "--set", "data.source=digits"), "unknown option 'source'", code=2)
-    assert refused(gan(*words, "--set", "train.images=1"), "gan convert takes", code=2)
+    assert refused(gan(*words, "--set", "train.images=1"), "gan convert accepts", code=2)
     assert refused(gan(*words, "--map", "names.yaml"), "names.yaml: cannot be read", code=2)
     (tmp_path / "names.yaml").write_text("generator.a: 3\n")
     assert refused(gan(*words, "--map", "names.yaml"), "names.yaml:1:14", code=2)
     (tmp_path / "names.yaml").write_text("generator.a: b{i}\n")
     assert refused(gan(*words, "--map", "names.yaml"), "{i}", "put it into both", code=2)
     (tmp_path / "model").mkdir()
-    assert refused(gan(*words, "--out", "model"), "exists already", code=2)
+    assert refused(gan(*words, "--out", "model"), "already exists", code=2)
     assert refused(gan("convert", "none.pth", "--family", "cgan"), "reads labels", code=2)
 
 

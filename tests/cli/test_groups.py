@@ -75,7 +75,7 @@ def test_resume_goes_on_with_what_stopped_and_begins_what_did_not(
     monkeypatch.setattr(Trainer, "train", stopped)
     ended = gan("train", "gan", *SHORT, "--seeds", "0,3,5", "--out", "all")
     assert ended.code == 75
-    assert "go on with:\n  gan train gan" in ended.err
+    assert "continue with:\n  gan train gan" in ended.err
     assert ended.err.rstrip().endswith("--seeds 0,3,5 --device cpu --out all --resume")
     assert begun == [Path("all-seed0"), Path("all-seed3")]
     assert_refused(gan("train", "gan", *SHORT, "--seeds", "0,3,5", "--out", "all"), 2, "add --resume")
@@ -100,8 +100,8 @@ def test_without_a_name_the_newest_group_is_resumed_and_may_grow(gan, group: Pat
         (["--seeds", "0,1", "--set", "train.seed=4"], ["contradicts"]),
         (["--seeds", "1,2,1"], ["names 1 twice"]),
         (["--seeds", "1,x"], ["a seed (a whole number)"]),
-        (["--seeds", "0", "--resume"], ["no group of runs of 'gan'", "leave --resume out"]),
-        (["--seeds", "0", "--resume", "--out", "none"], ["none is no group of runs to resume"]),
+        (["--seeds", "0", "--resume"], ["no group of runs of 'gan'", "omit --resume"]),
+        (["--seeds", "0", "--resume", "--out", "none"], ["none is not a group of runs to resume"]),
         (["--seeds", str(2**31)], ["train.seed"]),
     ],
 )

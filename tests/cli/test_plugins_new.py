@@ -29,7 +29,7 @@ def test_it_installs_passes_trains_and_samples(gan, tmp_path: Path) -> None:
     offline = ["--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check"]
     run("pip", "install", "-q", *offline, "--target", str(site), ".")
     assert f"gancli-{name} 0.1.0" in " ".join(run("gancli", "plugins", "ls").split())
-    assert "nothing is wrong" in run("gancli", "plugins", "check", f"gancli-{name}")
+    assert "no problems found" in run("gancli", "plugins", "check", f"gancli-{name}")
     assert " passed" in run("pytest", "-q", "-p", "no:cacheprovider")
     assert f"ok recipes/{name}.yaml" in run("gancli", "recipes", "check", f"recipes/{name}.yaml")
     run("gancli", "train", f"recipes/{name}.yaml", "--set", "train.images=640", "--device", "cpu")
@@ -91,7 +91,7 @@ def test_nothing_is_written_over(gan, tmp_path: Path) -> None:
     (tmp_path / "here" / "gancli-wobble").mkdir(parents=True)
     ended = gan("plugins", "new", "wobble", "--out", "here")
     assert ended.code == 2
-    assert "is there already" in ended.err
+    assert "already exists" in ended.err
     assert list((tmp_path / "here" / "gancli-wobble").iterdir()) == []
     assert gan("plugins", "new", "wobble", "--out", "there/below").code == 0
     assert [path.name for path in (tmp_path / "there" / "below").iterdir()] == ["gancli-wobble"]

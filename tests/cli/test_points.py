@@ -37,7 +37,7 @@ def test_train_sample_and_resume(gan, recipe: str, tmp_path: Path) -> None:
     name = recipe.removesuffix(".yaml")
     run = tmp_path / "runs" / name
     said = {"gaussian": "(max |D - D*| 0.", "ring": "(0 of 8 modes, 0% of high quality)"}[name]
-    assert f"picture: runs/{name}/samples/000000640.png {said}" in ended.out
+    assert f"preview: runs/{name}/samples/000000640.png {said}" in ended.out
     story = run / {"gaussian": "densities.png", "ring": "modes.png"}[name]
     assert text_of(story)["shown"] == [0, 640]
 

@@ -113,10 +113,10 @@ def test_no_fault_of_a_page_is_one_of_the_run(gan, monkeypatch: pytest.MonkeyPat
     def broken(*_: object) -> bytes:
         raise RuntimeError("out of ink\nand paper")
 
-    monkeypatch.setattr("gancli.cli.report.render_report", broken)
+    monkeypatch.setattr("gancli.report.page.render_report", broken)
     ended = gan("train", "gan", *TOY, "--set", "data.resolution=8")
     assert ended.code == 0
-    assert ended.err == "there is no report of runs/gan: out of ink; try again: gan report runs/gan\n"
+    assert ended.err == "no report of runs/gan was written: out of ink; try again: gan report runs/gan\n"
     assert "report:" not in ended.out
 
 
@@ -127,7 +127,7 @@ def test_a_model_that_cannot_draw_leaves_the_rest(gan, monkeypatch: pytest.Monke
     monkeypatch.setattr("gancli.cli.shared.report_images.open_model", broken)
     assert gan("train", "gan", *TOY, "--set", "data.resolution=8").code == 0
     page = tmp_path / "runs" / "gan" / "report.html"
-    assert "The model has drawn nothing for this page: MemoryError." in page.read_text()
+    assert "The model has generated no images for this page: MemoryError." in page.read_text()
     assert "Losses and discriminator outputs" in headings(page)
 
 

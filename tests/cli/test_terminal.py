@@ -128,4 +128,4 @@ def test_another_size_and_an_interruption(tmp_path: Path) -> None:
     terminal.press_ctrl_c()
     assert terminal.watch() == 75
     assert TOP not in terminal.text
-    assert "go on with:\n  gan train gan" in terminal.text.replace("\n  --", " --")
+    assert "continue with:\n  gan train gan" in terminal.text.replace("\n  --", " --")

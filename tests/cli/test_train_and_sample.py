@@ -23,7 +23,7 @@ def test_train_says_what_runs_and_what_to_type_next(gan, tmp_path: Path) -> None
     ended = gan("train", "gan", *SMALL, "--device", "cpu")
     assert ended.code == 0
     assert "gan on digits: 1,797 images of 1x8x8, cpu, fp32" in ended.out
-    assert "picture: runs/gan/samples/000000640.png" in ended.out
+    assert "preview: runs/gan/samples/000000640.png" in ended.out
     assert "next: gan sample runs/gan" in ended.out
     assert ended.err == ""
     run = tmp_path / "runs" / "gan"
