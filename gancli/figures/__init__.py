@@ -1,1 +1,1 @@
-"""Figures of a run: sample grids, heat maps, growth of a network, metric curves, toy distributions."""
+"""Figures of a run: image grids, metric curves, distributions of toy data."""

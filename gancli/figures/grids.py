@@ -1,148 +1,255 @@
-"""What a family makes of the same images through time: input beside output, and beside the truth where it is known."""
+"""Grids of images: previews during training, anomaly heat maps, and the growth of a progressively growing network."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import math
+from collections.abc import Mapping, Sequence
 from itertools import groupby
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
 from torch import Tensor
 
 from gancli.data.source import PackedDataset
-from gancli.family.context import Nets
-from gancli.family.tasks import Translates, Upscales
-from gancli.io.images import Pixels, sheet, to_pixels
+from gancli.family.context import Context, Nets
+from gancli.family.tasks import Samples, Translates, Upscales
+from gancli.io.images import (
+    GAP,
+    METADATA_KEY,
+    MIN_SIDE,
+    Pixels,
+    grey_to_rgb,
+    make_grid,
+    normalize,
+    to_pixels,
+    write_png,
+)
 from gancli.nn.imresize import degrade, imresize
+from gancli.runs.run import Run
 
 HeatMap = npt.NDArray[np.float32]
 
+PREVIEW_SEED = 20_140_610
+"""Seed of latents and noise in previews, independent of the training seed, so that runs can be compared."""
 
-class TranslationGrid:
-    """A few training images, evenly spread over the data, and their translations.
+COLUMNS, MAX_LABEL_COLUMNS = 8, 16
 
-    A row has one image of every key that the family reads, each followed by its translations to every domain, and by
-    what should have come out where the data are pairs.
+GROWTH_FIGURE = "growing.png"
+
+MAX_GROWTH_SIDE = 256
+"""Images with a longer side are reduced in the growth figure."""
+
+
+class SampleGrid:
+    """Samples of fixed latent vectors; a family that reads labels shows one label in each column.
 
     Args:
-        family: that translates.
-        packed: the training data.
-        rows: images of each key.
-        device: where the networks are.
+        family: family that samples.
+        packed: training data.
+        rows: number of rows.
+        device: device of the networks.
+        labels: number of labels that the family reads; 0 for none.
     """
 
-    def __init__(self, family: Translates, packed: PackedDataset, *, rows: int, device: torch.device) -> None:
+    def __init__(
+        self, family: Samples, packed: PackedDataset, *, rows: int, device: torch.device, labels: int = 0
+    ) -> None:
+        self._family, self._rows, self._device, self._labels = family, rows, device, labels
+        self.resolution = packed.spec.height, packed.spec.width
+        self.columns = min(labels, MAX_LABEL_COLUMNS) or COLUMNS
+
+    @torch.no_grad()
+    def render(self, nets: Nets) -> Pixels:
+        """Return the grid as an image (height, width, C)."""
+        generator = torch.Generator(self._device).manual_seed(PREVIEW_SEED)
+        z = self._family.latent(self.columns * self._rows, Context(device=self._device, generator=generator))
+        label = torch.arange(self.columns, device=self._device).repeat(self._rows) if self._labels else None
+        images = self._family.sample(nets, z, label)
+        self.resolution = images.shape[2], images.shape[3]
+        return make_grid(to_pixels(images), columns=self.columns)
+
+
+class _DataGrid:
+    """A grid with one row per training image; the images are evenly spaced over the data.
+
+    Args:
+        family: family that processes the images.
+        packed: training data.
+        rows: number of rows.
+        device: device of the networks.
+    """
+
+    def __init__(self, family: Any, packed: PackedDataset, *, rows: int, device: torch.device) -> None:
         self._family, self._packed, self._rows, self._device = family, packed, rows, device
 
     @property
-    def columns(self) -> int:
-        """How many images a row has."""
-        ways = list(self._family.translations())
-        inputs = sum(1 for _ in groupby(ways, key=lambda way: way.reads))
-        return inputs + len(ways) + sum(way.truth is not None for way in ways)
+    def resolution(self) -> tuple[int, int]:
+        """Height and width of an image."""
+        return self._packed.spec.height, self._packed.spec.width
 
-    @torch.no_grad()
-    def draw(self, nets: Nets) -> Pixels:
-        """The sheet, as a picture (height, width, C)."""
-        columns: list[Pixels] = []
-        for reads, ways in groupby(self._family.translations(), key=lambda way: way.reads):
-            inputs, several = self._held(reads), list(ways)
-            columns.append(to_pixels(inputs))
-            for way in several:
-                columns.append(to_pixels(self._family.translate(nets, inputs, way.to)))
-                if way.truth is not None:
-                    columns.append(to_pixels(self._held(way.truth)))
-        rows = np.stack(_alike(columns), axis=1)
-        return sheet(rows.reshape(-1, *rows.shape[2:]), columns=len(columns))
-
-    def _held(self, key: str) -> Tensor:
+    def _batch(self, key: str) -> Tensor:
         return preview_batch(self._packed, key, rows=self._rows, device=self._device)
 
 
-def _alike(columns: Sequence[Pixels]) -> list[Pixels]:
-    """Columns of images (N, H, W, C) with as many channels and rows each."""
-    channels = max(column.shape[3] for column in columns)
-    count = min(len(column) for column in columns)
-    return [_with_channels(column[:count], channels) for column in columns]
+class TranslationGrid(_DataGrid):
+    """Training images and their translations.
 
-
-def _with_channels(pixels: Pixels, channels: int) -> Pixels:
-    if pixels.shape[3] == 1 and channels > 1:
-        pixels = pixels.repeat(3, axis=3)
-    if pixels.shape[3] == 3 and channels == 4:
-        pixels = np.concatenate([pixels, np.full_like(pixels[..., :1], 255)], axis=3)
-    return pixels
-
-
-def preview_batch(packed: PackedDataset, key: str, *, rows: int, device: torch.device) -> Tensor:
-    """Images (N, C, H, W) in [-1, 1], evenly spread over the data, cut from the middle where training cuts at random.
-
-    Args:
-        packed: the training data.
-        key: that they lie under.
-        rows: N, unless there are fewer.
-        device: where they go.
-    """
-    images, (_, height, width) = packed.stored(key), packed.spec.shape_of(key)
-    places = np.linspace(0, len(images) - 1, min(rows, len(images))).round().astype(int)
-    chosen = np.stack([_middle(images[place], height, width) for place in places.tolist()])
-    return torch.from_numpy(chosen).to(device, torch.float32) / 127.5 - 1
-
-
-def _middle(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    top, left = (image.shape[1] - height) // 2, (image.shape[2] - width) // 2
-    return image[:, top : top + height, left : left + width]
-
-
-class UpscalingGrid:
-    """A few training images, evenly spread over the data, made small and enlarged again.
-
-    A row has the bicubic enlargement, the family's, and the original.
-
-    Args:
-        family: that upscales.
-        packed: the training data.
-        rows: how many images.
-        device: where the networks are.
+    A row has one image of each input key, followed by its translation to each domain and, for paired data, by the
+    ground truth of the translation.
     """
 
-    def __init__(self, family: Upscales, packed: PackedDataset, *, rows: int, device: torch.device) -> None:
-        self._family, self._packed, self._rows, self._device = family, packed, rows, device
+    _family: Translates
 
     @property
     def columns(self) -> int:
-        return 3
+        """Number of images in a row."""
+        translations = list(self._family.translations())
+        inputs = sum(1 for _ in groupby(translations, key=lambda translation: translation.reads))
+        return inputs + len(translations) + sum(translation.truth is not None for translation in translations)
 
     @torch.no_grad()
-    def draw(self, nets: Nets) -> Pixels:
-        """The sheet, as a picture (height, width, C)."""
-        original = preview_batch(self._packed, "image", rows=self._rows, device=self._device)
+    def render(self, nets: Nets) -> Pixels:
+        """Return the grid as an image (height, width, C)."""
+        torch.manual_seed(PREVIEW_SEED)
+        columns: list[Pixels] = []
+        for key, translations in groupby(self._family.translations(), key=lambda translation: translation.reads):
+            inputs = self._batch(key)
+            columns.append(to_pixels(inputs))
+            for translation in translations:
+                columns.append(to_pixels(self._family.translate(nets, inputs, translation.to)))
+                if translation.truth is not None:
+                    columns.append(to_pixels(self._batch(translation.truth)))
+        return _interleave(columns)
+
+
+class UpscalingGrid(_DataGrid):
+    """Training images, downscaled and upscaled again: a row has bicubic upscaling, the model's, and the original."""
+
+    _family: Upscales
+    columns = 3
+
+    @torch.no_grad()
+    def render(self, nets: Nets) -> Pixels:
+        """Return the grid as an image (height, width, C)."""
+        torch.manual_seed(PREVIEW_SEED)
+        original = self._batch("image")
         small = degrade(original, self._family.scale)
-        enlarged = self._family.upscale(nets, small)
-        columns = (imresize(small, scale=self._family.scale), enlarged, original)
-        rows = np.stack([to_pixels(column) for column in columns], axis=1)
-        return sheet(rows.reshape(-1, *rows.shape[2:]), columns=len(columns))
+        upscaled = self._family.upscale(nets, small)
+        return _interleave(
+            [to_pixels(images) for images in (imresize(small, scale=self._family.scale), upscaled, original)]
+        )
+
+
+def preview_batch(packed: PackedDataset, key: str, *, rows: int, device: torch.device) -> Tensor:
+    """Return images (N, C, H, W) in [-1, 1], evenly spaced over the data; the centre is used where training crops.
+
+    Args:
+        packed: training data.
+        key: batch key of the images.
+        rows: N, unless there are fewer images.
+        device: device of the result.
+    """
+    images, (_, height, width) = packed.stored(key), packed.spec.shape_of(key)
+    indices = np.linspace(0, len(images) - 1, min(rows, len(images))).round().astype(int)
+    crops = np.stack([_center_crop(images[index], height, width) for index in indices.tolist()])
+    return normalize(torch.from_numpy(crops).to(device))
 
 
 def heat_map_grid(image: Pixels, nearest: Pixels, heat: HeatMap, *, hottest: float) -> Pixels:
-    """One picture (height, width, 3).
+    """Return one image (height, width, 3) of an image, the nearest image that the model can generate, and the heat map.
 
     Args:
-        image: (H, W, C); opacity is left out.
-        nearest: likewise.
+        image: (H, W, C); alpha is dropped.
+        nearest: (H, W, C); alpha is dropped.
         heat: (H, W), at least 0.
-        hottest: the heat that is white, and all above it; for images to be compared, the same for all.
+        hottest: heat shown as white; use the same value for images that are compared.
     """
-    return sheet(np.stack([_coloured(image), _coloured(nearest), heat_to_rgb(heat / hottest)]), columns=3)
+    rgb = [grey_to_rgb(pixels)[..., :3] for pixels in (image, nearest)]
+    return make_grid(np.stack([*rgb, heat_to_rgb(heat / hottest)]), columns=3)
 
 
 def heat_to_rgb(heat: HeatMap) -> Pixels:
-    """HeatMap (H, W) as the colours (H, W, 3) of a glowing body: black at 0, red at a third, yellow at two, white at 1."""
+    """Return heat (H, W) as colours (H, W, 3): black at 0, red at 1/3, yellow at 2/3, white from 1 on."""
     steps = 3 * heat[..., None] - np.arange(3, dtype=np.float32)
     colours: Pixels = (steps.clip(0, 1) * 255).round().astype(np.uint8)
     return colours
 
 
-def _coloured(image: Pixels) -> Pixels:
-    return image.repeat(3, axis=2) if image.shape[2] == 1 else image[..., :3]
+def write_growth(run: Run, images: int, *, columns: int, metadata: Mapping[str, Any]) -> None:
+    """Write `growing.png`, with one row per resolution: the same latents in the last preview of that resolution.
+
+    The rows are read from `samples/`, so that the figure is complete for a resumed run.
+
+    Args:
+        run: run directory.
+        images: training images shown; later previews, left by a resumed run, are ignored.
+        columns: number of images in a row of a preview.
+        metadata: PNG metadata of the last preview.
+
+    Raises:
+        DiskError: the file cannot be written.
+    """
+    rows: dict[tuple[int, int], Pixels] = {}
+    for path in sorted(run.samples.glob("*.png")):
+        if int(path.stem) <= images and (row := _first_row(path, columns)) is not None:
+            rows[row.shape[1:3]] = row
+    if len(rows) > 1:
+        height, width = max(rows)
+        scale = min(float(math.ceil(MIN_SIDE / min(height, width))), MAX_GROWTH_SIDE / max(height, width))
+        size = round(height * scale), round(width * scale)
+        cells = np.concatenate([_resize(rows[resolution], size) for resolution in sorted(rows)])
+        shown = [f"{height}x{width}" for height, width in sorted(rows)]
+        write_png(run.path / GROWTH_FIGURE, make_grid(cells, columns=columns), metadata={**metadata, "shown": shown})
+
+
+def _interleave(columns: Sequence[Pixels]) -> Pixels:
+    """Return a grid whose columns are the given images (N, H, W, C), converted to equal channels and equal N."""
+    channels = max(column.shape[3] for column in columns)
+    count = min(len(column) for column in columns)
+    rows = np.stack([_with_channels(column[:count], channels) for column in columns], axis=1)
+    return make_grid(rows.reshape(-1, *rows.shape[2:]), columns=len(columns))
+
+
+def _with_channels(pixels: Pixels, channels: int) -> Pixels:
+    if channels > 1:
+        pixels = grey_to_rgb(pixels)
+    if pixels.shape[3] == 3 and channels == 4:
+        pixels = np.concatenate([pixels, np.full_like(pixels[..., :1], 255)], axis=3)
+    return pixels
+
+
+def _center_crop(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    top, left = (image.shape[1] - height) // 2, (image.shape[2] - width) // 2
+    return image[:, top : top + height, left : left + width]
+
+
+def _first_row(path: Path, columns: int) -> Pixels | None:
+    """Return the first images (columns, H, W, C) of a preview, not magnified; None if the file is not a preview."""
+    try:
+        with Image.open(path) as image:
+            resolution = json.loads(image.info[METADATA_KEY])["resolution"]
+            pixels = np.asarray(image)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
+    width = (pixels.shape[1] - GAP) // columns - GAP  # of a magnified image
+    height = width * resolution[0] // resolution[1]
+    cells = [pixels[GAP : GAP + height, GAP + (width + GAP) * index :][:, :width] for index in range(columns)]
+    step = max(1, width // resolution[1])
+    return np.stack(cells)[:, ::step, ::step]
+
+
+def _resize(images: Pixels, size: tuple[int, int]) -> Pixels:
+    """Resize images (N, H, W, C), with sharp pixels if they become larger."""
+    larger = size[0] >= images.shape[1]
+    method = Image.Resampling.NEAREST if larger else Image.Resampling.LANCZOS
+    resized = []
+    for pixels in images:
+        image = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+        resized.append(np.asarray(image.resize(size[::-1], method)).reshape(*size, pixels.shape[2]))
+    return np.stack(resized)

@@ -1,4 +1,4 @@
-"""HeatMap as colours."""
+"""Colours of heat maps, and the grid with the image and its nearest generated image."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a family that grows: where its networks stand, and the figure of how they grew."""
+"""A progressively growing family: the stage of a loaded model, and the growth figure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gancli.data.spec import DataSpec
 from gancli.family.context import Batch, Context, Losses, Nets, Stage, Turn
 from gancli.family.contract import Family, Player
 from gancli.family.optim import Adam
-from gancli.figures import growth
+from gancli.figures import grids
 from gancli.inference.model import open_model, untrained
 from gancli.io.images import GAP, make_grid, write_png
 from gancli.plugins.hookspecs import FamilyInfo
@@ -35,7 +35,7 @@ DATA = DataSpec(channels=1, height=16, width=8)
 
 
 class Growing(Family[FamilyConfig]):
-    """Draws one brightness over the whole image, at the resolution and the fade that its networks stand at."""
+    """Generates images of uniform brightness at the current resolution and fade of its networks."""
 
     def build(self) -> dict[str, nn.Module]:
         return {"g": nn.Linear(1, 1)}
@@ -119,13 +119,13 @@ def test_every_resolution_is_shown_once_one_above_the_other(tmp_path: Path) -> N
     run = trained(tmp_path / "run", 96)
     drawn = sorted(path.stem for path in run.samples.glob("*.png"))
     assert drawn == ["000000000", "000000032", "000000064", "000000096"]
-    with Image.open(run.path / growth.STORY) as picture:
+    with Image.open(run.path / grids.GROWTH_FIGURE) as picture:
         about = json.loads(picture.info["gancli"])
         pixels = np.asarray(picture)
     assert about["shown"] == ["4x2", "8x4", "16x8"]
     rows, columns = 3, 8
     assert pixels.shape == (GAP + rows * (96 + GAP), GAP + columns * (48 + GAP))
-    # Every image is of one brightness, and the same latents stand in one column.
+    # Every image has uniform brightness, and a column shows one latent.
     cells = pixels[GAP + 50 :: 96 + GAP, GAP + 20 :: 48 + GAP][:rows, :columns].tolist()
     assert cells[0] == cells[1] == cells[2]
     assert len(set(cells[0])) > 4
@@ -140,14 +140,14 @@ def test_sheets_ahead_of_a_resumed_run_and_other_pictures_are_left_out(tmp_path:
             run.samples / f"{images:09d}.png", make_grid(pixels, columns=8), metadata={"resolution": [side, side]}
         )
     write_png(run.samples / "000000000.png", np.zeros((9, 9, 3), dtype=np.uint8), metadata={})
-    growth.record(run, 2, columns=8, metadata={})
-    with Image.open(run.path / growth.STORY) as picture:
+    grids.write_growth(run, 2, columns=8, metadata={})
+    with Image.open(run.path / grids.GROWTH_FIGURE) as picture:
         pixels = np.asarray(picture)
     assert np.unique(pixels).tolist() == [10, 20, 255]
 
 
 def test_one_resolution_is_no_story(tmp_path: Path) -> None:
-    assert not (trained(tmp_path / "run", 32).path / growth.STORY).exists()
+    assert not (trained(tmp_path / "run", 32).path / grids.GROWTH_FIGURE).exists()
 
 
 def test_large_images_are_reduced_and_small_ones_keep_their_squares(tmp_path: Path) -> None:
@@ -157,10 +157,10 @@ def test_large_images_are_reduced_and_small_ones_keep_their_squares(tmp_path: Pa
     for images, pixels in ((1, small), (2, large)):
         about = {"resolution": list(pixels.shape[1:3])}
         write_png(run.samples / f"{images:09d}.png", make_grid(pixels, columns=8), metadata=about)
-    growth.record(run, 2, columns=8, metadata={})
-    with Image.open(run.path / growth.STORY) as picture:
+    grids.write_growth(run, 2, columns=8, metadata={})
+    with Image.open(run.path / grids.GROWTH_FIGURE) as picture:
         pixels = np.asarray(picture)
-    side = growth.LARGEST
+    side = grids.MAX_GROWTH_SIDE
     assert pixels.shape == (GAP + 2 * (side + GAP), GAP + 8 * (side + GAP))
     first = pixels[GAP : GAP + side, GAP : GAP + side]
     assert np.array_equal(first, small[0, :, :, 0].repeat(side // 4, 0).repeat(side // 4, 1))
