@@ -19,7 +19,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 
 from gancli.errors import DataError, UsageError
 from gancli.weights import download
-from gancli.weights.download import Published, sha256_of
+from gancli.weights.download import PublishedWeights, sha256_of
 from gancli.weights.safetensors_file import Tensors
 from gancli.weights.sandbox import read_foreign
 
@@ -143,10 +143,10 @@ def _channels_last(tensor: Tensor) -> Tensor:
     return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
 
 
-VGG19 = Published(
-    of="VGG-19",
+VGG19 = PublishedWeights(
+    network="VGG-19",
     file="vgg19-dcbb9e9d.pth",
-    folder="https://download.pytorch.org/models",
+    url="https://download.pytorch.org/models",
     sha256="dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
     size="575 MB",
     prefix="features.",

@@ -1,4 +1,4 @@
-"""Safetensors files from anywhere, with caps on what they may ask for."""
+"""Safetensors files from untrusted sources, with limits on their headers."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Tensors = dict[str, Tensor]
 
 
 def read_tensors(path: Path) -> Tensors:
-    """The tensors of a safetensors file, after capping what a hostile header may ask for.
+    """Read the tensors of a safetensors file after checking the size of its header.
 
     Raises:
-        DataError: it is no such file, or its header is larger than any real one.
+        DataError: it is not a valid safetensors file, or its header is too large.
     """
     try:
         with open(path, "rb") as handle:
@@ -35,12 +35,12 @@ def read_tensors(path: Path) -> Tensors:
             raise DataError(f"{path} is refused: it claims {len(header):,} tensors")
         return dict(load_file(path))
     except RecursionError:
-        raise DataError(f"{path} is refused: its header is nested without end") from None
+        raise DataError(f"{path} is refused: its header is nested too deeply") from None
     except (OSError, ValueError, SafetensorError) as error:
-        raise DataError(f"{path} is not a sound safetensors file ({error})") from None
+        raise DataError(f"{path} is not a valid safetensors file ({error})") from None
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len({key for key, _ in pairs}) != len(pairs):
-        raise ValueError("a name stands twice in its header")
+        raise ValueError("a name occurs twice in its header")
     return dict(pairs)

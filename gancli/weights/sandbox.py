@@ -1,4 +1,4 @@
-"""Weights that other programs saved: read in a process of their own, and never trusted."""
+"""Sandbox for weight files of other programs: they are loaded in a separate, restricted process, never in this one."""
 
 from __future__ import annotations
 
@@ -15,83 +15,82 @@ from gancli.errors import DataError
 from gancli.weights.safetensors_file import Tensors, read_tensors
 
 MAX_BYTES = 4 * 2**30
-"""Largest file that is opened; published generators have a hundredth of it."""
+"""Maximum file size; published generators have a hundredth of it."""
 
 SECONDS = 120
-"""Longest time that opening a file may take, and as much again for every gigabyte."""
+"""Time limit for loading a file; increases by the same amount for every gigabyte."""
 
 _CHILD = Path(__file__).with_name("sandbox_child.py")
 
-_WANTED = re.compile(r"GLOBAL ([\w.]+)")
+_GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 
-_LONGEST = 120
+_MAX_TEXT = 120  # characters of the child's error in a message
 
 
 def read_foreign(path: Path) -> Tensors:
-    """The tensors of a `.pth`, `.pt` or `.safetensors` file by name; keys of inner dictionaries are joined by dots.
+    """Read the tensors of a `.pth`, `.pt` or `.safetensors` file; keys of nested dictionaries are joined by dots.
 
-    Nothing in the file is executed: safetensors files hold no code, and any other is opened by `foreign_child`.
+    No code in the file is executed: safetensors files contain none, and others are loaded by `sandbox_child.py`.
 
     Raises:
-        DataError: there is no such file, it is too large, holds no tensors, would run code, or takes too long.
+        DataError: the file does not exist, is too large, contains no tensors, would run code, or takes too long.
     """
     if not path.is_file():
-        what = "is no file" if path.exists() else "does not exist"
-        raise DataError(f"{path} {what}; name a file of weights, such as generator.pth")
+        problem = "is not a file" if path.exists() else "does not exist"
+        raise DataError(f"{path} {problem}; name a file of weights, such as generator.pth")
     size = path.stat().st_size
     if size > MAX_BYTES:
-        raise DataError(f"{path} is refused: {size / 1e9:.1f} GB are more than any file of weights of a GAN")
+        raise DataError(f"{path} is refused: {size / 1e9:.1f} GB is more than any weight file of a GAN")
     if path.suffix == ".safetensors":
         return read_tensors(path)
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "weights.safetensors"
-        _open_apart(path, target, size=size)
+        _run_child(path, target, size=size)
         return read_tensors(target)
 
 
-def _open_apart(path: Path, target: Path, *, size: int) -> None:
-    limit = 2 * size + 2**20  # networks may share tensors, which a file holds once
+def _run_child(path: Path, target: Path, *, size: int) -> None:
+    limit = 2 * size + 2**20  # networks may share tensors, which a file contains once
     program = [sys.executable, "-IB", str(_CHILD), str(target), str(limit)]
-    scrubbed = {"PATH": os.defpath, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    said = target.with_name("answer.json")
+    environment = {"PATH": os.defpath, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    output = target.with_name("output.json")
     try:
-        with open(path, "rb") as file, open(said, "wb") as output:
+        with open(path, "rb") as file, open(output, "wb") as stdout:
             ended = subprocess.run(
                 program,
                 stdin=file,
-                stdout=output,
+                stdout=stdout,
                 stderr=subprocess.DEVNULL,
                 cwd=target.parent,
-                env=scrubbed,
+                env=environment,
                 timeout=SECONDS * (1 + size / 2**30),
                 check=False,
             )
     except subprocess.TimeoutExpired:
-        raise DataError(f"{path} is refused: it takes too long to open") from None
+        raise DataError(f"{path} is refused: it takes too long to load") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from None
-    answer = _answer(said)
-    if ended.returncode or answer is None:
-        raise DataError(f"{path} is refused: opening it took more memory or time than it is due, or broke the reader")
-    if answer:
-        raise DataError(f"{path} is refused: {_reason(answer)}")
+    result = _read_result(output)
+    if ended.returncode or result is None:
+        raise DataError(f"{path} is refused: loading it exceeded the memory or time limit, or crashed")
+    if result:
+        raise DataError(f"{path} is refused: {_reason(result)}")
 
 
-def _answer(path: Path) -> dict[str, Any] | None:
+def _read_result(path: Path) -> dict[str, Any] | None:
     try:
         with open(path, "rb") as file:
-            answer = json.loads(file.read(2**16))
+            result = json.loads(file.read(2**16))
     except ValueError:
         return None
-    return answer if isinstance(answer, dict) else None
+    return result if isinstance(result, dict) else None
 
 
-def _reason(answer: dict[str, Any]) -> str:
-    """Why the child gave up, in a clause of plain characters."""
-    text = "".join(letter if letter.isprintable() else " " for letter in str(answer.get("error", "")))
-    wanted = _WANTED.search(text)
-    if wanted:
-        return f"it wants {wanted[1][:_LONGEST]} while it is read, and weights need no code; ask for a plain state dict"
-    if answer.get("kind") in ("ValueError", "MemoryError"):
-        return (text[:_LONGEST] or "it takes more memory than it is due") + "; ask for a plain state dict"
-    return "it is damaged, or no state dict that PyTorch saved; convert what `torch.save(model.state_dict())` wrote"
+def _reason(result: dict[str, Any]) -> str:
+    """Return the child's error as a clause of printable characters."""
+    text = "".join(letter if letter.isprintable() else " " for letter in str(result.get("error", "")))
+    if code := _GLOBAL.search(text):
+        return f"loading it would run {code[1][:_MAX_TEXT]}, but weights need no code; ask for a plain state dict"
+    if result.get("kind") in ("ValueError", "MemoryError"):
+        return (text[:_MAX_TEXT] or "loading it exceeded the memory limit") + "; ask for a plain state dict"
+    return "it is damaged, or not a state dict saved by PyTorch; save one with `torch.save(model.state_dict(), path)`"

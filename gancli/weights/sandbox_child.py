@@ -1,9 +1,9 @@
-"""A program of its own: opens a file that PyTorch wrote, which may be hostile, and writes its tensors as safetensors.
+"""Child process of the sandbox: loads an untrusted PyTorch file and writes its tensors as safetensors.
 
-It is run as `python -I foreign_child.py TARGET LIMIT < FILE`, imports nothing of gancli, and answers on standard output
-with one JSON object: empty, or with the `error` and its `kind`. A `.pth` file is a pickle, a program for Python's
-unpickler; `weights_only` lets it build tensors and plain containers alone. Should a hole be found in that, the process
-can still start no other, reach no network and write no file but through safetensors, within limits of memory and time.
+Run as `python -I sandbox_child.py TARGET LIMIT < FILE`. It imports nothing of gancli and prints one JSON object: empty,
+or with `error` and `kind`. A `.pth` file is a pickle, a program for Python's unpickler; `weights_only` restricts it to
+tensors and plain containers. If that restriction fails, the process still cannot start programs, use the network or
+write files other than through safetensors, and it has limits of memory and time.
 """
 
 from __future__ import annotations
@@ -26,29 +26,29 @@ FORBIDDEN = (
     "smtplib.",
     "webbrowser.",
 )
-"""Beginnings of what Python's audit calls what this program has no need of once torch is imported."""
+"""Prefixes of audit events that this program does not need after torch has been imported."""
 
-HARMLESS = ("os.listdir", "os.scandir", "os.getxattr", "os.putenv", "os.unsetenv", "os.add_dll_directory")
+ALLOWED = ("os.listdir", "os.scandir", "os.getxattr", "os.putenv", "os.unsetenv", "os.add_dll_directory")
 
 SECONDS = 300
-"""Of processor time."""
+"""Limit of processor time."""
 
-ROOM = 2**30
-"""Bytes of memory, besides what is loaded when the file is opened and its tensors, twice."""
+HEADROOM = 2**30
+"""Bytes of memory allowed on top of the loaded program and twice the size of the tensors."""
 
 MAX_TENSORS = 20_000
 
 MAX_DEPTH = 8
 
 MAX_VALUES = 200_000
-"""Of any kind; dictionaries that hold one another over and over come to billions within a few bytes."""
+"""Limit of values of any kind; nested references to the same dictionary reach billions within a few bytes."""
 
-_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+_WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
 def main() -> None:
     target, limit = sys.argv[1], int(sys.argv[2])
-    import safetensors.torch  # noqa: F401 - before the limits, which count from what is loaded by then
+    import safetensors.torch  # noqa: F401 - before the limits, which are relative to what is loaded
 
     confine(limit)
     with open(0, "rb", closefd=False) as file:
@@ -56,14 +56,14 @@ def main() -> None:
 
 
 def convert(file: IO[bytes], target: str, limit: int) -> dict[str, str]:
-    """Writes the tensors of a file, or says why not."""
+    """Write the tensors of a file to `target`. Return an empty dict, or the error and its kind."""
     import torch
     from safetensors.torch import save_file
 
     try:
         tensors = dict(_tensors(torch.load(file, map_location="cpu", weights_only=True), limit))
         if not tensors:
-            raise ValueError("it holds no named tensors")
+            raise ValueError("it contains no named tensors")
         save_file(tensors, target)
     except BaseException as error:
         return {"kind": type(error).__name__, "error": str(error)[:4000]}
@@ -71,58 +71,58 @@ def convert(file: IO[bytes], target: str, limit: int) -> dict[str, str]:
 
 
 def confine(limit: int) -> None:
-    """From here on, this process does little else than compute; for good.
+    """Restrict this process permanently to computing and reading.
 
     Args:
-        limit: bytes that the tensors of a file may take.
+        limit: maximum size in bytes of the tensors of a file.
     """
-    _set_caps(limit)
+    _set_limits(limit)
     sys.addaudithook(_audit)
 
 
-def _set_caps(limit: int) -> None:
+def _set_limits(limit: int) -> None:
     with suppress(ImportError):  # not on Windows
         import resource
 
-        caps = {
+        limits = {
             resource.RLIMIT_CPU: SECONDS,
             resource.RLIMIT_FSIZE: limit + 2**24,
             resource.RLIMIT_CORE: 0,
         }
-        with suppress(OSError), open("/proc/self/statm") as file:  # Linux: torch alone has mapped gigabytes
+        with suppress(OSError), open("/proc/self/statm") as file:  # Linux: torch alone maps gigabytes
             mapped = int(file.read().split()[0]) * resource.getpagesize()
-            caps[resource.RLIMIT_AS] = mapped + 2 * limit + ROOM
-        for kind, cap in caps.items():
+            limits[resource.RLIMIT_AS] = mapped + 2 * limit + HEADROOM
+        for kind, maximum in limits.items():
             with suppress(ValueError, OSError):
-                resource.setrlimit(kind, (cap, cap))
+                resource.setrlimit(kind, (maximum, maximum))
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    writes = event == "open" and (set(str(arguments[1])) & set("wax+") or arguments[2] & _WRITING)
-    if writes or (event.startswith(FORBIDDEN) and event not in HARMLESS):
+    writes = event == "open" and (set(str(arguments[1])) & set("wax+") or arguments[2] & _WRITE_FLAGS)
+    if writes or (event.startswith(FORBIDDEN) and event not in ALLOWED):
         raise PermissionError(f"{event} is forbidden")
 
 
 def _tensors(loaded: Any, limit: int) -> Any:
-    """The tensors in nested dictionaries, each with its keys joined by dots, as tensors that share no memory."""
+    """Yield the tensors of nested dictionaries, named by their keys joined by dots, as copies that share no memory."""
     import torch
 
-    left, count, seen, waiting = limit, 0, 0, [("", loaded, 0)]
-    while waiting:
-        name, value, depth = waiting.pop()
-        seen += 1
-        if seen > MAX_VALUES:
-            raise ValueError("it holds more values than any model has")
+    left, tensors, values, stack = limit, 0, 0, [("", loaded, 0)]
+    while stack:
+        name, value, depth = stack.pop()
+        values += 1
+        if values > MAX_VALUES:
+            raise ValueError("it contains more values than any model")
         if isinstance(value, dict) and depth < MAX_DEPTH:
             inner = [
                 (f"{name}.{key}" if name else key, part, depth + 1) for key, part in value.items() if type(key) is str
             ]
-            waiting += reversed(inner)
+            stack += reversed(inner)
         elif type(value) in (torch.Tensor, torch.nn.Parameter) and name:
             if value.layout != torch.strided or value.is_quantized or value.device.type != "cpu":
-                raise ValueError(f"the tensor {name[:200]!r} is of no plain kind")
-            left, count = left - value.numel() * value.element_size(), count + 1
-            if left < 0 or count > MAX_TENSORS:
+                raise ValueError(f"the tensor {name[:200]!r} is not a plain dense tensor")
+            left, tensors = left - value.numel() * value.element_size(), tensors + 1
+            if left < 0 or tensors > MAX_TENSORS:
                 raise ValueError("its tensors claim to be larger than the file is")
             yield name, value.detach().clone(memory_format=torch.contiguous_format)
 

@@ -141,6 +141,6 @@ def test_a_file_that_would_run_code_is_refused_and_never_does(gan, toyscale: Non
 
     torch.save({"head.weight": Runs()}, tmp_path / "bad.pth")
     ended = gan("convert", "bad.pth", "--family", "toyscale")
-    assert refused(ended, "bad.pth is refused: it wants posix.system", "plain state dict")
+    assert refused(ended, "bad.pth is refused: loading it would run posix.system", "plain state dict")
     assert not (tmp_path / "canary").exists()
     assert not (tmp_path / "runs").exists()

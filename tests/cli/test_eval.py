@@ -293,7 +293,7 @@ def test_lpips_is_downloaded_only_where_it_is_asked_for(
     ended = gan("eval", "--json")
     assert ended.code == 0
     assert {record["protocol"]["by"] for record in json.loads(ended.out)["metrics"]} == {"psnr", "ssim"}
-    assert "left out: lpips: the weights of LPIPS on AlexNet are not at hand: fetch alex.pth" in ended.err
+    assert "left out: lpips: the weights of LPIPS on AlexNet are not on this machine: download alex.pth" in ended.err
     assert asked == []
     assert_refused(gan("eval", "--metrics", "lpips"), 65, "no route to host")
     assert len(asked) == 1

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from gancli.errors import DataError, UsageError
 from gancli.metrics.backbones.backbone import Answers
-from gancli.weights.download import Published, check, find, read
+from gancli.weights.download import PublishedWeights, check, find, read
 
 SIDE = 299
 
@@ -212,10 +212,10 @@ def _forks() -> Branches:
     }
 
 
-WEIGHTS = Published(
-    of="Inception",
+WEIGHTS = PublishedWeights(
+    network="Inception",
     file="weights-inception-2015-12-05-6726825d.pth",
-    folder="https://github.com/toshas/torch-fidelity/releases/download/v0.2.0",
+    url="https://github.com/toshas/torch-fidelity/releases/download/v0.2.0",
     sha256="6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
     size="96 MB",
 )
@@ -241,7 +241,7 @@ def load_inception(file: Path | None = None) -> Inception:
     network = Inception()
     missing, unexpected = network.load_state_dict(read(WEIGHTS, _found(file)), strict=False)
     if unexpected or any(not name.endswith(_COUNTERS) for name in missing):
-        raise DataError(f"{WEIGHTS.file} does not hold the tensors of Inception; fetch it again from {WEIGHTS.folder}")
+        raise DataError(f"{WEIGHTS.file} does not hold the tensors of Inception; fetch it again from {WEIGHTS.url}")
     return network.requires_grad_(False).eval()
 
 

@@ -112,7 +112,7 @@ def test_s2_what_is_no_plain_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     os.symlink("/", "folder.pth")
     os.mkfifo("pipe.pth")
     for name in ("a", "dangling", "endless", "folder", "pipe"):
-        with pytest.raises(DataError, match=r"does not exist|is no file"):
+        with pytest.raises(DataError, match=r"does not exist|is not a file"):
             read_foreign(Path(f"{name}.pth"))
     Path("secret").write_text("not for anybody's eyes")
     os.symlink("secret", "text.pth")
