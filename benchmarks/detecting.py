@@ -26,7 +26,7 @@ import shared_data
 import torch
 from torch import Tensor, nn
 
-from gancli.cli.shared.data_target import data_of
+from gancli.cli.shared.data_target import reference_data_of
 from gancli.data.dataset import open_dataset
 from gancli.data.spec import DataSpec
 from gancli.evaluation.measure import subject_of
@@ -41,6 +41,7 @@ from gancli.recipes.recipe import load_recipe
 from gancli.runs.manifest import run_manifest
 from gancli.runs.run import Run
 from gancli.runtime.device import keep_freed_memory
+from gancli.training.setup import build_training
 from gancli.training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -81,18 +82,18 @@ def train(run: Run, name: str, options: list[str]) -> None:
         return
     recipe = load_recipe(name, options)
     packed = open_dataset(recipe.data)
-    trainer = Trainer(recipe, run, packed, device=CPU)
+    trainer = Trainer(build_training(recipe, run, packed))
     run.begin(run_manifest(recipe, packed, device=CPU, total=trainer.total), recipe.to_yaml())
     begun, cpu = time.perf_counter(), time.process_time()
     trainer.train()
     seconds, cpu = time.perf_counter() - begun, time.process_time() - cpu
-    print(f"{run.path.name}: {trainer.position.images:,} images, {seconds:.0f} s ({cpu:.0f} s CPU)", flush=True)
+    print(f"{run.path.name}: {trainer.state.images:,} images, {seconds:.0f} s ({cpu:.0f} s CPU)", flush=True)
 
 
 def told(run: Run, limit: int | None) -> dict[str, float]:
     """The areas of a run by both scores and by plain means; prints a row."""
     model = open_model(run.path, device=CPU)
-    data = data_of(run.path, model, None, [])
+    data = reference_data_of(run.path, model, None, [])
     found, before, begun = {}, content(model.nets), time.process_time()
     for score in SCORES:
         scored = replace(model, family=scoring(model.family, score))

@@ -13,8 +13,11 @@ from gancli.cli.arithmetic import arithmetic
 from gancli.cli.convert import convert
 from gancli.cli.data import data_app
 from gancli.cli.demo import demo
+from gancli.cli.detect import detect
 from gancli.cli.doctor import doctor
+from gancli.cli.eval import evaluate
 from gancli.cli.export import export
+from gancli.cli.inspect import inspect
 from gancli.cli.interpolate import interpolate
 from gancli.cli.plugins import plugins_app
 from gancli.cli.project import project
@@ -27,8 +30,6 @@ from gancli.cli.translate import translate
 from gancli.cli.upscale import upscale
 from gancli.errors import GanError
 from gancli.runtime.threads import limit_spinning
-from gancli.signatures.judging import evaluate, inspect
-from gancli.signatures.searching import detect
 
 EPILOG = (
     "Exit codes: 0 success, 2 invalid usage or recipe, 65 unreadable data or checkpoint, 70 training became non-finite "

@@ -1,4 +1,4 @@
-"""`gan arithmetic`: sums of mean latents, drawn as figure 7 of Radford et al. 2015."""
+"""`gan arithmetic`: sums of mean latents, shown as in figure 7 of Radford et al. 2015."""
 
 from __future__ import annotations
 
@@ -6,121 +6,155 @@ import json as jsonlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-import torch
-from torch import Tensor
+import typer
 
-from gancli.cli.shared.models import about, check_truncation, file_name, label_indices, limit, open_sampler, path_for
-from gancli.cli.shared.seed_arithmetic import Group, in_words, parse_sum
+from gancli.cli.options import Device, Ema, Json, Truncation
+from gancli.cli.shared.models import (
+    check_truncation,
+    label_indices,
+    open_for,
+    output_name,
+    output_path,
+    provenance,
+    truncation_entry,
+)
+from gancli.cli.shared.seed_arithmetic import Group, format_sum, parse_sum
 from gancli.errors import UsageError
-from gancli.family.context import Context
-from gancli.inference.model import Model
-from gancli.inference.sample import generate, latents
-from gancli.io.captions import MARGIN, above, beside, blank, captioned, written
-from gancli.io.images import Pixels, sheet, to_pixels, write_png
-from gancli.runtime.random import make_generator
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from gancli.inference.model import Model
+    from gancli.io.images import Pixels
 
 JITTER = 0.25
-"""Half the width of the uniform noise that makes the neighbours of the result, as in the paper."""
+"""Half the width of the uniform noise that is added to the result for its neighbours, as in the paper."""
 
 NEIGHBOURS = 9
-"""How many images the result is shown with, itself in the middle."""
+"""Number of images that show the result: itself in the middle, and noisy versions around it."""
 
-SMALLEST = 64
+MIN_SIDE = 64
+"""Smallest number of pixels of the shorter side of an image in the figure."""
 
 SIGN_SIZE = 36
+"""Font size of the signs between groups."""
 
 
 def arithmetic(
-    run: Path | None,
-    expression: str | None,
-    *,
-    label: str | None,
-    seed: int,
-    truncation: float | None,
-    ema: bool | None,
-    out: Path | None,
-    device: str,
-    json: bool,
-) -> Path:
-    """Draws the sum, its parts, and what lies around it, into one picture.
+    run: Annotated[
+        str | None,
+        typer.Argument(help="Run directory (default: the newest run that supports this command)."),
+    ] = None,
+    expression: Annotated[
+        str | None,
+        typer.Argument(
+            help='Groups of seeds with signs between them: "12,40,77 - 3,8,19 + 5,6,21". Put -- before an expression '
+            "that begins with -."
+        ),
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="Name or number of a label (default: the first label).")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the noise that is added to the result.")] = 0,
+    truncation: Truncation = None,
+    ema: Ema = None,
+    out: Annotated[Path | None, typer.Option(help="Output .png file (default: in the run's out/).")] = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Add and subtract the mean latents of groups of seeds and generate images of the result."""
+    from gancli.io.images import write_png
 
-    Raises:
-        GanError: the run cannot, the label is unknown, or the expression is none.
-    """
+    if expression is None:  # a single argument is the expression, although the run comes first
+        run, expression = None, run
     if expression is None:
         raise UsageError('an expression is missing, such as: gan arithmetic "12,40,77 - 3,8,19 + 5,6,21"')
     groups = parse_sum(expression)
     if out is not None and out.suffix.lower() != ".png":
         raise UsageError(f"--out {out} must end in .png")
     check_truncation(truncation)
-    path, model = open_sampler(run, labels=label is not None, ema=ema, device=device, images=True)
-    chosen = label_indices([label], model)[0] if label is not None else 0
-    words = in_words(groups)
-    parts = ["arithmetic", words.replace(" ", ""), f"seed{seed}" if seed else "", f"label{chosen}" if label else ""]
-    target = out or path_for(path, file_name(parts, truncation=truncation) + ".png")
-    made = {
-        "expression": words,
+    needs = ("sample", "image") if label is None else ("sample", "image", "label")
+    path, model = open_for("gan arithmetic", None if run is None else Path(run), needs, ema=ema, device=device)
+    index = label_indices([label], model)[0] if label is not None else 0
+    text = format_sum(groups)
+    parts = ["arithmetic", text.replace(" ", ""), f"seed{seed}" if seed else "", f"label{index}" if label else ""]
+    target = out or output_path(path, output_name(parts, truncation=truncation) + ".png")
+    metadata = {
+        "expression": text,
         "groups": [{"sign": group.sign, "seeds": list(group.seeds)} for group in groups],
         "neighbours": {"seed": seed, "jitter": JITTER},
-        **({"label": model.labels[chosen]} if model.labels else {}),
-        **limit(truncation),
+        **({"label": model.labels[index]} if model.labels else {}),
+        **truncation_entry(truncation),
     }
-    picture = _figure(groups, _drawn(groups, model, label=chosen, seed=seed, truncation=truncation))
-    write_png(target, picture, metadata={**about(model, truncation), **made})
+    images, means, neighbours = _images(groups, model, label=index, seed=seed, truncation=truncation)
+    write_png(
+        target, _figure(groups, images, means, neighbours), metadata={**provenance(model, truncation), **metadata}
+    )
     if json:
-        print(jsonlib.dumps({"images": [{"image": str(target), **made}]}))
-    else:
-        print(f"wrote {target}" + (f" (label {model.labels[chosen]})" if model.labels else ""))
-        print(f"next: gan sample {path} --grid --annotate    # other seeds to add and take away")
-    return target
+        print(jsonlib.dumps({"images": [{"image": str(target), **metadata}]}))
+        return
+    print(f"wrote {target}" + (f" (label {model.labels[index]})" if model.labels else ""))
+    print(f"next: gan sample {path} --grid --annotate    # shows other seeds to add and subtract")
 
 
-def _drawn(
+def _images(
     groups: Sequence[Group], model: Model, *, label: int, seed: int, truncation: float | None
 ) -> tuple[list[Pixels], Pixels, Pixels]:
-    """The images of each group's seeds, those of the means, and the result in the middle of its neighbours."""
+    """Return the images of the seeds of each group, those of the means, and those of the result and its neighbours."""
+    import torch
+
+    from gancli.inference.sample import generate, latents
+    from gancli.io.images import to_pixels
+
     parts = [latents(model, group.seeds, truncation=truncation) for group in groups]
     means = torch.stack([part.mean(0) for part in parts])
     result = torch.stack([group.sign * mean for group, mean in zip(groups, means, strict=True)]).sum(0)
     sizes = [*map(len, parts), len(means), NEIGHBOURS]
-    z = torch.cat([*parts, means, _around(result, model, seed)])
+    z = torch.cat([*parts, means, _neighbours(result, model, seed)])
     labels = torch.full((len(z),), label) if model.labels else None
-    *images, averaged, around = [to_pixels(part) for part in torch.split(generate(model, z, labels), sizes)]
-    return images, averaged, around
+    *images, mean_images, neighbours = [to_pixels(part) for part in torch.split(generate(model, z, labels), sizes)]
+    return images, mean_images, neighbours
 
 
-def _around(result: Tensor, model: Model, seed: int) -> Tensor:
-    """The result (9, ...), with noise added to all but the one in the middle."""
+def _neighbours(result: Tensor, model: Model, seed: int) -> Tensor:
+    """Return the result repeated (9, ...), with noise added to all rows but the middle one."""
+    from gancli.family.context import Context
+    from gancli.runtime.random import make_generator
+
     context = Context(device=model.device, generator=make_generator(model.device, seed))
     noise = JITTER * (2 * context.rand(NEIGHBOURS, *result.shape) - 1)
     noise[NEIGHBOURS // 2] = 0
     return result + noise
 
 
-def _figure(groups: Sequence[Group], drawn: tuple[list[Pixels], Pixels, Pixels]) -> Pixels:
-    """A column a group, with its mean at the foot and its sign before it, and at the end the result."""
-    images, means, around = drawn
+def _figure(groups: Sequence[Group], images: Sequence[Pixels], means: Pixels, neighbours: Pixels) -> Pixels:
+    """Return one column per group, with its sign on the left and its mean at the bottom, and the result at the end."""
+    from gancli.io.captions import MARGIN, add_captions, blank_tile, stack_horizontally, stack_vertically
+    from gancli.io.images import make_grid
+
     columns: list[Pixels] = []
     for index, (group, members) in enumerate(zip(groups, images, strict=True)):
         if index or group.sign < 0:
-            columns.append(_sign("+" if group.sign > 0 else "-", around))
-        own = captioned(members, [str(seed) for seed in group.seeds], smallest=SMALLEST)
-        mean = captioned(means[index : index + 1], ["mean"], smallest=SMALLEST)
-        wide = math.ceil(math.sqrt(len(group.seeds) / 3))
-        parts = [sheet(own, columns=wide, smallest=1, gap=MARGIN), sheet(mean, smallest=1, gap=MARGIN)]
-        columns.append(above([parts[0], blank(2 * MARGIN, 1, mean.shape[3]), parts[1]]))
+            columns.append(_sign("+" if group.sign > 0 else "-", neighbours))
+        tiles = add_captions(members, [str(seed) for seed in group.seeds], min_side=MIN_SIDE)
+        mean = add_captions(means[index : index + 1], ["mean"], min_side=MIN_SIDE)
+        width = math.ceil(math.sqrt(len(group.seeds) / 3))
+        top, bottom = make_grid(tiles, columns=width, min_side=1, gap=MARGIN), make_grid(mean, min_side=1, gap=MARGIN)
+        columns.append(stack_vertically([top, blank_tile(2 * MARGIN, 1, mean.shape[3]), bottom]))
     captions = ["result" if index == NEIGHBOURS // 2 else "" for index in range(NEIGHBOURS)]
-    grid = sheet(captioned(around, captions, smallest=SMALLEST), columns=3, smallest=1, gap=MARGIN)
-    return beside([*columns, _sign("=", around), grid])
+    grid = make_grid(add_captions(neighbours, captions, min_side=MIN_SIDE), columns=3, min_side=1, gap=MARGIN)
+    return stack_horizontally([*columns, _sign("=", neighbours), grid])
 
 
 def _sign(sign: str, pixels: Pixels) -> Pixels:
-    """A sign as high as the tile of a mean, in the middle of the image."""
-    mean = sheet(captioned(pixels[:1], ["mean"], smallest=SMALLEST), smallest=1, gap=MARGIN)
-    image = mean.shape[0] - written("mean", channels=1).shape[0]
-    ink = written(sign, channels=pixels.shape[3], size=SIGN_SIZE)
-    over = (image - ink.shape[0]) // 2
-    below = mean.shape[0] - over - ink.shape[0]
+    """Return a sign on a tile of the height of a mean, vertically centred on its image."""
+    from gancli.io.captions import MARGIN, add_captions, blank_tile, render_text, stack_vertically
+    from gancli.io.images import make_grid
+
+    mean = make_grid(add_captions(pixels[:1], ["mean"], min_side=MIN_SIDE), min_side=1, gap=MARGIN)
+    image_height = mean.shape[0] - render_text("mean", channels=1).shape[0]
+    ink = render_text(sign, channels=pixels.shape[3], size=SIGN_SIZE)
+    top = (image_height - ink.shape[0]) // 2
+    bottom = mean.shape[0] - top - ink.shape[0]
     width = ink.shape[1] + 4 * MARGIN
-    return above([blank(over, width, ink.shape[2]), ink, blank(below, width, ink.shape[2])])
+    return stack_vertically([blank_tile(top, width, ink.shape[2]), ink, blank_tile(bottom, width, ink.shape[2])])

@@ -3,71 +3,39 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-import torch
+import typer
 
-from gancli.cli.display.live import reading
-from gancli.cli.shared.detection_table import DetectionResult, report, to_json, write_table
-from gancli.cli.shared.input_images import ImageFile, find_images, name_results, split_run
-from gancli.cli.shared.models import about, check_able, file_name, open_able, path_for
-from gancli.cli.shared.preprocess import Preprocessing, preprocessing
+from gancli.cli.options import Device, Ema, Json
+from gancli.cli.shared.input_images import ImageFile, RunAndTrainingImages, find_images, name_results, split_run
+from gancli.cli.shared.models import open_for, output_name, output_path, provenance
 from gancli.errors import DataError, NumericalError, UsageError
-from gancli.figures.grids import HeatMap, heat_map_grid
-from gancli.inference.detect import detect as detected
-from gancli.inference.model import Model
-from gancli.io.images import Pixels, to_pixels, write_png
-from gancli.io.types import Bytes
-from gancli.metrics import anomaly
-from gancli.metrics.anomaly import GroundTruth
-from gancli.runtime.memory import free
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from gancli.cli.shared.preprocess import Preprocessing
+    from gancli.figures.grids import HeatMap
+    from gancli.inference.model import Model
+    from gancli.io.images import Pixels
+    from gancli.io.types import Bytes
+    from gancli.metrics.auroc import GroundTruth
 
 FALSE_ALARMS = 0.05
-"""Of normal images, where nothing is said."""
+"""Default rate of false alarms among normal images."""
 
-WHITE_HOT = 0.999
-"""The share of all pixels that are shown less than white, so that a single one does not darken the others."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limit:
-    """From where on images are called anomalous.
-
-    Args:
-        threshold: what they score above; none are called so, if None.
-        normal: a folder of normal images, out of whose scores a threshold is made.
-        false_alarms: the share of normal images that may score above that.
-    """
-
-    threshold: float | None = None
-    normal: Path | None = None
-    false_alarms: float | None = None
-
-    def check(self) -> None:
-        """Refuses what contradicts itself.
-
-        Raises:
-            UsageError: it does.
-        """
-        threshold, normal, false_alarms = self.threshold, self.normal, self.false_alarms
-        if threshold is not None and not np.isfinite(threshold):
-            raise UsageError(f"--threshold must be a number, not {threshold:g}")
-        if threshold is not None and normal is not None:
-            raise UsageError("--threshold and --normal exclude each other: the second finds a threshold; leave one out")
-        if false_alarms is not None and normal is None:
-            raise UsageError("--false-alarms needs normal images to count them on: name a folder with --normal")
-        if false_alarms is not None and not 0 < false_alarms < 1:
-            raise UsageError(f"--false-alarms must lie between 0 and 1, such as 0.05, not {false_alarms:g}")
+WHITE_QUANTILE = 0.999
+"""Share of all pixels below white in heat maps, so that a single hot pixel does not darken the others."""
 
 
-class Seen(NamedTuple):
-    """Every image's score (N,), and for maps what could be made (N, H, W, C) and the heat (N, H, W)."""
+class Scores(NamedTuple):
+    """Scores (N,) of images and, for heat maps, the nearest generated images (N, H, W, C) and the heat (N, H, W)."""
 
     scores: npt.NDArray[np.float64]
     nearest: Pixels | None
@@ -75,185 +43,218 @@ class Seen(NamedTuple):
 
 
 def detect(
-    arguments: Sequence[Path],
-    *,
-    limit: Limit,
-    labels: str | None,
-    maps: bool,
-    csv: Path | None,
-    seed: int,
-    ema: bool | None,
-    out: Path | None,
-    device: str,
-    json: bool,
-) -> DetectionResult:
-    """Scores images, the most anomalous first.
+    images: RunAndTrainingImages,
+    threshold: Annotated[float | None, typer.Option(help="Score above which images are reported as anomalous.")] = None,
+    normal: Annotated[
+        Path | None, typer.Option(help="Folder of normal images, not used in training, to compute a threshold from.")
+    ] = None,
+    false_alarms: Annotated[
+        float | None,
+        typer.Option(help="Largest rate of normal images above the computed threshold (default: 0.05)."),
+    ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE.csv|folders",
+            help="Ground truth: a table of names and labels (normal or 0, anomalous or 1), or `folders` for images in "
+            "folders named normal and anomalous. Reports AUROC, average precision and the best F1.",
+        ),
+    ] = None,
+    maps: Annotated[bool, typer.Option("--maps/--no-maps", help="Write heat maps with a common scale.")] = True,
+    csv: Annotated[Path | None, typer.Option(help="Also write the table to this file.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of the search, the same for every image.")] = 0,
+    ema: Ema = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Output directory for heat maps (default: in the run's out/).")
+    ] = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Score how anomalous images are compared with the training images, and show where."""
+    from gancli.cli.shared.detection_table import DetectionResult, report, to_json, write_table
+    from gancli.cli.shared.preprocess import preprocessing_of
 
-    Args:
-        arguments: a run or checkpoint directory, if not the newest that can, and files and folders of images.
-        limit: from where on they are called anomalous.
-        labels: a CSV file that says which images are anomalous, or `folders`.
-        maps, csv: whether to write heat maps, and a file for the table.
-        seed: of the search.
-        out: a directory for heat maps; one in the run's, if None.
-        ema, device, json: as `gan sample` takes them.
-
-    Raises:
-        GanError: the run cannot, or an image cannot be read.
-    """
-    limit.check()
-    run, paths = split_run(arguments)
-    files = find_images(paths, like=f"gan detect {'[RUN]' if run is None else run} photo.png")
-    path, model = open_able(run, _fits, wanted="detects anomalies in images", ema=ema, device=device)
-    check_able(model, ("detect", "image"), "gan detect")
-    truth = None if labels is None else read_ground_truth(labels, files)
-    folder = (out or path_for(path, file_name(["detected", f"seed{seed}" if seed else ""]))) if maps else None
+    _check_threshold(threshold, normal, false_alarms)
+    run, paths = split_run(images)
+    files = find_images(paths, example=f"gan detect {run or '[RUN]'} photo.png")
+    path, model = open_for("gan detect", run, ("detect", "image"), ema=ema, device=device)
+    ground_truth = None if labels is None else read_ground_truth(labels, files)
+    folder = (out or output_path(path, output_name(["detected", f"seed{seed}" if seed else ""]))) if maps else None
     results = name_results(files, folder) if folder else None
-    ready = preprocessing(path, model)
-    images = ready.read_all(files)
-    found = _calibration(model, ready, limit, seed)
-    seen = _score(model, images, files, seed=seed, maps=maps)
+    preprocess = preprocessing_of(path, model)
+    pixels = preprocess.read_all(files)
+    calibration: dict[str, Any] = {}
+    if normal is not None:
+        rate = FALSE_ALARMS if false_alarms is None else false_alarms
+        calibration = _calibrate(model, preprocess, normal, rate, seed)
+    scores = _score(model, pixels, files, seed=seed, maps=maps)
     if results is not None:
-        _write_maps(results, files, images, seen, {**about(model, None), "seed": seed})
-    given = found.get("threshold", limit.threshold)
-    detection = DetectionResult(files, seen.scores, truth=truth, threshold=given, calibration=found, maps=results)
+        _write_maps(results, files, pixels, scores, {**provenance(model), "seed": seed})
+    detection = DetectionResult(
+        files,
+        scores.scores,
+        ground_truth=ground_truth,
+        threshold=calibration.get("threshold", threshold),
+        calibration=calibration,
+        maps=results,
+    )
     if csv is not None:
         write_table(csv, detection)
     if json:
         print(to_json(detection))
     else:
         report(detection, path, paths, folder=folder, csv=csv, seed=seed)
-    return detection
 
 
-def _fits(able: frozenset[str]) -> bool:
-    return able.issuperset(("detect", "image"))
+def _check_threshold(threshold: float | None, normal: Path | None, false_alarms: float | None) -> None:
+    if threshold is not None and not math.isfinite(threshold):
+        raise UsageError(f"--threshold must be a finite number, not {threshold:g}")
+    if threshold is not None and normal is not None:
+        raise UsageError("--threshold and --normal exclude each other: --normal computes a threshold; leave one out")
+    if false_alarms is not None and normal is None:
+        raise UsageError("--false-alarms needs normal images to compute a threshold from: name a folder with --normal")
+    if false_alarms is not None and not 0 < false_alarms < 1:
+        raise UsageError(f"--false-alarms must be between 0 and 1, such as 0.05, not {false_alarms:g}")
 
 
-def _calibration(model: Model, ready: Preprocessing, limit: Limit, seed: int) -> dict[str, Any]:
-    """A threshold by normal images, and how it was found; nothing where there are none."""
-    if limit.normal is None:
-        return {}
-    files = find_images([limit.normal], like="")
-    rate = FALSE_ALARMS if limit.false_alarms is None else limit.false_alarms
-    anomaly.may_exceed(len(files), rate)  # or it is said before the search
-    seen = _score(model, ready.read_all(files), files, seed=seed, maps=False)
-    threshold = anomaly.threshold(seen.scores, rate)
-    return {"threshold": threshold, "normal": str(limit.normal), "images": len(files), "false_alarms": rate}
+def _calibrate(model: Model, preprocess: Preprocessing, normal: Path, rate: float, seed: int) -> dict[str, Any]:
+    """Compute a threshold from normal images, and return it with its origin."""
+    from gancli.metrics.auroc import allowed_exceedances, threshold_for_rate
+
+    files = find_images([normal], example="")
+    allowed_exceedances(len(files), rate)  # raises an error before the search if there are too few images
+    scores = _score(model, preprocess.read_all(files), files, seed=seed, maps=False).scores
+    return {
+        "threshold": threshold_for_rate(scores, rate),
+        "normal": str(normal),
+        "images": len(files),
+        "false_alarms": rate,
+    }
 
 
-def _score(model: Model, images: Bytes, files: Sequence[ImageFile], *, seed: int, maps: bool) -> Seen:
+def _score(model: Model, images: Bytes, files: Sequence[ImageFile], *, seed: int, maps: bool) -> Scores:
+    import numpy as np
+
+    from gancli.cli.display.progress import progress_bar
+    from gancli.cli.shared.preprocess import check_memory
+    from gancli.inference.detect import detect as detect_images
+    from gancli.io.images import to_pixels
+
     count, channels, *size = images.shape
     if maps:
-        _check_memory(count * size[0] * size[1] * (channels + 4))
+        check_memory(
+            count * size[0] * size[1] * (channels + 4),
+            subject=f"heat maps of {count:,} images need",
+            advice="use --no-maps or fewer images",
+        )
     scores = np.empty(count)
     nearest = np.empty((count, *size, channels), dtype=np.uint8) if maps else None
     heat = np.empty((count, *size), dtype=np.float32) if maps else None
     done = 0
-    with reading("images", "scoring") as progress:
+    with progress_bar("images", "scoring") as progress:
         progress(0, count)
-        for found in detected(model, images, seed=seed):
-            rows = slice(done, done + len(found.score))
-            scores[rows] = found.score.numpy()
+        for detection in detect_images(model, images, seed=seed):
+            rows = slice(done, done + len(detection.score))
+            scores[rows] = detection.score.numpy()
             if nearest is not None and heat is not None:
-                nearest[rows], heat[rows] = to_pixels(found.nearest), found.heat[:, 0].numpy()
+                nearest[rows], heat[rows] = to_pixels(detection.nearest), detection.heat[:, 0].numpy()
             done = rows.stop
             progress(done, count)
-    wrong = np.flatnonzero(~np.isfinite(scores))
-    if len(wrong):
-        raise NumericalError(f"{files[wrong[0]].path} gets a score that is not finite; train the model anew")
-    return Seen(scores, nearest, heat)
-
-
-def _check_memory(needed: int) -> None:
-    left = free(torch.device("cpu"))
-    if left is not None and needed > left:
-        raise DataError(
-            f"heat maps of so many images take {needed / 1e9:.1f} GB of memory, and {left / 1e9:.1f} GB are free; "
-            "give --no-maps or fewer images"
-        )
+    invalid = np.flatnonzero(~np.isfinite(scores))
+    if len(invalid):
+        raise NumericalError(f"the score of {files[invalid[0]].path} is not finite; train the model again")
+    return Scores(scores, nearest, heat)
 
 
 def _write_maps(
-    results: Sequence[Path], files: Sequence[ImageFile], images: Bytes, seen: Seen, made: dict[str, Any]
+    results: Sequence[Path], files: Sequence[ImageFile], images: Bytes, scores: Scores, metadata: dict[str, Any]
 ) -> None:
-    """Each image beside what could be made and the heat, all on one scale."""
-    assert seen.nearest is not None
-    assert seen.heat is not None
-    hottest = max(float(np.quantile(seen.heat, WHITE_HOT)), float(np.finfo(np.float32).tiny))
-    with reading("heat maps", "writing") as progress:
-        for place, (result, file) in enumerate(zip(results, files, strict=True)):
-            image = images[place].transpose(1, 2, 0)
-            picture = heat_map_grid(image, seen.nearest[place], seen.heat[place], hottest=hottest)
-            told = {"score": float(seen.scores[place]), "hottest": hottest, "from": file.path.name}
-            write_png(result, picture, metadata={**made, **told})
-            progress(place + 1, len(results))
+    """Write each image next to the nearest generated image and the heat; all files have the same scale."""
+    import numpy as np
+
+    from gancli.cli.display.progress import progress_bar
+    from gancli.figures.grids import heat_map_grid
+    from gancli.io.images import write_png
+
+    assert scores.nearest is not None
+    assert scores.heat is not None
+    hottest = max(float(np.quantile(scores.heat, WHITE_QUANTILE)), float(np.finfo(np.float32).tiny))
+    with progress_bar("heat maps", "writing") as progress:
+        for index, (result, file) in enumerate(zip(results, files, strict=True)):
+            image = images[index].transpose(1, 2, 0)
+            figure = heat_map_grid(image, scores.nearest[index], scores.heat[index], hottest=hottest)
+            entry = {"score": float(scores.scores[index]), "hottest": hottest, "from": file.path.name}
+            write_png(result, figure, metadata={**metadata, **entry})
+            progress(index + 1, len(results))
 
 
 FOLDERS = "folders"
-"""What is given instead of a table where folders say it."""
+"""Value of --labels for labels given by folders."""
 
-WORDS = {"0": False, "normal": False, "1": True, "anomalous": True}
-"""What is written in a table, or is the name of a folder."""
+LABELS = {"0": False, "normal": False, "1": True, "anomalous": True}
+"""Labels in a table. The words are also names of folders."""
 
 
-def read_ground_truth(given: str, files: Sequence[ImageFile]) -> GroundTruth:
-    """Whether each file is anomalous, (N,).
+def read_ground_truth(labels: str, files: Sequence[ImageFile]) -> GroundTruth:
+    """Read whether each file is anomalous, (N,).
 
     Args:
-        given: a CSV file of names and labels, or `folders`.
-        files: any.
+        labels: CSV file of names and labels, or `folders`.
+        files: image files.
 
     Raises:
-        DataError: the table cannot be read or says nothing of a file, or all files are of one kind.
+        DataError: the table cannot be read or lacks a file, or all files have the same label.
     """
-    said = [_by_folder(file.path) for file in files] if given == FOLDERS else _by_table(Path(given), files)
-    missing = [file.path for file, label in zip(files, said, strict=True) if label is None]
+    import numpy as np
+
+    by_folder = labels == FOLDERS
+    found = [_label_of_folder(file.path) for file in files] if by_folder else _labels_of_table(Path(labels), files)
+    missing = [file.path for file, label in zip(files, found, strict=True) if label is None]
     if missing:
-        where = "lies in no folder named normal or anomalous" if given == FOLDERS else f"has no label in {given}"
+        reason = "is in no folder named normal or anomalous" if by_folder else f"has no label in {labels}"
         more = f" (and {len(missing) - 1:,} more)" if len(missing) > 1 else ""
-        raise DataError(f"{missing[0]} {where}{more}; give it one or leave it out")
-    truth = np.array(said, dtype=np.bool_)
-    if truth.all() or not truth.any():
-        kind = "anomalous" if truth.all() else "normal"
+        raise DataError(f"{missing[0]} {reason}{more}; add a label or leave the image out")
+    ground_truth = np.array(found, dtype=np.bool_)
+    if ground_truth.all() or not ground_truth.any():
+        kind = "anomalous" if ground_truth.all() else "normal"
         raise DataError(
-            f"--labels calls all {len(files):,} images {kind}, and how well they are told apart needs both kinds; add "
-            "others, or leave --labels out"
+            f"--labels marks all {len(files):,} images as {kind}, and the metrics need both kinds; add "
+            "other images or leave --labels out"
         )
-    return truth
+    return ground_truth
 
 
-def _by_folder(path: Path) -> bool | None:
-    """By the innermost folder that says it."""
+def _label_of_folder(path: Path) -> bool | None:
+    """Return the label of the innermost folder whose name is a label."""
     parents = path.absolute().parent.parts
-    return next((WORDS[part] for part in reversed(parents) if part in ("normal", "anomalous")), None)
+    return next((LABELS[part] for part in reversed(parents) if part in ("normal", "anomalous")), None)
 
 
-def _by_table(path: Path, files: Sequence[ImageFile]) -> list[bool | None]:
-    """A name in the table is a path as it was given, a path below the folder that was, or a file's name alone."""
-    table = _table(path)
-    alone = Counter(file.path.name for file in files)
+def _labels_of_table(path: Path, files: Sequence[ImageFile]) -> list[bool | None]:
+    """Look files up in a table by path, by path below the given folder, or by file name if it is unique."""
+    table = _read_table(path)
+    counts = Counter(file.path.name for file in files)
 
-    def look(file: ImageFile) -> bool | None:
-        names = [str(file.path), file.name.as_posix(), *([file.path.name] if alone[file.path.name] == 1 else [])]
+    def find(file: ImageFile) -> bool | None:
+        names = [str(file.path), file.name.as_posix(), *([file.path.name] if counts[file.path.name] == 1 else [])]
         return next((table[name] for name in names if name in table), None)
 
-    return [look(file) for file in files]
+    return [find(file) for file in files]
 
 
-def _table(path: Path) -> dict[str, bool]:
+def _read_table(path: Path) -> dict[str, bool]:
     try:
         with open(path, encoding="utf-8-sig", newline="") as handle:
             rows = [(number, [cell.strip() for cell in row]) for number, row in enumerate(csv.reader(handle), 1) if row]
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{path} cannot be read ({error}); --labels takes a CSV file, or {FOLDERS}") from None
     table: dict[str, bool] = {}
-    for place, (number, row) in enumerate(rows):
-        label = WORDS.get(row[1].lower()) if len(row) > 1 else None
-        if label is None and place == 0 and len(row) > 1:
-            continue  # the names of the columns
+    for index, (number, row) in enumerate(rows):
+        label = LABELS.get(row[1].lower()) if len(row) > 1 else None
+        if label is None and index == 0 and len(row) > 1:
+            continue  # column names
         if label is None:
-            raise DataError(f"{path}:{number}: expected a name and a label out of {', '.join(WORDS)}, such as a.png,1")
+            raise DataError(f"{path}:{number}: expected a name and a label ({', '.join(LABELS)}), such as a.png,1")
         if table.setdefault(row[0], label) != label:
             raise DataError(f"{path}:{number}: {row[0]} has two labels; remove one of them")
     return table

@@ -1,4 +1,4 @@
-"""`gan eval`."""
+"""`gan eval`: metrics of a model or of the runs of a group, with their protocols."""
 
 from __future__ import annotations
 
@@ -6,249 +6,303 @@ import json as jsonlib
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from gancli.cli.display.table import print_line, print_table
-from gancli.cli.shared.data_target import data_of
-from gancli.cli.shared.models import check_able, check_truncation, open_able
+from gancli.cli.eval_compare import compare_runs
+from gancli.cli.options import Data, Device, Ema, Json, Set, Truncation
+from gancli.cli.shared.models import check_abilities, check_truncation, open_for
 from gancli.errors import GanError, UsageError
-from gancli.evaluation.measure import judged, record_of, subject_of
 from gancli.evaluation.protocol import OF_THE_CLASSES, OF_THE_RUN, Protocol, check_alike, described, on_one_line
-from gancli.evaluation.reference_data import ModelData
 from gancli.evaluation.seed_statistics import Spread, protocols, spreads
-from gancli.inference.model import Model
-from gancli.io.images import write_png
-from gancli.metrics.context import Measurement, MetricContext, Options
-from gancli.plugins.hookspecs import MetricInfo
-from gancli.plugins.registry import named_metrics, registry
-from gancli.runs import checkpoint as checkpoints
-from gancli.runs.checkpoint import complete
 from gancli.runs.eval_log import LAST, Record, append, column
-from gancli.runs.groups import check_same_recipe, runs_at
 from gancli.runs.run import Run, run_of
 
-
-def evaluate(runs: Sequence[Path], request: Request, *, json: bool) -> list[Record]:
-    """Measures a model, or the runs of a group with their mean and spread; appends to `eval.jsonl` of each run.
-
-    Args:
-        runs: run or checkpoint directories, of which several are a group; or the name of one; none: the newest run that
-            fits. Those of a group differ in their seeds, or in the classes that they were shown.
-        request: what to measure.
-        json: prints one object and nothing else.
-
-    Returns:
-        What was measured; of a group the means.
-
-    Raises:
-        GanError: a metric that was asked for cannot be taken, or none can, or the runs do not belong together.
-    """
-    paths = runs_at(runs)
-    if len(paths) > 1:
-        return _evaluate_group(paths, request, json=json)
-    measured = measure(paths[0] if paths else None, request)
-    records = [record for each in measured for record in each.records]
-    if json:
-        print(jsonlib.dumps({"metrics": records}))
-    else:
-        _report(measured, records)
-    return records
-
-
-def _evaluate_group(paths: Sequence[Path], request: Request, *, json: bool) -> list[Record]:
-    over_classes = check_same_recipe(paths)
-    measured = {str(path): measure(path, request) for path in paths}
-    for name, (last, *_) in measured.items():
-        total = run_of(last.path).manifest()["images"]
-        if last.model.images < total:
-            print(f"not at its end: {name}, at {last.model.images:,} of {total:,} images", file=sys.stderr)
-    records = {name: [record for each in found for record in each.records] for name, found in measured.items()}
-    free = (*OF_THE_RUN, *OF_THE_CLASSES) if over_classes else OF_THE_RUN
-    check_alike(protocols(records), where="under one mean", way_out="measure these runs one by one", free=free)
-    found = spreads(records)
-    if json:
-        print(jsonlib.dumps({"metrics": [each.to_json() for each in found]}))
-    else:
-        _report_group(measured, found, over="classes" if over_classes else "seeds")
-    return [each.to_json() for each in found]
-
-
-def _report(measured: Sequence[Measured], records: Sequence[Record]) -> None:
-    last, *best = measured
-    print_line(f"{last.model.run} at {last.model.images:,} images{_also(best)}")
-    rows = [(column(record), f"{record['value']:.4g}", on_one_line(record.get("observed", {}))) for record in records]
-    print_table(("metric", "value", "observed"), rows)
-    _say_how({column(record): record["protocol"] for record in records})
-    for picture in (picture for each in measured for picture in each.pictures):
-        print_line(f"drawn: {picture}")
-    print_line(f"added to {run_of(last.path).evaluations}")
-    print_line(f"next: gan inspect {shlex.quote(str(last.path))}")
-
-
-def _also(best: Sequence[Measured]) -> str:
-    return "".join(f", its last checkpoint, and at {each.model.images:,}, its best" for each in best)
-
-
-def _report_group(measured: Mapping[str, Sequence[Measured]], found: Sequence[Spread], *, over: str) -> None:
-    images = [last.model.images for last, *_ in measured.values()]
-    reached = f"{min(images):,}" if min(images) == max(images) else f"{min(images):,} to {max(images):,}"
-    print_line(f"{len(measured)} runs at {reached} images; the spread is the sample standard deviation over {over}")
-    rows = [(each.column, f"{each.mean:.4g}", f"{each.deviation:.2g}") for each in found]
-    print_table(("metric", "mean", "spread"), rows)
-    _say_how({each.column: each.protocol for each in found})
-    print_line(f"added to eval.jsonl of {', '.join(measured)}")
-    print_line(f"next: gan eval --compare {shlex.join(measured)}")
-
-
-def _say_how(protocols: Mapping[str, Protocol]) -> None:
-    for line in described(protocols):
-        print_line(line)
+if TYPE_CHECKING:
+    from gancli.evaluation.reference_data import ModelData
+    from gancli.inference.model import Model
+    from gancli.metrics.context import Measurement, MetricContext, Options
+    from gancli.plugins.hookspecs import MetricInfo
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is to be measured, and how.
+    """Metrics to compute, and their options.
 
     Args:
-        metrics: names between commas; None: every metric that fits the model and its data.
-        data: what to hold the model against, as `gan data check` takes it; None: what it was trained on.
-        overrides: options of that data.
-        options: what the metrics let a person choose.
-        ema: averaged weights or live ones; averaged where there are any, if None.
-        device: where to compute.
+        options: options of the metrics.
+        metrics: comma-separated names (default: every metric that supports the model and its data).
+        data: reference data, as `gan data check` takes it (default: the data that the run was trained on).
+        overrides: options of the reference data.
+        ema: use averaged weights (default: if the run has them).
+        device: device name as on the command line.
     """
 
+    options: Options
     metrics: str | None = None
     data: str | None = None
     overrides: Sequence[str] = ()
-    options: Options = field(default_factory=Options)
     ema: bool | None = None
     device: str = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
-    """A model and what was measured of it.
+class ModelResults:
+    """Measurements of one model.
 
     Args:
-        path: the run or checkpoint directory.
-        model: of it.
-        records: in the order in which they were taken.
-        pictures: that were written beside them.
+        path: run or checkpoint directory.
+        model: model that was measured.
+        records: measurements in the order in which they were made.
+        images: image files that metrics wrote.
     """
 
     path: Path
     model: Model
     records: Sequence[Record]
-    pictures: Sequence[Path] = ()
+    images: Sequence[Path] = ()
 
 
-def measure(run: Path | None, request: Request) -> list[Measured]:
-    """Measures a model, and appends every measurement to `eval.jsonl` of its run.
+def evaluate(
+    runs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[RUN]...",
+            help="Run directory (default: the newest run that supports the metrics). Several runs of one recipe with "
+            "different seeds or data.classes, or the name of a group from `gan train --seeds`, give mean and spread.",
+        ),
+    ] = None,
+    compare: Annotated[
+        bool,
+        typer.Option(
+            "--compare",
+            help="Compute nothing; show the newest measurements of runs and groups side by side, one row each. Refuses "
+            "to mix protocols.",
+        ),
+    ] = False,
+    metrics: Annotated[
+        str | None, typer.Option(help="Comma-separated metrics (default: every metric that supports the model).")
+    ] = None,
+    data: Data = None,
+    overrides: Set = None,
+    labelled: Annotated[int, typer.Option(min=2, help="Number of labelled training images for feature_svm.")] = 1_000,
+    samples: Annotated[
+        int | None, typer.Option(min=2, help="Number of samples (default: set by the protocol of each metric).")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Largest number of test images (default: all).")] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            help="Feature network: classifier (trained on the labels of the data; the default), inception, a weights "
+            "file of either, or a run directory, for its discriminator. For lpips: alexnet (the default) or vgg16."
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help="Seed of the first sample and of all random choices.")
+    ] = 0,
+    truncation: Truncation = None,
+    ema: Ema = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Compute metrics of a trained model with their protocols, or show earlier measurements side by side."""
+    if compare:
+        unused: dict[str, object] = {"--data": data, "--set": overrides, "--samples": samples, "--limit": limit}
+        unused |= {"--ema": ema, "--truncation": truncation, "--backbone": backbone}
+        compare_runs(runs or [], metrics=metrics, unused=unused, json=json)
+        return
+
+    from gancli.metrics.context import Options
+    from gancli.runs.groups import runs_at
+
+    options = Options(
+        labelled=labelled, samples=samples, limit=limit, seed=seed, truncation=truncation, backbone=backbone
+    )
+    request = Request(metrics=metrics, data=data, overrides=overrides or [], options=options, ema=ema, device=device)
+    paths = runs_at(runs or [])
+    if len(paths) > 1:
+        _evaluate_group(paths, request, json=json)
+        return
+    results = measure(paths[0] if paths else None, request)
+    records = [record for result in results for record in result.records]
+    if json:
+        print(jsonlib.dumps({"metrics": records}))
+    else:
+        _report(results, records)
+
+
+def _evaluate_group(paths: Sequence[Path], request: Request, *, json: bool) -> None:
+    from gancli.runs.groups import check_same_recipe
+
+    over_classes = check_same_recipe(paths)
+    results = {str(path): measure(path, request) for path in paths}
+    for name, (last, *_) in results.items():
+        total = run_of(last.path).manifest()["images"]
+        if last.model.images < total:
+            print(f"{name} is not fully trained: {last.model.images:,} of {total:,} images", file=sys.stderr)
+    records = {name: [record for result in group for record in result.records] for name, group in results.items()}
+    free = (*OF_THE_RUN, *OF_THE_CLASSES) if over_classes else OF_THE_RUN
+    check_alike(protocols(records), where="under one mean", way_out="measure these runs one by one", free=free)
+    statistics = spreads(records)
+    if json:
+        print(jsonlib.dumps({"metrics": [spread.to_json() for spread in statistics]}))
+    else:
+        _report_group(results, statistics, over="classes" if over_classes else "seeds")
+
+
+def _report(results: Sequence[ModelResults], records: Sequence[Record]) -> None:
+    last, *best = results
+    and_best = f" (last checkpoint) and {best[0].model.images:,} images (best checkpoint)" if best else ""
+    print_line(f"{last.model.run} at {last.model.images:,} images{and_best}")
+    rows = [(column(record), f"{record['value']:.4g}", on_one_line(record.get("observed", {}))) for record in records]
+    print_table(("metric", "value", "observed"), rows)
+    _print_protocols({column(record): record["protocol"] for record in records})
+    for image in (image for result in results for image in result.images):
+        print_line(f"image: {image}")
+    print_line(f"added to {run_of(last.path).evaluations}")
+    print_line(f"next: gan inspect {shlex.quote(str(last.path))}")
+
+
+def _report_group(results: Mapping[str, Sequence[ModelResults]], statistics: Sequence[Spread], *, over: str) -> None:
+    images = [last.model.images for last, *_ in results.values()]
+    reached = f"{min(images):,}" if min(images) == max(images) else f"{min(images):,} to {max(images):,}"
+    print_line(f"{len(results)} runs at {reached} images; the spread is the sample standard deviation over {over}")
+    rows = [(spread.column, f"{spread.mean:.4g}", f"{spread.deviation:.2g}") for spread in statistics]
+    print_table(("metric", "mean", "spread"), rows)
+    _print_protocols({spread.column: spread.protocol for spread in statistics})
+    print_line(f"added to eval.jsonl of {', '.join(results)}")
+    print_line(f"next: gan eval --compare {shlex.join(results)}")
+
+
+def _print_protocols(protocols: Mapping[str, Protocol]) -> None:
+    for line in described(protocols):
+        print_line(line)
+
+
+def measure(run: Path | None, request: Request) -> list[ModelResults]:
+    """Measure a model and append the measurements to `eval.jsonl` of its run.
 
     Args:
-        run: a run or checkpoint directory; None: the newest run that fits.
-        request: what to measure.
+        run: run or checkpoint directory (default: the newest run that supports the metrics).
+        request: metrics and options.
 
     Returns:
-        Of a run its last checkpoint, and after it the one that was kept as the best, where that is another one.
+        The results of the model; for a run, those of its last checkpoint and, if it has another, of its best one.
 
     Raises:
-        GanError: a metric that was asked for cannot be taken, or none can.
+        GanError: a metric that was named fails, or all metrics fail.
     """
+    from gancli.runs.checkpoint import BEST, find_best
+
     last = _measure(run, request)
-    best = checkpoints.find_best(last.path / "checkpoints")
+    folder = last.path / "checkpoints"
+    best = find_best(folder)
     if best is None or best.images == last.model.images:
         return [last]
-    return [last, _measure(last.path / "checkpoints" / checkpoints.BEST, request)]
+    return [last, _measure(folder / BEST, request)]
 
 
-def _measure(run: Path | None, request: Request) -> Measured:
+def _measure(run: Path | None, request: Request) -> ModelResults:
+    from gancli.cli.shared.data_target import reference_data_of
+    from gancli.evaluation.measure import record_of, subject_of
+    from gancli.plugins.registry import named_metrics
+
     check_truncation(request.options.truncation)
     named = None if request.metrics is None else named_metrics(request.metrics)
-    path, model = open_able(
+    path, model = open_for(
+        "gan eval",
         run,
-        lambda able: _fits(able, named),
-        wanted="can be measured" + (f" by {request.metrics}" if request.metrics else ""),
+        fits=lambda able: _fits(able, named),
+        wanted="be measured" + (f" by {request.metrics}" if request.metrics else ""),
         ema=request.ema,
         device=request.device,
     )
-    chosen = _chosen(named, model)
-    if request.options.truncation is not None and not any("sample" in info.needs for info in chosen):
-        raise UsageError("--truncation is about samples, and none are drawn for these metrics; leave it out")
-    data = data_of(path, model, request.data, request.overrides)
+    metrics = _choose_metrics(named, model)
+    if request.options.truncation is not None and not any("sample" in info.needs for info in metrics):
+        raise UsageError("--truncation applies to generated samples, and these metrics use none; leave it out")
+    data = reference_data_of(path, model, request.data, request.overrides)
     subject = subject_of(model, data, replace(request.options, fetch=named is not None))
-    checkpoint = {"chosen": _choice(path, model)}
+    checkpoint = {"chosen": _describe_checkpoint(path, model)}
     records: list[Record] = []
-    pictures: list[Path] = []
-    for found in _measurements(chosen, subject, data, all_or_none=named is not None):
-        new = [record_of(measurement, model, data, request.options) for measurement in found]
+    images: list[Path] = []
+    for measurements in _compute(metrics, subject, data, all_or_none=named is not None):
+        new = [record_of(measurement, model, data, request.options) for measurement in measurements]
         new = [{**record, "protocol": {**record["protocol"], **checkpoint}} for record in new]
         append(run_of(path), new)
         records += new
-        pictures += write_pictures(run_of(path), model, found, request.options)
-    return Measured(path=path, model=model, records=records, pictures=pictures)
+        images += _write_images(run_of(path), model, measurements, request.options)
+    return ModelResults(path=path, model=model, records=records, images=images)
 
 
 def _fits(able: frozenset[str], named: Sequence[MetricInfo] | None) -> bool:
+    """Return whether a model with these abilities supports all metrics that were named, or else any metric."""
+    from gancli.plugins.registry import registry
+
     if named is not None:
         return all(able.issuperset(info.needs) for info in named)
     return any(able.issuperset(info.needs) for info in registry().metrics().values())
 
 
-def _choice(path: Path, model: Model) -> str:
-    """Which checkpoint of its run was measured: the last, the best, or another one."""
+def _describe_checkpoint(path: Path, model: Model) -> str:
+    """Return which checkpoint of its run a model is: the last one, the best one, or another one."""
+    from gancli.runs.checkpoint import complete, find_best
+
     folder = run_of(path).checkpoints
     newest = next(iter(complete(folder)), None)
     if path.parent.name != "checkpoints" or (newest is not None and path.name == newest.name):
         return LAST
-    best = checkpoints.find_best(folder)
+    best = find_best(folder)
     return f"best by {best.metric}" if best and best.images == model.images else f"at {model.images} images"
 
 
-def _chosen(named: Sequence[MetricInfo] | None, model: Model) -> list[MetricInfo]:
-    """Those that were named, or all that fit."""
-    for info in named or []:
-        check_able(model, info.needs, f"the metric {info.name!r}")
+def _choose_metrics(named: Sequence[MetricInfo] | None, model: Model) -> list[MetricInfo]:
+    """Return the metrics that were named, or else all that support the model."""
+    from gancli.plugins.registry import registry
+
     if named is not None:
+        for info in named:
+            check_abilities(model, info.needs, f"the metric {info.name!r}")
         return list(named)
-    fitting = [info for info in registry().metrics().values() if model.abilities.issuperset(info.needs)]
-    if not fitting:
-        raise UsageError(f"no metric fits {model.run}; `gan plugins ls` lists the metrics")
-    return fitting
+    supported = [info for info in registry().metrics().values() if model.abilities.issuperset(info.needs)]
+    if not supported:
+        raise UsageError(f"no metric supports {model.run}; `gan plugins ls` lists the metrics")
+    return supported
 
 
-def _measurements(
-    chosen: Sequence[MetricInfo], subject: MetricContext, data: ModelData, *, all_or_none: bool
+def _compute(
+    metrics: Sequence[MetricInfo], context: MetricContext, data: ModelData, *, all_or_none: bool
 ) -> Iterator[list[Measurement]]:
-    """One metric after the other. Those that nobody asked for by name may fail, as long as one does not."""
+    """Compute one metric after the other. Without `all_or_none`, metrics may fail as long as one succeeds."""
+    from gancli.evaluation.measure import judged
+
     faults: list[tuple[str, GanError]] = []
-    for info in chosen:
+    for info in metrics:
         try:
-            yield judged(info, subject, data)
+            yield judged(info, context, data)
         except GanError as error:
             if all_or_none:
                 raise
             faults.append((info.name, error))
-    if faults and len(faults) == len(chosen):
+    if faults and len(faults) == len(metrics):
         raise type(faults[0][1])("; ".join(f"{name}: {fault}" for name, fault in faults))
     for name, fault in faults:
         print(f"left out: {name}: {fault}", file=sys.stderr)
 
 
-def write_pictures(run: Run, model: Model, measurements: Sequence[Measurement], options: Options) -> list[Path]:
-    """Writes the pictures among the measurements to `out/` of the run, each by the name of its metric.
+def _write_images(run: Run, model: Model, measurements: Sequence[Measurement], options: Options) -> list[Path]:
+    """Write the images among the measurements to `out/` of the run, each named after its metric."""
+    from gancli.io.images import write_png
 
-    Raises:
-        DiskError: the disk refuses.
-    """
     written = []
     for measurement in measurements:
-        if measurement.picture is not None:
+        if measurement.image is not None:
             path = run.path / "out" / f"{measurement.metric.replace('/', '-')}.png"
-            made_by = {"run": model.run, "images": model.images, "checkpoint": model.digest, "ema": model.ema}
-            metadata = {**made_by, "metric": measurement.metric, "seed": options.seed}
-            write_png(path, measurement.picture, metadata=metadata)
+            origin = {"run": model.run, "images": model.images, "checkpoint": model.digest, "ema": model.ema}
+            metadata = {**origin, "metric": measurement.metric, "seed": options.seed}
+            write_png(path, measurement.image, metadata=metadata)
             written.append(path)
     return written

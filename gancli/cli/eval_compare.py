@@ -1,4 +1,4 @@
-"""`gan eval --compare`: what was measured of runs and groups, side by side where it may stand so."""
+"""`gan eval --compare`: earlier measurements of runs and groups side by side, if their protocols are equal."""
 
 from __future__ import annotations
 
@@ -6,84 +6,67 @@ import json as jsonlib
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from gancli.cli.display.table import print_line, print_table
 from gancli.errors import DataError, UsageError
 from gancli.evaluation.protocol import check_alike, described, shared
 from gancli.evaluation.seed_statistics import Spread, protocols, spreads
-from gancli.plugins.registry import named_metrics
 from gancli.runs.eval_log import Record, newest, read
-from gancli.runs.groups import check_same_recipe, members
 from gancli.runs.run import MANIFEST, Run
 
 
-def compare(
-    rows: Sequence[Path], *, metrics: str | None, unused: Mapping[str, object], json: bool
-) -> list[dict[str, Any]]:
-    """Draws a table of what was measured before: a row a run or group, a column a metric; returns its cells.
+def compare_runs(paths: Sequence[Path], *, metrics: str | None, unused: Mapping[str, object], json: bool) -> None:
+    """Print a table of earlier measurements with one row per run or group and one column per metric.
 
     Args:
-        rows: run directories and names of groups.
-        metrics: names between commas of those that have columns; None: all that were measured.
-        unused: options that only measuring would heed, by name; None where one was not given.
-        json: prints one object and nothing else.
+        paths: run directories and names of groups.
+        metrics: comma-separated names of the metrics to show (default: all).
+        unused: values of the options that only measuring uses, by name; None for options that were not given.
+        json: print only a JSON object.
 
     Raises:
-        UsageError: a column would hold numbers of unlike protocols, or there is nothing to compare.
-        DataError: there is no such run.
+        UsageError: a column has different protocols, or there is nothing to compare.
+        DataError: a run does not exist.
     """
-    _check(rows, unused)
+    from gancli.runs.groups import check_same_recipe, members
+
+    _check_options(paths, unused)
     table: dict[str, dict[str, list[Record]]] = {}
-    for path in rows:
+    for path in paths:
         runs = [Run(path)] if (path / MANIFEST).is_file() else members(path)
         if not runs:
             raise DataError(f"{path} is neither a run directory nor a group of runs; `gan runs ls` lists them")
         if len(runs) > 1:
             check_same_recipe([run.path for run in runs])
-        table[str(path)] = {str(run.path): _narrowed(read(run), metrics) for run in runs}
+        table[str(path)] = {str(run.path): _select(read(run), metrics) for run in runs}
     measured = {run: records for runs in table.values() for run, records in runs.items()}
     if not any(measured.values()):
-        of = f" of {metrics}" if metrics else ""
-        raise UsageError(
-            f"nothing{of} was measured of these runs yet; measure each first: gan eval {next(iter(table))}"
-        )
+        subject = f"measurement of {metrics}" if metrics else "measurement"
+        raise UsageError(f"these runs have no {subject} yet; measure each first: gan eval {next(iter(table))}")
     way_out = "measure them alike with `gan eval`, or narrow the columns with --metrics"
     check_alike(protocols(measured), where="in one column", way_out=way_out)
-    found = {row: spreads(runs) for row, runs in table.items()}
-    for row, of_runs in table.items():
-        _say_what_is_missing(row, of_runs)
-    cells = [{"run": row, **each.to_json()} for row, spread in found.items() for each in spread]
+    statistics = {row: spreads(runs) for row, runs in table.items()}
+    for row, runs_of_row in table.items():
+        _print_missing(row, runs_of_row)
     if json:
+        cells = [{"run": row, **spread.to_json()} for row, of_row in statistics.items() for spread in of_row]
         print(jsonlib.dumps({"metrics": cells}))
     else:
-        _report(found)
-    return cells
+        _report(statistics)
 
 
-def _say_what_is_missing(row: str, runs: Mapping[str, Sequence[Record]]) -> None:
-    """What some runs of a group have, and others have not."""
-    absent: dict[str, list[str]] = {}
-    for head, taken in protocols(runs).items():
-        missing = ", ".join(run for run in runs if run not in taken)
-        absent.setdefault(missing, []).append(head)
-    for missing, heads in absent.items():
-        if missing:
-            print(f"left out of {row}: {', '.join(heads)}, not measured of {missing}", file=sys.stderr)
-
-
-def _check(rows: Sequence[Path], unused: Mapping[str, object]) -> None:
-    if not rows:
+def _check_options(paths: Sequence[Path], unused: Mapping[str, object]) -> None:
+    if not paths:
         raise UsageError("--compare needs the runs to compare: gan eval --compare RUN RUN")
     given = next((name for name, value in unused.items() if value is not None), None)
     if given is not None:
-        raise UsageError(
-            f"--compare measures nothing, so {given} means nothing to it; first measure with `gan eval RUN`"
-        )
+        raise UsageError(f"--compare shows earlier measurements, so {given} has no effect; leave it out")
 
 
-def _narrowed(records: Sequence[Record], metrics: str | None) -> list[Record]:
-    """The newest measurement of each metric that is asked for, by its name or that of what it is a part of."""
+def _select(records: Sequence[Record], metrics: str | None) -> list[Record]:
+    """Return the newest measurement of each metric; with `metrics`, only of these and their parts."""
+    from gancli.plugins.registry import named_metrics
+
     latest = list(newest(records).values())
     if metrics is None:
         return latest
@@ -91,20 +74,31 @@ def _narrowed(records: Sequence[Record], metrics: str | None) -> list[Record]:
     return [record for record in latest if record["protocol"].get("by", record["metric"].split("/")[0]) in names]
 
 
-def _report(found: Mapping[str, Sequence[Spread]]) -> None:
-    cells = {row: {each.column: each for each in spread} for row, spread in found.items()}
-    heads = list(dict.fromkeys(head for columns in cells.values() for head in columns))
+def _print_missing(row: str, runs: Mapping[str, Sequence[Record]]) -> None:
+    """Print the metrics that only some runs of a group have."""
+    columns_by_missing: dict[str, list[str]] = {}
+    for column, by_run in protocols(runs).items():
+        missing = ", ".join(run for run in runs if run not in by_run)
+        columns_by_missing.setdefault(missing, []).append(column)
+    for missing, columns in columns_by_missing.items():
+        if missing:
+            print(f"left out of {row}: {', '.join(columns)}, not measured of {missing}", file=sys.stderr)
+
+
+def _report(statistics: Mapping[str, Sequence[Spread]]) -> None:
+    cells = {row: {spread.column: spread for spread in spreads_of_row} for row, spreads_of_row in statistics.items()}
+    columns = list(dict.fromkeys(column for by_column in cells.values() for column in by_column))
     print_table(
-        ("run", *heads),
-        [(row, *(_cell(columns.get(head)) for head in heads)) for row, columns in cells.items()],
+        ("run", *columns),
+        [(row, *(_cell(by_column.get(column)) for column in columns)) for row, by_column in cells.items()],
     )
-    taken = {head: [columns[head].protocol for columns in cells.values() if head in columns] for head in heads}
-    for line in described({head: shared(same) for head, same in taken.items()}):
+    by_column = {column: [row[column].protocol for row in cells.values() if column in row] for column in columns}
+    for line in described({column: shared(same) for column, same in by_column.items()}):
         print_line(line)
 
 
 def _cell(spread: Spread | None) -> str:
-    """A number, or the mean of several with their sample standard deviation."""
+    """Format a number, or the mean and the sample standard deviation of several."""
     if spread is None:
         return "-"
     if spread.deviation is None:

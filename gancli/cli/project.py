@@ -1,4 +1,4 @@
-"""`gan project`."""
+"""`gan project`: GAN inversion, the search for the latent whose generated image is closest to a given image."""
 
 from __future__ import annotations
 
@@ -7,100 +7,103 @@ import math
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
-import torch
+import typer
 
-from gancli.cli.display.live import reading
-from gancli.cli.shared.input_images import ImageFile, find_images, name_results, split_run
-from gancli.cli.shared.latent_file import write_latent
-from gancli.cli.shared.models import about, file_name, label_indices, open_sampler, path_for
-from gancli.cli.shared.preprocess import preprocessing
-from gancli.inference.model import Model
-from gancli.inference.project import Inversion, invert
-from gancli.io.images import Pixels, sheet, to_pixels, write_png
-from gancli.io.types import Bytes
+from gancli.cli.options import Device, Ema, Json
+from gancli.cli.shared.input_images import ImageFile, RunAndTrainingImages, find_images, name_results, split_run
+from gancli.cli.shared.models import label_indices, open_for, output_name, output_path, provenance
 
-SUFFIX = ".safetensors"
+if TYPE_CHECKING:
+    from gancli.inference.model import Model
+    from gancli.inference.project import Inversion
+    from gancli.io.types import Bytes
 
 
 def project(
-    arguments: Sequence[Path],
-    *,
-    label: str | None,
-    steps: int,
-    seeds: int,
-    seed: int,
-    ema: bool | None,
-    out: Path | None,
-    device: str,
-    json: bool,
-) -> list[Path]:
-    """Finds the latent that explains each image, and writes it beside a picture of both. Returns the latents' files.
+    images: RunAndTrainingImages,
+    label: Annotated[str | None, typer.Option(help="Name or number of a label (default: try every label).")] = None,
+    steps: Annotated[int, typer.Option(min=0, help="Number of steps of each search.")] = 400,
+    seeds: Annotated[
+        int, typer.Option(min=1, help="Number of searches per image and label; the best result is kept.")
+    ] = 4,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Seed of the first search; the next search uses the next seed.")
+    ] = 0,
+    ema: Ema = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Output directory for a .png and a latent file per image (default: in the run's out/)."),
+    ] = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Find the latent whose generated image is closest to an image (GAN inversion)."""
+    from gancli.cli.display.progress import progress_bar
+    from gancli.cli.shared.preprocess import preprocessing_of, to_tensor
+    from gancli.inference.project import invert
 
-    Args:
-        arguments: a run or checkpoint directory, which may be left out, and files and folders of images.
-        label: by name or number; all are tried, if None.
-        steps: of each search.
-        seeds: how many searches for an image, with each label.
-        seed: of the first one.
-        ema, device, json: as `gan sample` takes them.
-        out: a directory; one in the run's, if None.
-
-    Raises:
-        GanError: the run cannot, the label is unknown, or there is nothing to read.
-    """
-    run, paths = split_run(arguments)
-    files = find_images(paths, like=f"gan project {'[RUN]' if run is None else run} photo.png")
-    path, model = open_sampler(run, labels=label is not None, ema=ema, device=device, images=True)
-    chosen = list(range(len(model.labels))) if label is None else label_indices([label], model)
-    folder = out or path_for(path, file_name(["projected", f"seed{seed}" if seed else ""]))
+    run, paths = split_run(images)
+    files = find_images(paths, example=f"gan project {run or '[RUN]'} photo.png")
+    needs = ("sample", "image") if label is None else ("sample", "image", "label")
+    path, model = open_for("gan project", run, needs, ema=ema, device=device)
+    labels = list(range(len(model.labels))) if label is None else label_indices([label], model)
+    folder = out or output_path(path, output_name(["projected", f"seed{seed}" if seed else ""]))
     results = name_results(files, folder)
-    images = preprocessing(path, model).read_all(files)
-    shown: list[dict[str, Any]] = []
-    with reading("images", "projecting") as progress:
+    targets = preprocessing_of(path, model).read_all(files)
+    entries: list[dict[str, Any]] = []
+    with progress_bar("images", "projecting") as progress:
 
-        def tell(done: int, steps_of_each: int) -> None:
-            progress(len(shown) * steps_of_each + done, len(files) * steps_of_each)
+        def advance(done: int, total: int) -> None:
+            progress(len(entries) * total + done, len(files) * total)
 
-        for file, image, result in zip(files, images, results, strict=True):
-            target = torch.from_numpy(image.copy())[None].float() / 127.5 - 1
-            tries = range(seed, seed + seeds)
-            found = invert(model, target, seeds=tries, labels=chosen, steps=steps, progress=tell)
-            shown.append(_write(result, found, image, file, model, steps=steps))
+        for file, target, result in zip(files, targets, results, strict=True):
+            inversion = invert(
+                model,
+                to_tensor(target),
+                seeds=range(seed, seed + seeds),
+                labels=labels,
+                steps=steps,
+                progress=advance,
+            )
+            entries.append(_write(result, inversion, target, file, model, steps=steps))
     if json:
-        print(jsonlib.dumps({"images": shown}))
+        print(jsonlib.dumps({"images": entries}))
     else:
-        _report(shown, folder, path, seed=seed)
-    return [Path(each["latent"]) for each in shown]
+        _report(entries, folder, path, seed=seed)
 
 
 def _write(
-    picture: Path, found: Inversion, image: Bytes, file: ImageFile, model: Model, *, steps: int
+    result: Path, inversion: Inversion, target: Bytes, file: ImageFile, model: Model, *, steps: int
 ) -> dict[str, Any]:
-    """Writes both files; what is to be told of them."""
-    label = {} if found.label is None else {"label": model.labels[found.label]}
-    told: dict[str, Any] = {"error": found.error, "seed": found.seed, **label}
-    made = {**about(model, None), **told, "steps": steps, "from": file.path.name}
-    target: Pixels = image.transpose(1, 2, 0)[None]
-    latent = picture.with_suffix(SUFFIX)
-    write_png(picture, sheet(np.concatenate([target, to_pixels(found.image)]), columns=2), metadata=made)
-    write_latent(latent, found.z, metadata=made)
-    return {"image": str(picture), "from": str(file.path), "latent": str(latent), **told}
+    """Write the image pair and the latent, and return their JSON entry."""
+    import numpy as np
+
+    from gancli.cli.shared.latent_file import write_latent
+    from gancli.io.images import make_grid, to_pixels, write_png
+
+    label = {} if inversion.label is None else {"label": model.labels[inversion.label]}
+    outcome: dict[str, Any] = {"error": inversion.error, "seed": inversion.seed, **label}
+    metadata = {**provenance(model), **outcome, "steps": steps, "from": file.path.name}
+    latent = result.with_suffix(".safetensors")
+    pair = np.concatenate([target.transpose(1, 2, 0)[None], to_pixels(inversion.image)])
+    write_png(result, make_grid(pair, columns=2), metadata=metadata)
+    write_latent(latent, inversion.z, metadata=metadata)
+    return {"image": str(result), "from": str(file.path), "latent": str(latent), **outcome}
 
 
-def _report(shown: Sequence[dict[str, Any]], folder: Path, run: Path, *, seed: int) -> None:
-    for each in shown:
-        label = f", label {each['label']}" if "label" in each else ""
-        print(f"{each['from']}: mean squared error {each['error']:.4g} ({_decibels(each['error'])}){label}")
-    latents = [each["latent"] for each in shown]
-    print(f"wrote {shown[0]['image']} and {latents[0]}" if len(shown) == 1 else f"wrote {folder}/ ({len(shown)} pairs)")
-    several = ["--latents", ",".join(latents)]
-    other = ["--seeds", str(seed)] if len(latents) == 1 else []
-    print(f"next: {shlex.join(['gan', 'interpolate', str(run), *several, *other])}")
+def _report(entries: Sequence[dict[str, Any]], folder: Path, run: Path, *, seed: int) -> None:
+    for entry in entries:
+        label = f", label {entry['label']}" if "label" in entry else ""
+        print(f"{entry['from']}: mean squared error {entry['error']:.4g} ({_psnr(entry['error'])}){label}")
+    latents = [entry["latent"] for entry in entries]
+    one = f"wrote {entries[0]['image']} and {latents[0]}"
+    print(one if len(entries) == 1 else f"wrote {folder}/ ({len(entries)} pairs)")
+    second = ["--seeds", str(seed)] if len(latents) == 1 else []
+    print(f"next: {shlex.join(['gan', 'interpolate', str(run), '--latents', ','.join(latents), *second])}")
 
 
-def _decibels(error: float) -> str:
-    """The peak signal-to-noise ratio of an image in [-1, 1]."""
+def _psnr(error: float) -> str:
+    """Format the peak signal-to-noise ratio of an image in [-1, 1]."""
     return f"{10 * math.log10(4 / error):.1f} dB" if error else "exact"

@@ -82,7 +82,9 @@ def report_at_end(run: Run, *, device: str) -> Path | None:
 def _newest() -> Path:
     newest = runs()
     if not newest:
-        raise UsageError("there is no run under runs/ yet; train one first (`gan recipes ls` lists recipes) or name a run directory")
+        raise UsageError(
+            "there is no run under runs/ yet; train one first (`gan recipes ls` lists recipes) or name a run directory"
+        )
     return newest[0].path
 
 
@@ -90,10 +92,10 @@ def _model_sections(
     path: Path, *, ema: bool | None, device: str, quick: bool = False, expected: type[Exception]
 ) -> tuple[list[ImageSection], list[str]]:
     """Return sections with images of the model, and notes; only a note if an `expected` error occurs."""
-    from gancli.cli.shared.report_images import drawn
+    from gancli.cli.shared.report_images import model_sections
 
     try:
-        return drawn(path, ema=ema, device=device, quick=quick)
+        return model_sections(path, ema=ema, device=device, quick=quick)
     except expected as error:
         return [], [f"The model has generated no images for this page: {_reason(error)}."]
 

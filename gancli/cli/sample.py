@@ -7,44 +7,42 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
+from gancli.cli.options import Device, Ema, Json, RunDirectory, Truncation
 from gancli.cli.shared.models import (
-    LONGEST_NAME,
-    about,
+    MAX_NAME_LENGTH,
     check_truncation,
-    file_name,
     label_indices,
-    limit,
-    open_sampler,
-    path_for,
-    safe,
+    open_for,
+    output_name,
+    output_path,
+    provenance,
+    slug,
+    truncation_entry,
 )
-from gancli.errors import DataError, UsageError
-from gancli.figures.toy_distribution import plot_model
-from gancli.inference.model import Model
-from gancli.inference.sample import sample_images
-from gancli.io.captions import captioned_sheet
-from gancli.io.images import Pixels, sheet, to_pixels, write_png
-from gancli.plugins.registry import unknown
+from gancli.errors import DataError, UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from gancli.inference.model import Model
+    from gancli.io.images import Pixels
 
 FORMATS = ("grid", "png")
 
-COUNT, COUNT_OF_EACH = 64, 10
-"""How many images are drawn: of one label, or of a model without any; and of each, where several are drawn."""
-
-Drawn = Mapping[Path, tuple[Pixels, Mapping[str, Any]]]
-"""Pictures by the file they go to, each with what it shows."""
+COUNT, COUNT_PER_LABEL = 64, 10
+"""Default number of images: for one label or a model without labels, and for each of several labels."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Draws:
-    """What is drawn: for every label the same seeds.
+class SampleLayout:
+    """Seeds and labels of the images; every label has the same seeds.
 
     Args:
-        seeds: consecutive.
-        labels: indices; empty for a model without labels.
-        names: of all labels of the model.
+        seeds: consecutive seeds.
+        labels: label indices; empty for a model without labels.
+        names: names of all labels of the model.
     """
 
     seeds: range
@@ -52,135 +50,148 @@ class Draws:
     names: Sequence[str]
 
     @property
-    def every_seed(self) -> list[int]:
+    def image_seeds(self) -> list[int]:
         """The seed of every image."""
         return list(self.seeds) * (len(self.labels) or 1)
 
     @property
-    def every_label(self) -> list[int]:
-        """The label of every image."""
+    def image_labels(self) -> list[int]:
+        """The label index of every image."""
         return [label for label in self.labels for _ in self.seeds]
 
-    def listed(self) -> dict[str, list[Any]]:
-        """The seed of every image, and its label by name where the model takes one."""
-        labels = [self.names[label] for label in self.every_label]
-        return {"seeds": self.every_seed, **({"labels": labels} if labels else {})}
+    def metadata(self) -> dict[str, list[Any]]:
+        """The seed of every image and, if the model takes labels, the name of its label."""
+        labels = [self.names[label] for label in self.image_labels]
+        return {"seeds": self.image_seeds, **({"labels": labels} if labels else {})}
 
 
 def sample(
-    run: Path | None,
-    *,
-    count: int | None,
-    labels: Sequence[str],
-    seed: int,
-    truncation: float | None,
-    form: str,
-    grid: bool,
-    annotate: bool,
-    ema: bool | None,
-    out: Path | None,
-    device: str,
-    json: bool,
-) -> list[Path]:
-    """Draws `count` images of each label, image i from seed `seed + i`. Returns the files written.
+    run: RunDirectory = None,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            "-n", "--count", min=1, help="Number of images for each label (default: 64, or 10 for several labels)."
+        ),
+    ] = None,
+    labels: Annotated[
+        list[str] | None,
+        typer.Option("--label", help="Name or number of a label; can be given several times (default: all labels)."),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Seed of the first image; the next image uses the next seed.")
+    ] = 0,
+    truncation: Truncation = None,
+    format: Annotated[str, typer.Option(help="grid: one image of all samples; png: one file per sample.")] = "grid",
+    grid: Annotated[bool, typer.Option("--grid", help="Same as --format grid.")] = False,
+    annotate: Annotated[bool, typer.Option("--annotate", help="Write seeds and labels next to the images.")] = False,
+    ema: Ema = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Output: a .png file for a grid, a directory for single files (default: in the run's out/)."),
+    ] = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Generate images with a trained model."""
+    from gancli.figures.toy_distribution import plot_model
+    from gancli.inference.sample import sample_images
+    from gancli.io.images import to_pixels, write_png
 
-    Raises:
-        GanError: the run cannot, or the label is unknown.
-    """
-    _check(form, grid, annotate, out)
+    _check_options(format, grid, annotate, out)
     check_truncation(truncation)
-    path, model = open_sampler(run, labels=bool(labels), ema=ema, device=device)
+    needs = ("sample", "label") if labels else ("sample",)
+    path, model = open_for("gan sample", run, needs, ema=ema, device=device)
     if model.mixture is not None:
-        _check_points(model, form, annotate)
-    chosen = list(dict.fromkeys(label_indices(labels, model))) or list(range(len(model.labels)))
-    count = count or (COUNT_OF_EACH if len(chosen) > 1 else COUNT)
-    draws = Draws(seeds=range(seed, seed + count), labels=chosen, names=model.labels)
-    drawn = sample_images(model, draws.every_seed, draws.every_label, truncation=truncation)
-    parts = [f"samples-seed{seed}-n{count}", _suffix(labels), "annotated" if annotate else ""]
-    target = out or path_for(path, file_name(parts, truncation=truncation) + (".png" if form == "grid" else ""))
-    if form == "grid":
-        picture = (
-            _sheet(to_pixels(drawn), draws, annotate=annotate)
+        _check_points_options(model, format, annotate)
+    indices = list(dict.fromkeys(label_indices(labels or [], model))) or list(range(len(model.labels)))
+    count = count or (COUNT_PER_LABEL if len(indices) > 1 else COUNT)
+    samples = SampleLayout(seeds=range(seed, seed + count), labels=indices, names=model.labels)
+    images = sample_images(model, samples.image_seeds, samples.image_labels, truncation=truncation)
+    label_part = "label" + "-".join(map(slug, labels)) if labels else ""
+    name = output_name(
+        [f"samples-seed{seed}-n{count}", label_part, "annotated" if annotate else ""], truncation=truncation
+    )
+    target = out or output_path(path, name + (".png" if format == "grid" else ""))
+    if format == "grid":
+        figure = (
+            _grid(to_pixels(images), samples, annotate=annotate)
             if model.mixture is None
-            else plot_model(model, drawn, seed=seed, truncation=truncation)
+            else plot_model(model, images, seed=seed, truncation=truncation)
         )
-        pictures: Drawn = {target: (picture, draws.listed())}
+        files: Mapping[Path, tuple[Pixels, Mapping[str, Any]]] = {target: (figure, samples.metadata())}
     else:
-        pictures = _single(target, to_pixels(drawn), draws)
-    for file, (picture, shows) in pictures.items():
-        write_png(file, picture, metadata={**about(model, truncation), **shows})
-    shown = [{"image": str(file), **shows, **limit(truncation)} for file, (_, shows) in pictures.items()]
-    _tell(target, shown, _following(path, draws, labels, truncation), json=json)
-    return list(pictures)
+        files = _single_files(target, to_pixels(images), samples)
+    for file, (pixels, metadata) in files.items():
+        write_png(file, pixels, metadata={**provenance(model, truncation), **metadata})
+    if json:
+        entries = [
+            {"image": str(file), **metadata, **truncation_entry(truncation)} for file, (_, metadata) in files.items()
+        ]
+        print(jsonlib.dumps({"images": entries}))
+        return
+    print(f"wrote {target}" if format == "grid" else f"wrote {target}/ ({len(files)} files)")
+    print(f"next: {shlex.join(_next_command(path, samples, labels or [], truncation))}")
 
 
-def _check(form: str, grid: bool, annotate: bool, out: Path | None) -> None:
-    if form not in FORMATS:
-        raise UsageError(unknown("format", form, FORMATS))
-    if form == "grid":
+def _check_options(format: str, grid: bool, annotate: bool, out: Path | None) -> None:
+
+    if format not in FORMATS:
+        raise UsageError(unknown_name("format", format, FORMATS))
+    if format == "grid":
         if out is not None and out.suffix.lower() != ".png":
             raise UsageError(f"--out {out} must end in .png for a grid; --format png takes a directory")
         return
     if grid:
-        raise UsageError(f"--grid and --format {form} exclude each other; leave one of them out")
+        raise UsageError(f"--grid and --format {format} exclude each other; leave one of them out")
     if annotate:
-        raise UsageError("--annotate writes under the images of a grid; single files have their seeds in their names")
+        raise UsageError("--annotate needs a grid; single files have their seeds in their names")
 
 
-def _check_points(model: Model, form: str, annotate: bool) -> None:
-    if form == "png":
-        raise UsageError(f"{model.run} draws points, which have no picture each; leave --format png out for a figure")
+def _check_points_options(model: Model, format: str, annotate: bool) -> None:
+    if format == "png":
+        raise UsageError(f"{model.run} generates points, not images; leave --format png out to plot them in one figure")
     if annotate:
-        raise UsageError(f"{model.run} draws points, which a figure shows without their seeds; leave --annotate out")
+        raise UsageError(f"{model.run} generates points, and their figure shows no seeds; leave --annotate out")
 
 
-def _sheet(pixels: Pixels, draws: Draws, *, annotate: bool) -> Pixels:
-    """One picture of all; where several labels are drawn, each has a row, and the same seeds are below each other."""
-    columns = len(draws.seeds) if len(draws.labels) > 1 else None
+def _grid(pixels: Pixels, samples: SampleLayout, *, annotate: bool) -> Pixels:
+    """Return one image of all samples. Several labels get one row each, with the same seeds below each other."""
+    from gancli.io.captions import captioned_grid
+    from gancli.io.images import make_grid
+
+    columns = len(samples.seeds) if len(samples.labels) > 1 else None
     if not annotate:
-        return sheet(pixels, columns=columns)
-    rows = [draws.names[label] for label in draws.labels]
-    return captioned_sheet(pixels, [str(seed) for seed in draws.every_seed], columns=columns, rows=rows)
+        return make_grid(pixels, columns=columns)
+    rows = [samples.names[label] for label in samples.labels]
+    return captioned_grid(pixels, [str(seed) for seed in samples.image_seeds], columns=columns, rows=rows)
 
 
-def _single(folder: Path, pixels: Pixels, draws: Draws) -> Drawn:
-    """Every image by its file, with its seed and label."""
+def _single_files(folder: Path, pixels: Pixels, samples: SampleLayout) -> dict[Path, tuple[Pixels, Mapping[str, Any]]]:
+    """Return the pixels and the metadata of every image by its file."""
     if folder.is_file():
         raise DataError(f"{folder} is a file; --out must be a directory for --format png")
-    endings = _endings(draws)
-    labels: Sequence[int | None] = draws.every_label or [None] * len(pixels)
-    pictures = {}
-    for image, seed, label in zip(pixels, draws.every_seed, labels, strict=True):
-        named = {} if label is None else {"label": draws.names[label]}
-        pictures[folder / f"seed{seed:06d}{endings[label]}.png"] = (image, {"seed": seed, **named})
-    return pictures
+    suffixes = _label_suffixes(samples)
+    labels: Sequence[int | None] = samples.image_labels or [None] * len(pixels)
+    files: dict[Path, tuple[Pixels, Mapping[str, Any]]] = {}
+    for image, seed, label in zip(pixels, samples.image_seeds, labels, strict=True):
+        entry = {} if label is None else {"label": samples.names[label]}
+        files[folder / f"seed{seed:06d}{suffixes[label]}.png"] = (image, {"seed": seed, **entry})
+    return files
 
 
-def _endings(draws: Draws) -> Mapping[int | None, str]:
-    """What a label adds to the names of its files: its own name, or its number where that is long or not its alone."""
-    names = [safe(name) for name in draws.names]
-    folded = [name.casefold() for name in names]  # some file systems do not tell upper from lower case
-    endings: dict[int | None, str] = {None: ""}
-    for label in draws.labels:
-        fits = folded.count(folded[label]) == 1 and len(names[label].encode()) < LONGEST_NAME
-        endings[label] = f"-label{names[label]}" if fits else f"-label-{label}"
-    return endings
+def _label_suffixes(samples: SampleLayout) -> Mapping[int | None, str]:
+    """Return the part of a file name for each label: its name, or its number if the name is long or ambiguous."""
+    names = [slug(name) for name in samples.names]
+    folded = [name.casefold() for name in names]  # some file systems ignore case
+    suffixes: dict[int | None, str] = {None: ""}
+    for label in samples.labels:
+        fits = folded.count(folded[label]) == 1 and len(names[label].encode()) < MAX_NAME_LENGTH
+        suffixes[label] = f"-label{names[label]}" if fits else f"-label-{label}"
+    return suffixes
 
 
-def _suffix(labels: Sequence[str]) -> str:
-    return "label" + "-".join(map(safe, labels)) if labels else ""
-
-
-def _tell(target: Path, shown: Sequence[Mapping[str, Any]], following: Sequence[str], *, json: bool) -> None:
-    if json:
-        print(jsonlib.dumps({"images": shown}))
-        return
-    print(f"wrote {target}" if "seeds" in shown[0] else f"wrote {target}/ ({len(shown)} files)")
-    print(f"next: {shlex.join(following)}")
-
-
-def _following(run: Path, draws: Draws, labels: Sequence[str], truncation: float | None) -> list[str]:
-    """The command that draws as many from the next seeds on."""
-    words = ["gan", "sample", str(run), "--seed", str(draws.seeds[-1] + 1), "-n", str(len(draws.seeds))]
+def _next_command(run: Path, samples: SampleLayout, labels: Sequence[str], truncation: float | None) -> list[str]:
+    """Return the command that generates the same number of images from the following seeds."""
+    words = ["gan", "sample", str(run), "--seed", str(samples.seeds[-1] + 1), "-n", str(len(samples.seeds))]
     words += [word for label in labels for word in ("--label", label)]
     return words if truncation is None else [*words, "--truncation", f"{truncation:g}"]

@@ -4,86 +4,77 @@ from __future__ import annotations
 
 import json as jsonlib
 import shlex
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from gancli.cli.display.live import reading
-from gancli.cli.shared.input_images import find_images, name_results, read_image, split_run
-from gancli.cli.shared.models import about, check_able, file_name, open_able, path_for, safe
-from gancli.family.tasks import Translates, Translation
-from gancli.inference.model import Model
-from gancli.inference.translate import find_translation
-from gancli.inference.translate import translate as translated
-from gancli.io.images import to_pixels, write_png
+import typer
+
+from gancli.cli.options import Device, Ema, Json
+from gancli.cli.shared.input_images import RunAndImages, find_images, name_results, split_run
+from gancli.cli.shared.models import open_for, output_name, output_path, provenance, slug
 
 
 def translate(
-    arguments: Sequence[Path],
-    *,
-    to: str | None,
-    tile: int | None,
-    seed: int,
-    ema: bool | None,
-    out: Path | None,
-    device: str,
-    json: bool,
-) -> list[Path]:
-    """Translates images, each to a PNG of its size and name. Returns the files written.
+    images: RunAndImages,
+    to: Annotated[
+        str | None, typer.Option(help="Domain to translate to (default: the first domain of the model).")
+    ] = None,
+    tile: Annotated[
+        int | None,
+        typer.Option(min=16, help="Side of overlapping square tiles, for images too large for the memory."),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="Seed of the noise, if the model has noise inputs.")
+    ] = 0,
+    ema: Ema = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Output directory for .png files of the same names (default: in the run's out/)."),
+    ] = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Translate images with a trained model: from sketches to photographs, from one domain to another."""
+    from gancli.cli.display.progress import progress_bar
+    from gancli.cli.shared.preprocess import decode_image, to_tensor
+    from gancli.family.tasks import Translates
+    from gancli.inference.translate import find_translation
+    from gancli.inference.translate import translate as translate_image
+    from gancli.io.images import to_pixels, write_png
 
-    Args:
-        arguments: a run or checkpoint directory, which may be left out, and files and folders of images.
-        to: a domain of the model; its first, if None.
-        tile: side of the tiles to do it in; whole, if None.
-        seed: of the noise in every image.
-        ema: averaged weights or live ones; averaged where there are any, if None.
-        out: a directory; one in the run's, if None.
-        device: as the command line names it.
-        json: prints one object instead of sentences.
-
-    Raises:
-        GanError: the run cannot, the domain is unknown, or there is nothing to read.
-    """
-    run, paths = split_run(arguments)
-    files = find_images(paths, like=f"gan translate {'[RUN]' if run is None else run} photo.jpg")
-    path, model = open_able(run, lambda able: "translate" in able, wanted="translates images", ema=ema, device=device)
-    check_able(model, ("translate",), "gan translate")
-    way = find_translation(model, to)
-    folder = out or path_for(path, file_name([f"translated-{safe(way.to)}", f"seed{seed}" if seed else ""]))
+    run, paths = split_run(images)
+    files = find_images(paths, example=f"gan translate {run or '[RUN]'} photo.jpg")
+    path, model = open_for("gan translate", run, ("translate",), ema=ema, device=device)
+    translation = find_translation(model, to)
+    folder = out or output_path(
+        path, output_name([f"translated-{slug(translation.to)}", f"seed{seed}" if seed else ""])
+    )
     results = name_results(files, folder)
-    channels, *_ = model.family.data.shape_of(way.reads)
-    pairs = [(file.path, result) for file, result in zip(files, results, strict=True)]
+    channels, *_ = model.family.data.shape_of(translation.reads)
+    metadata = {**provenance(model), "to": translation.to, "seed": seed, **({} if tile is None else {"tile": tile})}
     noisy = False
-    with reading("images", "translating") as progress:
-        for done, (file, result) in enumerate(pairs, 1):
-            image, drawn_from_noise = translated(model, read_image(file, channels), way, tile=tile, seed=seed)
-            noisy |= drawn_from_noise
-            (pixels,) = to_pixels(image)
-            write_png(result, pixels, metadata=_made(model, way, file, tile=tile, seed=seed))
-            progress(done, len(pairs))
+    with progress_bar("images", "translating") as progress:
+        for done, (file, result) in enumerate(zip(files, results, strict=True), 1):
+            image = to_tensor(decode_image(file.path, channels=channels))
+            translated, has_noise = translate_image(model, image, translation, tile=tile, seed=seed)
+            noisy |= has_noise
+            (pixels,) = to_pixels(translated)
+            write_png(result, pixels, metadata={**metadata, "from": file.path.name})
+            progress(done, len(files))
     if json:
-        shown = [{"image": str(result), "from": str(file), "to": way.to, "seed": seed} for file, result in pairs]
-        print(jsonlib.dumps({"images": shown}))
-        return results
+        entries = [
+            {"image": str(result), "from": str(file.path), "to": translation.to, "seed": seed}
+            for file, result in zip(files, results, strict=True)
+        ]
+        print(jsonlib.dumps({"images": entries}))
+        return
     print(f"wrote {results[0]}" if len(results) == 1 else f"wrote {folder}/ ({len(results)} files)")
-    print(f"next: {shlex.join(_following(model, path, paths, folder, way, seed=seed, noisy=noisy))}")
-    return results
-
-
-def _made(model: Model, way: Translation, file: Path, *, tile: int | None, seed: int) -> dict[str, Any]:
-    """What the picture says of itself."""
-    tiles = {} if tile is None else {"tile": tile}
-    return {**about(model, None), "to": way.to, "seed": seed, **tiles, "from": file.name}
-
-
-def _following(
-    model: Model, run: Path, paths: Sequence[Path], folder: Path, way: Translation, *, seed: int, noisy: bool
-) -> list[str]:
-    """The way back, where there is one; other noise, where there is some; or else a look at what was learned when."""
     assert isinstance(model.family, Translates)
-    others = [other.to for other in model.family.translations() if other.to != way.to]
-    if others:
-        return ["gan", "translate", str(run), str(folder), "--to", others[0]]
-    if noisy:
-        return ["gan", "translate", str(run), *map(str, paths), "--seed", str(seed + 1)]
-    return ["gan", "runs", "ls"]
+    other_domains = [other.to for other in model.family.translations() if other.to != translation.to]
+    if other_domains:  # translate back
+        command = ["gan", "translate", str(path), str(folder), "--to", other_domains[0]]
+    elif noisy:
+        command = ["gan", "translate", str(path), *map(str, paths), "--seed", str(seed + 1)]
+    else:
+        command = ["gan", "runs", "ls"]
+    print(f"next: {shlex.join(command)}")

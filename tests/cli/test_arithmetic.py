@@ -12,7 +12,7 @@ from PIL import Image
 
 from gancli.inference.model import Model, open_model
 from gancli.inference.sample import generate, latents
-from gancli.io.images import Pixels, magnified, to_pixels
+from gancli.io.images import Pixels, magnify, to_pixels
 
 TILE = 64
 
@@ -24,7 +24,7 @@ def model(unconditional: Path) -> Model:
 
 def drawn(model: Model, z: torch.Tensor) -> Pixels:
     """The image (H, W) of one latent as it stands in the figure."""
-    return magnified(to_pixels(generate(model, z[None], None)), smallest=TILE)[0, :, :, 0]
+    return magnify(to_pixels(generate(model, z[None], None)), min_side=TILE)[0, :, :, 0]
 
 
 def places(page: np.ndarray, tile: np.ndarray) -> set[tuple[int, int]]:

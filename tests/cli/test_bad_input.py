@@ -121,7 +121,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over(gan, tmp_path: Path) -> None
     newest.write_bytes(newest.read_bytes()[:-1])
     ended = gan("train", "gan", *SMALL, "--set", "train.checkpoint_every=192", "--resume")
     assert ended.code == 0, ended.err
-    assert "passed over: the checkpoint" in ended.out
+    assert "skipped: the checkpoint" in ended.out
     assert "resumed at 192 of 320 images" in ended.out
 
 
@@ -163,4 +163,4 @@ def test_sampling_says_when_it_passes_over_a_damaged_checkpoint(gan, tmp_path: P
     newest.write_bytes(b"{}")
     ended = gan("sample", "-n", "1")
     assert ended.code == 0
-    assert "passed over: the checkpoint runs/gan/checkpoints/320 is damaged: state.json" in ended.err
+    assert "skipped: the checkpoint runs/gan/checkpoints/320 is damaged: state.json" in ended.err

@@ -120,7 +120,7 @@ def test_a_threshold_from_normal_images(gan, detector: str, images: dict[str, in
     }
     assert [each["anomalous"] for each in found["images"]] == [True, False, False, False]
     ended = gan(*common, "--false-alarms", "0.5")
-    assert "of 19 normal images in fine, so that at most 0.5 of all" in ended.out
+    assert "19 normal images in fine, so that at most 0.5 of all" in ended.out
     assert "2 of 4 images are anomalous" in ended.out
     following = ended.out.splitlines()[-1].removeprefix("next: ").split()
     assert following[:4] == ["gan", "detect", "runs/grey", "in"]
@@ -147,7 +147,7 @@ def test_what_is_true_from_folders_or_a_table(gan, detector: str, images: dict[s
         (tmp_path / name).write_text(text)
         assert json.loads(gan(*common, "--labels", name).out)["metrics"] == by_folder["metrics"]
     ended = gan("detect", "in", "--no-maps", "--labels", "folders", "--threshold", "0.5")
-    assert "found 1 of 2 anomalous images, with 0 false alarms among 2 normal ones" in ended.out
+    assert "found 1 of 2 anomalous images, with 0 false alarms among 2 normal images" in ended.out
     assert "AUROC 0.7500, average precision 0.8333, best F1 0.8000 at threshold" in ended.out
     following = gan("detect", "in", "--no-maps", "--labels", "folders").out.splitlines()[-1]
     assert "3 of 4 images are anomalous" in gan(*following.removeprefix("next: gan ").split()).out
@@ -170,25 +170,25 @@ def test_wrong_labels(gan, detector: str, images: dict[str, int], tmp_path: Path
         "a.png,0\na.png,1\n": ("labels.csv:2", "two labels"),
         "a.png,0\nb.png,maybe\n": ("labels.csv:2", "normal"),
         "a.png,0\nb.png,0\nc.png,1\n": ("d.png has no label in labels.csv",),
-        "a.png,0\nb.png,0\nc.png,0\nd.png,0\n": ("calls all 4 images normal",),
+        "a.png,0\nb.png,0\nc.png,0\nd.png,0\n": ("marks all 4 images as normal",),
     }
     for text, words in cases.items():
         (tmp_path / "labels.csv").write_text(text)
         assert refused(gan("detect", "in", "--labels", "labels.csv"), *words, code=65), text
     assert refused(gan("detect", "in", "--labels", "none.csv"), "none.csv cannot be read", code=65)
     grey(tmp_path / "e.png", 0)
-    assert refused(gan("detect", "e.png", "--labels", "folders"), "e.png lies in no folder named normal", code=65)
+    assert refused(gan("detect", "e.png", "--labels", "folders"), "e.png is in no folder named normal", code=65)
     grey(tmp_path / "in" / "normal" / "d.png", 0)
     (tmp_path / "labels.csv").write_text("a.png,0\nb.png,0\nc.png,1\nd.png,1\n")
     assert refused(gan("detect", "in", "--labels", "labels.csv"), "d.png has no label", "and 1 more", code=65)
 
 
 def test_what_cannot_be_done(gan, detector: str, images: dict[str, int], tmp_path: Path) -> None:
-    assert refused(gan("detect", detector), "which images", "gan detect runs/grey photo.png")
+    assert refused(gan("detect", detector), "no images are given", "gan detect runs/grey photo.png")
     assert refused(gan("detect", "in", "--false-alarms", "0.1"), "--normal")
     assert refused(gan("detect", "in", "--normal", "in", "--false-alarms", "1"), "between 0 and 1")
     assert refused(gan("detect", "in", "--normal", "in", "--threshold", "1"), "exclude each other")
-    assert refused(gan("detect", "in", "--threshold", "nan"), "--threshold must be a number")
+    assert refused(gan("detect", "in", "--threshold", "nan"), "--threshold must be a finite number")
     assert refused(gan("detect", "none.png"), "does not exist", code=65)
     (tmp_path / "in" / "broken.png").write_bytes(b"no image")
     assert refused(gan("detect", "in", "--out", "maps"), "broken.png cannot be read", code=65)
@@ -196,12 +196,12 @@ def test_what_cannot_be_done(gan, detector: str, images: dict[str, int], tmp_pat
 
 
 def test_heat_maps_that_no_memory_holds(gan, detector: str, images: dict[str, int], monkeypatch) -> None:
-    monkeypatch.setattr("gancli.cli.detect.free", lambda _: 100)
+    monkeypatch.setattr("gancli.cli.shared.preprocess.free", lambda _: 100)
     assert refused(gan("detect", "in"), "GB are free", "--no-maps", code=65)
     assert gan("detect", "in", "--no-maps").code == 0
 
 
 def test_a_run_that_samples_does_not_detect(gan, unconditional: Path, tmp_path: Path) -> None:
     grey(tmp_path / "a.png", 0)
-    assert refused(gan("detect", str(unconditional), "a.png"), "detects no anomalies")
-    assert refused(gan("detect", "a.png"), "the only run under runs/ is none that", "detects anomalies in images")
+    assert refused(gan("detect", str(unconditional), "a.png"), "cannot detect anomalies")
+    assert refused(gan("detect", "a.png"), "runs/ contains one run, and it cannot detect anomalies")

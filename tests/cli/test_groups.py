@@ -240,7 +240,7 @@ def test_the_best_checkpoint_is_measured_beside_the_last_and_never_mixed_with_it
     assert list(taken) == [("last", 128), ("best by swd", 64)]
     assert taken["last", 128] != taken["best by swd", 64]
     shown = gan("eval", first, *SWD).out
-    assert "gan-seed0 at 128 images, its last checkpoint, and at 64, its best" in shown
+    assert "gan-seed0 at 128 images (last checkpoint) and 64 images (best checkpoint)" in shown
     assert "swd (best by swd)" in shown
     named = json.loads(gan("eval", f"{first}/checkpoints/best", *SWD, "--json").out)["metrics"]
     assert [e["value"] for e in named] == [e["value"] for e in found[len(found) // 2 :]]

@@ -109,7 +109,7 @@ def test_colour_and_the_images_of_another_folder(gan, tmp_path: Path, mode: str)
         assert image.mode == "RGB"
     for path in list((tmp_path / "mine").iterdir())[1:]:
         path.unlink()
-    assert_refused(gan("inspect"), 65, "holds one image only", "--data")
+    assert_refused(gan("inspect"), 65, "has only one image", "--data")
 
 
 def test_what_cannot_be_inspected(gan, unconditional: Path, tmp_path: Path) -> None:
@@ -121,8 +121,8 @@ def test_what_cannot_be_inspected(gan, unconditional: Path, tmp_path: Path) -> N
 
 def test_a_family_that_cannot_be_asked(gan, mute: None) -> None:
     assert gan("train", "gan", "--set", "family=mute", "--set", "train.images=64", "--device", "cpu").code == 0
-    assert_refused(gan("inspect", "runs/gan"), 2, "no discriminator that can be asked", "gan plugins ls")
-    assert_refused(gan("inspect"), 2, "the only run under runs/ is none that", "can be inspected")
+    assert_refused(gan("inspect", "runs/gan"), 2, "no discriminator that scores images", "gan plugins ls")
+    assert_refused(gan("inspect"), 2, "runs/ contains one run, and it cannot be inspected")
     assert_refused(gan("eval", "runs/gan", "--metrics", "feature_svm"), 2, "'feature_svm'", "no discriminator")
 
 

@@ -124,7 +124,7 @@ def test_a_walk_that_is_none(gan, unconditional: Path) -> None:
     assert refused(gan("interpolate", "--path", "slrep"), "did you mean 'slerp'?")
     assert refused(gan("interpolate", "--out", "walk.avi"), ".gif", ".mp4", ".png")
     assert refused(gan("interpolate", "runs/gan", "--labels", "3,5"), "trained without labels")
-    assert refused(gan("interpolate", "--labels", "3,5"), "takes labels")
+    assert refused(gan("interpolate", "--labels", "3,5"), "take labels")
     assert not (unconditional / "out").exists()
 
 
@@ -134,12 +134,16 @@ def test_points_have_no_pictures_to_walk_through(gan, unconditional: Path, tmp_p
     )
     assert gan("train", "points.yaml", "--device", "cpu").code == 0
     for command in (["interpolate", "runs/points"], ["arithmetic", "runs/points", "1 - 2"]):
-        assert refused(gan(*command), "points draws points rather than images", "gan sample")
+        assert refused(gan(*command), "cannot use points: the model is a model of points, not of images")
     assert "wrote runs/gan/out/" in gan("interpolate").out, "the newest run that draws images is taken"
 
 
 def test_labels_that_do_not_fit(gan, conditional: Path) -> None:
-    assert refused(gan("interpolate", "--labels", "3,5", "--seeds", "1,2,3"), "names 3 and --labels 2")
+    ended = gan("interpolate", "--labels", "3,5", "--seeds", "1,2,3")
+    assert refused(ended, "--seeds give 3 keyframes, and --labels gives 2 labels")
+        gan("interpolate", "--labels", "3,5", "--seeds", "1,2,3"),
+        "--seeds give 3 keyframes, and --labels gives 2 labels",
+    )
     assert refused(gan("interpolate", "--labels", "3,eleven"), "unknown label 'eleven'")
     assert refused(gan("interpolate", "--labels", ""), "unknown label ''")
 

@@ -128,7 +128,7 @@ def test_a_walk_goes_on_to_seeds(gan, unconditional: Path) -> None:
     assert np.array_equal(shown[0][::24, ::24], halves(one["image"], 8)[1])
     with Image.open(Path(sampled(gan, "ones", "--seed", "5")) / "seed000007.png") as image:
         assert np.array_equal(shown[6][::24, ::24], np.asarray(image))
-    assert refused(gan("interpolate", "--latents", one["latent"]), "nowhere to walk to", code=2)
+    assert refused(gan("interpolate", "--latents", one["latent"]), "at least two keyframes", code=2)
     two = f"{one['latent']},{one['latent']}"
     assert refused(gan("interpolate", "--latents", two, "--truncation", "0.7"), "--truncation", code=2)
     strip = gan("interpolate", "--latents", one["latent"], "--seeds", "1")
@@ -188,7 +188,7 @@ def test_a_damaged_latent(gan, unconditional: Path, damage, words: str) -> None:
 
 
 def test_what_cannot_be_done(gan, unconditional: Path, tmp_path: Path) -> None:
-    assert refused(gan("project", str(unconditional)), "which images", "photo.png", code=2)
+    assert refused(gan("project", str(unconditional)), "no images are given", "photo.png", code=2)
     (tmp_path / "broken.png").write_bytes(b"no image")
     assert refused(gan("project", "broken.png"), "broken.png cannot be read")
     assert refused(gan("interpolate", "--latents", "none.safetensors,broken.png"), "none.safetensors is not")

@@ -133,11 +133,11 @@ def test_a_model_that_cannot_draw_leaves_the_rest(gan, monkeypatch: pytest.Monke
 
 def test_heat_maps_are_drawn_on_demand(gan, detector: str, tmp_path: Path) -> None:
     page = tmp_path / detector / "report.html"
-    assert f"gan report {detector} draws them" in page.read_text()
-    assert "Where it sees anomalies" not in headings(page)
+    assert f"gan report {detector}` adds them" in page.read_text()
+    assert "Anomaly heat maps" not in headings(page)
     ended = gan("report")
     assert (ended.code, ended.err) == (0, "")
-    assert "Where it sees anomalies" in headings(page)
+    assert "Anomaly heat maps" in headings(page)
 
 
 def test_enlargements_stand_beside_the_original(gan, toyscale: None, tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_enlargements_stand_beside_the_original(gan, toyscale: None, tmp_path: P
     )
     assert gan("train", "big.yaml", "--device", "cpu").code == 0
     page = tmp_path / "runs" / "big" / "report.html"
-    assert "Enlarged 2 times" in headings(page)
+    assert "Upscaled 2 times" in headings(page)
     captions = re.findall(r"<figcaption>([^<]*)</figcaption><img", page.read_text())
     assert captions[-4:] == ["low", "bicubic", "big", "original"]
 
@@ -174,5 +174,5 @@ def test_weights_from_elsewhere_have_a_page_too(gan, toy_weights: Path, tmp_path
     assert gan("convert", "weights.safetensors", "--family", "toyscale", "--out", "model").code == 0
     ended = gan("report", "model")
     assert ended.code == 0
-    assert ended.err.startswith("What the model makes of images is left out: model has no recipe")
+    assert ended.err.startswith("Images that need input images are missing: model has no recipe")
     assert "gan convert weights.safetensors" in (tmp_path / "model" / "report.html").read_text()

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from gancli.io.image_reader import ImageMetadata
-from gancli.io.image_writer import write_picture
+from gancli.io.image_writer import write_image
 
 
 def refused(ended, *words: str, code: int = 2) -> bool:
@@ -67,7 +67,7 @@ def test_files_of_every_kind_keep_name_and_format(gan, run: str, tmp_path: Path)
 
 def test_sixteen_bits_stay(gan, run: str, tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 65536, (12, 10, 3), dtype=np.uint16)
-    write_picture(tmp_path / "deep.png", pixels, ImageMetadata(), format="PNG", made={})
+    write_image(tmp_path / "deep.png", pixels, ImageMetadata(), format="PNG", origin={})
     ended = gan("upscale", "deep.png", "--json")
     assert ended.code == 0, ended.err
     (shown,) = json.loads(ended.out)["images"]
@@ -103,7 +103,7 @@ def test_another_format_and_its_name(gan, run: str, tmp_path: Path) -> None:
 def test_nothing_is_written_over(gan, run: str, tmp_path: Path) -> None:
     file = photo(tmp_path / "in" / "a.png", 8, 8)
     before = file.read_bytes()
-    assert refused(gan("upscale", "in", "--out", "in"), "would be lost")
+    assert refused(gan("upscale", "in", "--out", "in"), "would be overwritten")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a.png").write_text("mine")
     assert gan("upscale", "in/a.png", "--out", "out").code == 0
@@ -119,7 +119,7 @@ def test_what_cannot_be_done_is_said_before_anything_is(gan, run: str, tmp_path:
     assert refused(gan("upscale", "in", "--format", "jpeg", "--out", "out"), "clear.png is transparent", "--format png")
     photo(tmp_path / "long.png", 1, 9000)
     assert refused(gan("upscale", "long.png", "--format", "webp", "--out", "out"), "2x18000", "16,383")
-    assert refused(gan("upscale", "runs/weights"), "which images", "gan upscale runs/weights photo.jpg")
+    assert refused(gan("upscale", "runs/weights"), "no images are given", "gan upscale runs/weights photo.jpg")
     assert refused(gan("upscale", "long.png", "--tile", "16", "--out", "out"), "--tile 16", "at least")
     (tmp_path / "in" / "broken.png").write_bytes(b"no image")
     assert refused(gan("upscale", "in", "--out", "out"), "broken.png cannot be read", code=65)
@@ -128,8 +128,8 @@ def test_what_cannot_be_done_is_said_before_anything_is(gan, run: str, tmp_path:
 
 def test_a_result_that_no_memory_holds(gan, run: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     photo(tmp_path / "a.png", 100, 100)
-    monkeypatch.setattr("gancli.cli.upscale.free", lambda _: 400_000)
-    assert refused(gan("upscale", "a.png"), "would become 200x200", "GB are free", code=65)
+    monkeypatch.setattr("gancli.cli.shared.preprocess.free", lambda _: 400_000)
+    assert refused(gan("upscale", "a.png"), "200x200 pixels", "GB are free", code=65)
 
 
 def test_what_is_lost_of_a_file_is_said(gan, run: str, tmp_path: Path) -> None:
@@ -142,5 +142,5 @@ def test_what_is_lost_of_a_file_is_said(gan, run: str, tmp_path: Path) -> None:
 
 def test_a_run_that_samples_does_not_upscale(gan, unconditional: Path, tmp_path: Path) -> None:
     photo(tmp_path / "photo.png", 8, 8)
-    assert refused(gan("upscale", str(unconditional), "photo.png"), "upscales no images")
-    assert refused(gan("upscale", "photo.png"), "the only run under runs/ is none that", "upscales images")
+    assert refused(gan("upscale", str(unconditional), "photo.png"), "cannot upscale images")
+    assert refused(gan("upscale", "photo.png"), "runs/ contains one run, and it cannot upscale images")

@@ -1,4 +1,4 @@
-"""What was detected: as a table for a person, as CSV, and as JSON."""
+"""Results of anomaly detection as a table on the terminal, as CSV and as JSON."""
 
 from __future__ import annotations
 
@@ -20,74 +20,74 @@ from rich.text import Text
 
 from gancli.cli.shared.input_images import ImageFile
 from gancli.io.files import disk_errors, write_atomically
-from gancli.metrics.anomaly import GroundTruth, auroc, average_precision, best_f1
+from gancli.metrics.auroc import GroundTruth, auroc, average_precision, best_f1
 
 
 @dataclass(frozen=True)
 class DetectionResult:
-    """Scores of images, and what follows from them.
+    """Anomaly scores of images.
 
     Args:
-        files: the images.
-        scores: (N,), higher for more anomalous.
-        truth: (N,), which are anomalous, if that is known.
-        threshold: what anomalous images score above, if there is one.
-        calibration: how the threshold was found, as JSON has it; empty where a person gave it.
-        maps: the file of each image's heat map, if there are any.
+        files: image files.
+        scores: anomaly scores (N,); higher is more anomalous.
+        ground_truth: True for anomalous images, (N,), if known.
+        threshold: score above which images are anomalous, if any.
+        calibration: origin of a computed threshold, for JSON; empty for a given threshold.
+        maps: heat map file of each image, if any.
     """
 
     files: Sequence[ImageFile]
     scores: npt.NDArray[np.float64]
-    truth: GroundTruth | None = None
+    ground_truth: GroundTruth | None = None
     threshold: float | None = None
     calibration: Mapping[str, Any] = field(default_factory=dict)
     maps: Sequence[Path] | None = None
 
     @property
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Every image with what is known of it, the most anomalous first; equals in the order that they came in."""
-        for place in np.argsort(-self.scores, kind="stable").tolist():
-            score = float(self.scores[place])
-            row: dict[str, Any] = {"image": str(self.files[place].path), "score": score}
+        """One row per image, the most anomalous first; images of equal score keep their order."""
+        for index in np.argsort(-self.scores, kind="stable").tolist():
+            score = float(self.scores[index])
+            row: dict[str, Any] = {"image": str(self.files[index].path), "score": score}
             if self.threshold is not None:
                 row["anomalous"] = score > self.threshold
-            if self.truth is not None:
-                row["label"] = "anomalous" if self.truth[place] else "normal"
+            if self.ground_truth is not None:
+                row["label"] = "anomalous" if self.ground_truth[index] else "normal"
             if self.maps is not None:
-                row["map"] = str(self.maps[place])
+                row["map"] = str(self.maps[index])
             yield row
 
     @cached_property
-    def measures(self) -> list[dict[str, Any]]:
-        """How well the scores tell anomalous images from normal ones; none where that is not known.
+    def metrics(self) -> list[dict[str, Any]]:
+        """AUROC, average precision and best F1 of the scores; empty without ground truth.
 
         Raises:
-            DataError: all are of one kind.
+            DataError: all images have the same label.
         """
-        if self.truth is None:
+        if self.ground_truth is None:
             return []
-        best = best_f1(self.scores, self.truth)
-        of = {"images": len(self.files), "anomalous": int(self.truth.sum())}
+        best = best_f1(self.scores, self.ground_truth)
+        counts = {"images": len(self.files), "anomalous": int(self.ground_truth.sum())}
         return [
-            {"metric": "auroc", "value": auroc(self.scores, self.truth), **of},
-            {"metric": "average_precision", "value": average_precision(self.scores, self.truth), **of},
-            {"metric": "best_f1", "value": best.f1, "threshold": best.threshold, **of},
+            {"metric": "auroc", "value": auroc(self.scores, self.ground_truth), **counts},
+            {"metric": "average_precision", "value": average_precision(self.scores, self.ground_truth), **counts},
+            {"metric": "best_f1", "value": best.f1, "threshold": best.threshold, **counts},
         ]
 
 
 def to_json(detection: DetectionResult) -> str:
-    """One object."""
-    limit = {} if detection.threshold is None else {"threshold": detection.threshold}
+    """Return the result as one JSON object."""
+    threshold = {} if detection.threshold is None else {"threshold": detection.threshold}
     calibration = {"calibration": dict(detection.calibration)} if detection.calibration else {}
-    measures = {"metrics": detection.measures} if detection.measures else {}
-    return json.dumps({"images": list(detection.rows), **limit, **calibration, **measures})
+    metrics = {"metrics": detection.metrics} if detection.metrics else {}
+    return json.dumps({"images": list(detection.rows), **threshold, **calibration, **metrics})
 
 
 def write_table(path: Path, detection: DetectionResult) -> None:
-    """Writes CSV with a heading; anomalous is 1 or 0.
+    """Write the rows as CSV with column names; the column anomalous is 1 or 0.
 
     Raises:
-        DiskError: the disk refuses.
+        DiskError: the file cannot be written.
     """
     text = io.StringIO()
     rows = [{**row, **({"anomalous": int(row["anomalous"])} if "anomalous" in row else {})} for row in detection.rows]
@@ -102,21 +102,21 @@ def write_table(path: Path, detection: DetectionResult) -> None:
 def report(
     detection: DetectionResult, run: Path, paths: Sequence[Path], *, folder: Path | None, csv: Path | None, seed: int
 ) -> None:
-    """The table, what it comes to, and the next command."""
+    """Print the table, a summary and the next command."""
     console = Console()
     if not console.is_terminal:
-        console.width = 10_000  # a path that is cut or folded is of no use to the next program
-    shown = [name for name in ("score", "anomalous", "label", "image") if name in next(detection.rows)]
-    page = Table(box=None, pad_edge=False)
-    for name in shown:
-        page.add_column(name, overflow="fold")
+        console.width = 10_000  # so that paths are neither cut nor wrapped for the next program
+    columns = [name for name in ("score", "anomalous", "label", "image") if name in next(detection.rows)]
+    table = Table(box=None, pad_edge=False)
+    for name in columns:
+        table.add_column(name, overflow="fold")
     for row in detection.rows:
-        page.add_row(*(_cell(row[name]) for name in shown))
-    console.print(page)
-    for sentence in _sentences(detection, folder, csv):
+        table.add_row(*(_cell(row[name]) for name in columns))
+    console.print(table)
+    for sentence in _summary(detection, folder, csv):
         console.print(sentence, markup=False, highlight=False, soft_wrap=True)
-    following = shlex.join(_following(detection, run, paths, seed))
-    console.print(f"next: {following}", markup=False, highlight=False, soft_wrap=True)
+    command = shlex.join(_next_command(detection, run, paths, seed))
+    console.print(f"next: {command}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _cell(value: Any) -> Text:
@@ -125,24 +125,26 @@ def _cell(value: Any) -> Text:
     return Text(f"{value:.6g}" if isinstance(value, float) else str(value))
 
 
-def _sentences(detection: DetectionResult, folder: Path | None, csv: Path | None) -> Iterator[str]:
-    found, limit = detection.calibration, detection.threshold
-    if found:
+def _summary(detection: DetectionResult, folder: Path | None, csv: Path | None) -> Iterator[str]:
+    calibration, threshold, ground_truth = detection.calibration, detection.threshold, detection.ground_truth
+    if calibration:
         yield (
-            f"threshold {limit:g}: of {found['images']:,} normal images in {found['normal']}, so that at most "
-            f"{found['false_alarms']:.3g} of all normal images score above it"
+            f"threshold {threshold:g}: computed from {calibration['images']:,} normal images in "
+            f"{calibration['normal']}, so that at most {calibration['false_alarms']:.3g} of all normal images score "
+            "above it"
         )
-    if limit is not None:
-        above = int((detection.scores > limit).sum())
-        yield f"{above:,} of {len(detection.files):,} images are anomalous: their score is above {limit:g}"
-    if limit is not None and detection.truth is not None:
-        called, truth = detection.scores > limit, detection.truth
-        yield (
-            f"found {int((called & truth).sum()):,} of {int(truth.sum()):,} anomalous images, with "
-            f"{int((called & ~truth).sum()):,} false alarms among {int((~truth).sum()):,} normal ones"
-        )
-    if detection.measures:
-        area, precision, best = detection.measures
+    if threshold is not None:
+        anomalous = detection.scores > threshold
+        count, total = int(anomalous.sum()), len(detection.files)
+        yield f"{count:,} of {total:,} images are anomalous: their score is above {threshold:g}"
+        if ground_truth is not None:
+            hits, false_alarms = int((anomalous & ground_truth).sum()), int((anomalous & ~ground_truth).sum())
+            yield (
+                f"found {hits:,} of {int(ground_truth.sum()):,} anomalous images, with {false_alarms:,} false alarms "
+                f"among {int((~ground_truth).sum()):,} normal images"
+            )
+    if detection.metrics:
+        area, precision, best = detection.metrics
         yield (
             f"AUROC {area['value']:.4f}, average precision {precision['value']:.4f}, best F1 {best['value']:.4f} at "
             f"threshold {best['threshold']:.6g}"
@@ -153,12 +155,12 @@ def _sentences(detection: DetectionResult, folder: Path | None, csv: Path | None
         yield f"wrote {csv}"
 
 
-def _following(detection: DetectionResult, run: Path, paths: Sequence[Path], seed: int) -> list[str]:
-    """The same with a threshold that was found, which need not be found again; or else the model's measures."""
-    found = detection.calibration.get("threshold")
-    if found is None and detection.threshold is None and detection.measures:
-        found = detection.measures[-1]["threshold"]
-    if found is None:
+def _next_command(detection: DetectionResult, run: Path, paths: Sequence[Path], seed: int) -> list[str]:
+    """Return the same command with the threshold that was found, or else one that evaluates the model."""
+    threshold = detection.calibration.get("threshold")
+    if threshold is None and detection.threshold is None and detection.metrics:
+        threshold = detection.metrics[-1]["threshold"]
+    if threshold is None:
         return ["gan", "eval", str(run)]
-    same = ["--seed", str(seed)] if seed else []
-    return ["gan", "detect", str(run), *map(str, paths), "--threshold", f"{found:.6g}", *same]
+    same_seed = ["--seed", str(seed)] if seed else []
+    return ["gan", "detect", str(run), *map(str, paths), "--threshold", f"{threshold:.6g}", *same_seed]

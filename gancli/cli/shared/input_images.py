@@ -1,4 +1,4 @@
-"""The user's images, as commands that work on them take them: found, read, and given names for what is made of them."""
+"""Input images of commands: finding the files and naming the results."""
 
 from __future__ import annotations
 
@@ -6,23 +6,39 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-import torch
-from torch import Tensor
+import typer
 
-from gancli.data.sources.listing import SUFFIXES
 from gancli.errors import DataError, UsageError
-from gancli.io import decode
 from gancli.runs.run import MANIFEST
+
+RunAndImages = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="[RUN] IMAGE",
+        help="Files and folders of images of any size. A run directory can come first (default: the newest run that "
+        "supports this command).",
+    ),
+]
+
+RunAndTrainingImages = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="[RUN] IMAGE",
+        help="Files and folders of images, which are cropped and resized as for training. A run directory can come "
+        "first (default: the newest run that supports this command).",
+    ),
+]
 
 
 @dataclass(frozen=True)
 class ImageFile:
-    """A file that was named, or found in a folder that was.
+    """An image file of the command line, or one below a folder of the command line.
 
     Args:
-        path: of the file.
-        name: its path below that folder; of a file that was named, its name.
+        path: path of the file.
+        name: path relative to that folder; for a file of the command line, its name.
     """
 
     path: Path
@@ -30,94 +46,46 @@ class ImageFile:
 
 
 def split_run(arguments: Sequence[Path]) -> tuple[Path | None, Sequence[Path]]:
-    """The run or checkpoint directory that arguments begin with, if they do, and the others."""
+    """Split arguments into the run or checkpoint directory that comes first, if any, and the rest."""
     if arguments and arguments[0].is_dir() and _is_run(arguments[0]):
         return arguments[0], arguments[1:]
     return None, arguments
-
-
-def find_images(paths: Sequence[Path], *, like: str) -> list[ImageFile]:
-    """Every image file among these and below these folders, each once; hidden ones are left out.
-
-    Args:
-        paths: of files and folders.
-        like: a command that would do, for the error.
-
-    Raises:
-        UsageError: no path is named.
-        DataError: a path does not exist, or there are no images.
-    """
-    if not paths:
-        raise UsageError(f"which images? Name files or folders: `{like}`")
-    found = [file for path in paths for file in _below(path)]
-    if not found:
-        named = ", ".join(map(str, paths))
-        raise DataError(f"{named}: no images there; `gan` reads {', '.join(decode.FORMATS)}")
-    once: dict[Path, ImageFile] = {}
-    for file in found:
-        once.setdefault(file.path.resolve(), file)
-    return list(once.values())
-
-
-def read_image(path: Path, channels: int) -> Tensor:
-    """An image (1, channels, H, W) in [-1, 1], upright; grey is made of colour by its luma, and colour of grey.
-
-    Raises:
-        DataError: it cannot be read.
-    """
-    try:
-        with decode.open_image(path) as image:
-            if image.format == "PNG":
-                image.load()  # since it may say only behind its pixels how it lies
-            pixels = decode.decode(image, size=decode.header(image).size, channels=channels, fit="crop")
-    except Exception as error:  # of Pillow's many
-        raise DataError(f"{path} cannot be read: {decode.reason(error)}; leave it out or replace it") from None
-    return torch.from_numpy(pixels.copy())[None].float() / 127.5 - 1
-
-
-def name_results(
-    files: Sequence[ImageFile], folder: Path, *, endings: Sequence[str] | None = None, spare: bool = False
-) -> list[Path]:
-    """A path in `folder` for every file, under its name; one that another file has already gets a number.
-
-    Args:
-        files: that go in.
-        folder: where results go.
-        endings: of the result of each file; `.png`, if None.
-        spare: gives numbers to those that exist too, so that none is written over.
-
-    Raises:
-        DataError: `folder` is a file.
-        UsageError: a result would take the place of an image that goes in.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise DataError(f"{folder} is a file; --out must be a directory")
-    taken: set[str] = set()
-    inputs = {file.path.resolve() for file in files}
-    results = []
-    for file, ending in zip(files, endings or [".png"] * len(files), strict=True):
-        stem, number = file.name.with_suffix(""), 1
-        while True:
-            name = str(stem) + (f"-{number}" if number > 1 else "") + ending
-            result = folder / name
-            if result.resolve() in inputs:
-                raise UsageError(f"{result} is one of the images that go in, and would be lost; choose another --out")
-            if name.casefold() not in taken and not (spare and os.path.lexists(result)):
-                break
-            number += 1
-        taken.add(name.casefold())  # some file systems do not tell upper from lower case
-        results.append(result)
-    return results
 
 
 def _is_run(path: Path) -> bool:
     return (path / MANIFEST).is_file() and ((path / "checkpoints").is_dir() or path.parent.name == "checkpoints")
 
 
-def _below(path: Path) -> Iterator[ImageFile]:
+def find_images(paths: Sequence[Path], *, example: str) -> list[ImageFile]:
+    """Return every image file among paths and below folders, each once and without hidden files.
+
+    Args:
+        paths: files and folders.
+        example: correct command for the error message.
+
+    Raises:
+        UsageError: there are no paths.
+        DataError: a path does not exist, or there are no images.
+    """
+    if not paths:
+        raise UsageError(f"no images are given; name files or folders: `{example}`")
+    files = [file for path in paths for file in _files_below(path)]
+    if not files:
+        from gancli.io.decode import FORMATS
+
+        raise DataError(f"{', '.join(map(str, paths))}: no images found; supported formats: {', '.join(FORMATS)}")
+    unique: dict[Path, ImageFile] = {}
+    for file in files:
+        unique.setdefault(file.path.resolve(), file)
+    return list(unique.values())
+
+
+def _files_below(path: Path) -> Iterator[ImageFile]:
+    from gancli.data.sources.listing import SUFFIXES
+
     if path.is_dir():
-        for folder, inner, names in os.walk(path):
-            inner[:] = sorted(name for name in inner if not name.startswith("."))
+        for folder, subfolders, names in os.walk(path):
+            subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
             for name in sorted(names):
                 if not name.startswith(".") and os.path.splitext(name)[1].lower() in SUFFIXES:
                     file = Path(folder) / name
@@ -125,4 +93,39 @@ def _below(path: Path) -> Iterator[ImageFile]:
     elif path.exists():
         yield ImageFile(path, Path(path.name))
     else:
-        raise DataError(f"{path} does not exist; name an image file or a folder of them")
+        raise DataError(f"{path} does not exist; name an image file or a folder of images")
+
+
+def name_results(
+    files: Sequence[ImageFile], folder: Path, *, suffixes: Sequence[str] | None = None, keep_existing: bool = False
+) -> list[Path]:
+    """Return a path below `folder` for the result of each file. Names that occur twice get a number.
+
+    Args:
+        files: input images.
+        folder: output directory.
+        suffixes: suffix of each result (default: ".png").
+        keep_existing: number the names of existing files too, so that no file is overwritten.
+
+    Raises:
+        DataError: `folder` is a file.
+        UsageError: a result would overwrite an input image.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{folder} is a file; --out must be a directory")
+    taken: set[str] = set()
+    inputs = {file.path.resolve() for file in files}
+    results = []
+    for file, suffix in zip(files, suffixes or [".png"] * len(files), strict=True):
+        stem, number = file.name.with_suffix(""), 1
+        while True:
+            name = str(stem) + (f"-{number}" if number > 1 else "") + suffix
+            result = folder / name
+            if result.resolve() in inputs:
+                raise UsageError(f"{result} is an input image and would be overwritten; choose another --out")
+            if name.casefold() not in taken and not (keep_existing and os.path.lexists(result)):
+                break
+            number += 1
+        taken.add(name.casefold())  # some file systems ignore case
+        results.append(result)
+    return results

@@ -18,17 +18,13 @@ if TYPE_CHECKING:
 MAX_NAME_LENGTH = 120
 """Largest number of bytes in a file name; longer names end in a hash."""
 
-_CAPABILITIES = {
-    "sample": ("generate samples", "generates no samples"),
-    "translate": ("translate images", "translates no images"),
-    "upscale": ("upscale images", "upscales no images"),
-    "detect": ("detect anomalies", "detects no anomalies"),
+_ABILITIES = {
     "discriminate": ("score images", "has no discriminator that scores images"),
     "label": ("take labels", "was trained without labels"),
     "image": ("process images", "is a model of points, not of images"),
     "points": ("generate points", "is a model of images, not of points"),
 }
-"""Messages for each word of `MetricInfo.needs`: what a model with it can do, and what is said of a model without it."""
+"""Verb phrases for abilities besides tasks, and for models without them; `gancli.family.tasks` has those of tasks."""
 
 
 def open_for(
@@ -56,27 +52,27 @@ def open_for(
         The run or checkpoint directory and its model.
 
     Raises:
-        GanError: no run fits, the model cannot be opened, or it lacks a capability.
+        GanError: no run fits, the model cannot be opened, or it lacks an ability.
     """
-    from gancli.inference.model import abilities, open_model
+    from gancli.inference.model import manifest_abilities, open_model
     from gancli.runtime.device import choose_device
 
     def can(manifest: Mapping[str, Any]) -> bool:
         try:
-            able = abilities(manifest)
+            able = manifest_abilities(manifest)
         except UsageError:  # the family is not installed
             return False
         return fits(able) if fits else able.issuperset(needs)
 
-    path = run or newest(wanted or " and ".join(_CAPABILITIES[need][0] for need in needs), can).path
+    path = run or newest(wanted or " and ".join(_phrases(need)[0] for need in needs), can).path
     model = open_model(path, device=choose_device(device), ema=ema)
     for fault in model.skipped_checkpoints:
         print(f"skipped: {fault}", file=sys.stderr)
-    check_capabilities(model, needs, command)
+    check_abilities(model, needs, command)
     return path, model
 
 
-def check_capabilities(model: Model, needs: Collection[str], user: str) -> None:
+def check_abilities(model: Model, needs: Collection[str], user: str) -> None:
     """Check that a model has the abilities that a command or a metric needs.
 
     Args:
@@ -85,15 +81,23 @@ def check_capabilities(model: Model, needs: Collection[str], user: str) -> None:
         user: command or metric for the error message: "gan inspect".
 
     Raises:
-        UsageError: the model lacks a capability.
+        UsageError: the model lacks an ability.
     """
     for need in needs:
         if need not in model.abilities:
-            _, lack = _CAPABILITIES.get(need, ("", f"cannot {need}"))
             raise UsageError(
-                f"{user} cannot use {model.run}: the model {lack}; name another run (`gan runs ls` lists runs, "
-                "`gan plugins ls` lists the tasks of each family)"
+                f"{user} cannot use {model.run}: the model {_phrases(need)[1]}; name another run (`gan runs ls` lists "
+                "runs, `gan plugins ls` lists the tasks of each family)"
             )
+
+
+def _phrases(need: str) -> tuple[str, str]:
+    """Return verb phrases for a model with an ability, and for a model without it."""
+    from gancli.family.tasks import TASKS
+
+    if need in TASKS:
+        return TASKS[need].lacks.removeprefix("cannot "), TASKS[need].lacks
+    return _ABILITIES.get(need, (need, f"cannot {need}"))
 
 
 def label_indices(labels: Sequence[str], model: Model) -> list[int]:

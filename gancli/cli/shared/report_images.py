@@ -1,4 +1,4 @@
-"""What a model draws for its report, by what it can do."""
+"""Images that a model generates for its report. `gancli.family.tasks.TASKS` names the function of each task."""
 
 from __future__ import annotations
 
@@ -11,84 +11,83 @@ import torch
 from torch import Tensor
 
 from gancli import latent
-from gancli.cli.shared.data_target import data_of
+from gancli.cli.shared.data_target import reference_data_of
 from gancli.data.source import PackedDataset
 from gancli.errors import DataError, GanError
 from gancli.evaluation.reference_data import ModelData
-from gancli.family.tasks import Translates, Translation, Upscales
+from gancli.family.tasks import TASKS, Translates, Translation, Upscales
 from gancli.figures.grids import HeatMap, heat_to_rgb, preview_batch
 from gancli.inference.detect import detect
 from gancli.inference.model import Model, open_model
 from gancli.inference.sample import generate, latents
 from gancli.inference.translate import translate
-from gancli.io.images import Pixels, sheet, to_pixels
+from gancli.io.images import Pixels, make_grid, to_pixels
 from gancli.nn.imresize import degrade, imresize
+from gancli.plugins.registry import import_class
 from gancli.report.images import ImageBlock, ImageSection
 from gancli.runtime.device import choose_device
 
-WALKS = 6
+WALKS, FRAMES = 6, 10
+"""Number of walks through latent space, and of images per walk."""
 
-FRAMES = 10
-"""Walks through latents, and the images of each."""
+ROWS, MAX_TRANSLATIONS = 4, 8
+"""Number of input images, and largest number of translations from one domain."""
 
-ROWS = 4
+MIN_SIDE = 96
+"""Smallest number of pixels of the shorter side of an image."""
 
-WAYS = 8
-"""Images that something is done to, and ways to translate them, at most."""
-
-SMALLEST = 96
-"""Pixels of the shorter side of an image, at least."""
-
-WHITE_HOT = 0.999
-"""The share of all pixels of heat maps that are shown less than white."""
+WHITE_QUANTILE = 0.999
+"""Share of all pixels of heat maps that are below white."""
 
 
 class Images(NamedTuple):
-    """What to draw something of: the data, the images of one split, and that split in words."""
+    """Input images: the reference data, the images of one split, and the name of that split."""
 
     data: ModelData
     packed: PackedDataset
     split: str
 
 
-def drawn(path: Path, *, ema: bool | None, device: str, quick: bool) -> tuple[list[ImageSection], list[str]]:
-    """Pictures of everything that the model can do, and sentences on those that could not be drawn.
+def model_sections(path: Path, *, ema: bool | None, device: str, quick: bool) -> tuple[list[ImageSection], list[str]]:
+    """Render images for every task of a model, and return notes about those that are missing.
 
     Args:
-        path: a run or checkpoint directory.
-        ema: averaged weights or live ones; averaged where there are any, if None.
-        device: where to draw.
-        quick: leaves out what takes long, and says so.
+        path: run or checkpoint directory.
+        ema: use averaged weights (default: if the run has them).
+        device: device name as on the command line.
+        quick: skip slow tasks; a note names the command that adds them.
 
     Raises:
-        GanError: there is no such model.
+        GanError: the model cannot be opened.
     """
     model = open_model(path, device=choose_device(device), ema=ema)
-    sections: list[ImageSection] = []
-    notes = [f"Passed over: {fault}." for fault in model.skipped_checkpoints]
+    notes = [f"Skipped: {fault}." for fault in model.skipped_checkpoints]
     if "image" not in model.abilities:
-        return sections, notes  # points are drawn while training goes on
-    if "sample" in model.abilities:
-        sections.append(_walks(model))
-    ways: dict[str, Callable[[Model, Images], Iterator[ImageSection]]] = {
-        "translate": _translations,
-        "upscale": _enlargements,
-        "detect": _heat_maps,
-    }
-    wanted = [draws for task, draws in ways.items() if task in model.abilities and not (quick and task == "detect")]
-    if quick and "detect" in model.abilities:
-        notes.append(f"Heat maps take a search and are not drawn at the end of training: gan report {path} draws them.")
-    if wanted:
+        return [], notes  # models of points are plotted during training
+    sections: list[ImageSection] = []
+    with_inputs: list[Callable[[Model, Images], Iterator[ImageSection]]] = []
+    for task in TASKS.values():
+        if task.name not in model.abilities or task.report is None:
+            continue
+        if quick and task.slow_report:
+            notes.append(
+                f"The images of {task.name} are slow and skipped after training: `gan report {path}` adds them."
+            )
+        elif task.takes_images:
+            with_inputs.append(import_class(task.report))
+        else:
+            sections += import_class(task.report)(model)
+    if with_inputs:
         try:
-            images = _images(data_of(path, model, None, []), training=quick)
-            sections += [section for draws in wanted for section in draws(model, images)]
+            images = _input_images(reference_data_of(path, model, None, []), training=quick)
+            sections += [section for render in with_inputs for section in render(model, images)]
         except GanError as error:
-            notes.append(f"What the model makes of images is left out: {error}.")
+            notes.append(f"Images that need input images are missing: {error}.")
     return sections, notes
 
 
-def _images(data: ModelData, *, training: bool) -> Images:
-    """Test images, if there are any; at the end of training those at hand, since others may take long to read."""
+def _input_images(data: ModelData, *, training: bool) -> Images:
+    """Return test images, if any; after training the images at hand, since others may take long to read."""
     if not training:
         try:
             return Images(data, data.test, "test images")
@@ -97,51 +96,51 @@ def _images(data: ModelData, *, training: bool) -> Images:
     return Images(data, data.train, "training images")
 
 
-def _walks(model: Model) -> ImageSection:
-    """Walks from latent to latent, each of one label in a model that takes labels."""
+def latent_walks(model: Model) -> Iterator[ImageSection]:
+    """Render interpolations between latents, each with one label if the model takes labels."""
     ends = latents(model, range(2 * WALKS))
     share = torch.linspace(0, 1, FRAMES, device=ends.device).repeat(WALKS)
     starts, stops = (ends[side::2].repeat_interleave(FRAMES, 0) for side in (0, 1))
     label = torch.arange(WALKS).remainder(len(model.labels)).repeat_interleave(FRAMES) if model.labels else None
-    images = generate(model, latent.slerp(starts, stops, share), label)
+    pixels = to_pixels(generate(model, latent.slerp(starts, stops, share), label))
     pairs = ", ".join(f"{2 * walk} to {2 * walk + 1}" for walk in range(WALKS))
     labels = ", ".join(model.labels[walk % len(model.labels)] for walk in range(WALKS)) if model.labels else ""
-    return ImageSection(
+    yield ImageSection(
         heading="From latent to latent",
-        note=f"Each row is a walk on a great circle between two latents, those of seeds {pairs}"
+        note=f"Each row interpolates on a great circle between the latents of two seeds: {pairs}"
         f"{f', with the labels {labels}' if labels else ''}.",
-        blocks=[
-            ImageBlock(name="walks", caption="", pixels=sheet(to_pixels(images), columns=FRAMES, smallest=SMALLEST))
-        ],
+        blocks=[ImageBlock(name="walks", caption="", pixels=make_grid(pixels, columns=FRAMES, min_side=MIN_SIDE))],
     )
 
 
-def _translations(model: Model, images: Images) -> Iterator[ImageSection]:
-    """Of every key that the family reads each way there, and back again where there is a way back."""
+def translations(model: Model, images: Images) -> Iterator[ImageSection]:
+    """Render all translations from each domain, and back if the model translates back."""
     assert isinstance(model.family, Translates)
-    ways = model.family.translations()
-    for reads in dict.fromkeys(way.reads for way in ways):
-        given = preview_batch(images.packed, reads, rows=ROWS, device=model.device)
-        columns, returns = [("input", given)], ""
-        taken = [way for way in ways if way.reads == reads][:WAYS]
-        for way in taken:
-            there = _translated(model, given, way)
-            columns.append((way.to, there))
-            for back in (other for other in ways if other.reads == way.to and other.to == reads):
-                columns.append((f"back to {back.to}", _translated(model, there, back)))
+    every = model.family.translations()
+    for reads in dict.fromkeys(translation.reads for translation in every):
+        inputs = preview_batch(images.packed, reads, rows=ROWS, device=model.device)
+        columns, returns = [("input", inputs)], ""
+        there = [translation for translation in every if translation.reads == reads][:MAX_TRANSLATIONS]
+        for translation in there:
+            translated = _translate(model, inputs, translation)
+            columns.append((translation.to, translated))
+            for back in (other for other in every if other.reads == translation.to and other.to == reads):
+                columns.append((f"back to {back.to}", _translate(model, translated, back)))
                 returns = " and back"
-            if way.truth is not None:
-                columns.append(("truth", preview_batch(images.packed, way.truth, rows=ROWS, device=model.device)))
-        to = ", ".join(way.to for way in taken)
-        yield _columns(f"From {reads} to {to}{returns}", columns, note=f"{len(given)} {images.split}.")
+            if translation.truth is not None:
+                truth = preview_batch(images.packed, translation.truth, rows=ROWS, device=model.device)
+                columns.append(("ground truth", truth))
+        to = ", ".join(translation.to for translation in there)
+        yield _columns(f"From {reads} to {to}{returns}", columns, note=f"{len(inputs)} {images.split}.")
 
 
-def _translated(model: Model, images: Tensor, way: Translation) -> Tensor:
-    return torch.cat([translate(model, image[None], way).image for image in images])
+def _translate(model: Model, images: Tensor, translation: Translation) -> Tensor:
+    return torch.cat([translate(model, image[None], translation).image for image in images])
 
 
 @torch.no_grad()
-def _enlargements(model: Model, images: Images) -> Iterator[ImageSection]:
+def upscalings(model: Model, images: Images) -> Iterator[ImageSection]:
+    """Render images that were downscaled and upscaled again, next to bicubic interpolation and the original."""
     assert isinstance(model.family, Upscales)
     scale = model.family.scale
     original = preview_batch(images.packed, "image", rows=ROWS, device=model.device)
@@ -153,29 +152,32 @@ def _enlargements(model: Model, images: Images) -> Iterator[ImageSection]:
         ("original", original),
     ]
     yield _columns(
-        f"Enlarged {scale} times", columns, note=f"{len(original)} {images.split}, made small and enlarged again."
+        f"Upscaled {scale} times", columns, note=f"{len(original)} {images.split}, downscaled and upscaled again."
     )
 
 
-def _heat_maps(model: Model, images: Images) -> Iterator[ImageSection]:
-    """Of normal images, and below them of others, where labels say that there are some."""
+def heat_maps(model: Model, images: Images) -> Iterator[ImageSection]:
+    """Render heat maps of normal images and, if the data has other labels, of images of those below them."""
     normal = to_pixels(preview_batch(images.packed, "image", rows=ROWS, device=torch.device("cpu")))
-    others = _others(images.data, model.family.data.labels)
-    given = np.concatenate([normal, *others])
-    (found,) = detect(model, given.transpose(0, 3, 1, 2), seed=0)
-    heat: HeatMap = found.heat[:, 0].numpy()
-    hottest = max(float(np.quantile(heat, WHITE_HOT)), float(np.finfo(np.float32).tiny))
-    scores = ", ".join(f"{score:.3g}" for score in found.score.tolist())
-    columns = [("image", given), ("nearest it makes", to_pixels(found.nearest)), ("heat", heat_to_rgb(heat / hottest))]
-    below = f", below them {len(given) - len(normal)} of other labels" if others else ""
-    note = f"{len(normal)} {images.split} of the kind that it knows{below}; scores from the top: {scores}."
-    yield ImageSection(
-        heading="Where it sees anomalies", note=note, blocks=[_block(*each) for each in columns], in_row=True
-    )
+    others = _other_images(images.data, model.family.data.labels)
+    inputs = np.concatenate([normal, *others])
+    (detection,) = detect(model, inputs.transpose(0, 3, 1, 2), seed=0)
+    heat: HeatMap = detection.heat[:, 0].numpy()
+    hottest = max(float(np.quantile(heat, WHITE_QUANTILE)), float(np.finfo(np.float32).tiny))
+    scores = ", ".join(f"{score:.3g}" for score in detection.score.tolist())
+    columns = [
+        ("image", inputs),
+        ("nearest generated", to_pixels(detection.nearest)),
+        ("heat", heat_to_rgb(heat / hottest)),
+    ]
+    below = f", below them {len(inputs) - len(normal)} of other labels" if others else ""
+    note = f"{len(normal)} {images.split} of the labels used in training{below}; scores from the top: {scores}."
+    blocks = [_block(*column) for column in columns]
+    yield ImageSection(heading="Anomaly heat maps", note=note, blocks=blocks, in_row=True)
 
 
-def _others(data: ModelData, known: Sequence[str]) -> list[Pixels]:
-    """Test images (N, H, W, C) of labels that the model was not trained on; none where nobody knows of any."""
+def _other_images(data: ModelData, known: Sequence[str]) -> list[Pixels]:
+    """Return test images (N, H, W, C) of labels that were not used in training; empty if there are none."""
     try:
         every = data.every_class
     except DataError:
@@ -193,4 +195,4 @@ def _columns(heading: str, columns: list[tuple[str, Tensor]], *, note: str) -> I
 
 
 def _block(caption: str, images: Pixels) -> ImageBlock:
-    return ImageBlock(name=caption, caption=caption, pixels=sheet(images, columns=1, smallest=SMALLEST))
+    return ImageBlock(name=caption, caption=caption, pixels=make_grid(images, columns=1, min_side=MIN_SIDE))

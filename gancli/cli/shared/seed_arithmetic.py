@@ -1,4 +1,4 @@
-"""Lists of seeds, and sums of them: "12,40,77 - 3,8,19 + 5,6,21"."""
+"""Lists of seeds, and sums of groups of seeds: "12,40,77 - 3,8,19 + 5,6,21"."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gancli.errors import UsageError
 
-LARGEST_SEED = 2**32 - 1
+MAX_SEED = 2**32 - 1
 
 _TOKEN = re.compile(r"[0-9]+|[^0-9\s]")
 
@@ -17,7 +17,7 @@ _SIGNS = {"+": 1, "-": -1, "\N{MINUS SIGN}": -1, "\N{EN DASH}": -1}
 
 @dataclass(frozen=True)
 class Group:
-    """Seeds whose latents are averaged, and whether the mean is added (1) or taken away (-1)."""
+    """Seeds whose latents are averaged; the mean is added (sign 1) or subtracted (sign -1)."""
 
     sign: int
     seeds: tuple[int, ...]
@@ -27,10 +27,10 @@ class Group:
 
 
 def parse_sum(text: str) -> list[Group]:
-    """The groups of a sum, in their order; the first may have a sign too.
+    """Parse a sum into its groups. The first group may have a sign too.
 
     Raises:
-        UsageError: the text is none; the sentence names the column, counted from 1.
+        UsageError: the text is not a sum; the message gives the column, counted from 1.
     """
     tokens = _Tokens(text)
     groups = [_group(tokens, tokens.sign() or 1)]
@@ -42,11 +42,17 @@ def parse_sum(text: str) -> list[Group]:
     return groups
 
 
+def format_sum(groups: Sequence[Group]) -> str:
+    """Format a sum so that `parse_sum` reads it back."""
+    text = " ".join(f"{'+' if group.sign > 0 else '-'} {group}" for group in groups)
+    return text.removeprefix("+ ")
+
+
 def parse_seeds(text: str) -> list[int]:
-    """Seeds with commas between them.
+    """Parse comma-separated seeds.
 
     Raises:
-        UsageError: the text is none; the sentence names the column, counted from 1.
+        UsageError: the text is not a list of seeds; the message gives the column, counted from 1.
     """
     tokens = _Tokens(text)
     group = _group(tokens, 1)
@@ -55,53 +61,45 @@ def parse_seeds(text: str) -> list[int]:
     return list(group.seeds)
 
 
-def in_words(groups: Sequence[Group]) -> str:
-    """A sum as it is written: `parse_sum` reads it back."""
-    text = " ".join(f"{'+' if group.sign > 0 else '-'} {group}" for group in groups)
-    return text.removeprefix("+ ")
+def _group(tokens: _Tokens, sign: int) -> Group:
+    seeds = [tokens.seed()]
+    while tokens.accept(","):
+        seeds.append(tokens.seed())
+    return Group(sign, tuple(seeds))
 
 
 class _Tokens:
-    """Numbers and signs, one after the other."""
+    """The numbers and signs of a text, read one after the other."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._found = [(match.start() + 1, match.group()) for match in _TOKEN.finditer(text)]
+        self._tokens = [(match.start() + 1, match.group()) for match in _TOKEN.finditer(text)]
         self._next = 0
 
     @property
     def done(self) -> bool:
-        return self._next == len(self._found)
+        return self._next == len(self._tokens)
 
     def seed(self) -> int:
-        word = "" if self.done else self._found[self._next][1]
+        word = "" if self.done else self._tokens[self._next][1]
         if not word.isdecimal():
             raise self.expected("a seed (a whole number)")
-        if len(word) > len(str(LARGEST_SEED)) or int(word) > LARGEST_SEED:
-            raise self.expected(f"a seed of at most {LARGEST_SEED}")
+        if len(word) > len(str(MAX_SEED)) or int(word) > MAX_SEED:
+            raise self.expected(f"a seed of at most {MAX_SEED}")
         self._next += 1
         return int(word)
 
-    def comma(self) -> bool:
-        return self._took(",")
-
     def sign(self) -> int | None:
-        return next((value for sign, value in _SIGNS.items() if self._took(sign)), None)
+        return next((value for sign, value in _SIGNS.items() if self.accept(sign)), None)
 
-    def _took(self, word: str) -> bool:
-        took = not self.done and self._found[self._next][1] == word
-        self._next += took
-        return took
+    def accept(self, word: str) -> bool:
+        """Skip the next token and return True if it is `word`."""
+        accepted = not self.done and self._tokens[self._next][1] == word
+        self._next += accepted
+        return accepted
 
-    def expected(self, what: str) -> UsageError:
+    def expected(self, token: str) -> UsageError:
         if self.done:
-            return UsageError(f"{self._text!r} ends too early: {what} is expected at column {len(self._text) + 1}")
-        column, word = self._found[self._next]
-        return UsageError(f"{self._text!r}: {what} is expected at column {column}, not {word!r}")
-
-
-def _group(tokens: _Tokens, sign: int) -> Group:
-    seeds = [tokens.seed()]
-    while tokens.comma():
-        seeds.append(tokens.seed())
-    return Group(sign, tuple(seeds))
+            return UsageError(f"{self._text!r} ends too early: {token} is expected at column {len(self._text) + 1}")
+        column, word = self._tokens[self._next]
+        return UsageError(f"{self._text!r}: {token} is expected at column {column}, not {word!r}")

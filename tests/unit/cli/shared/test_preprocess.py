@@ -1,4 +1,4 @@
-"""The user's images at the size of training: cropped in the middle, reduced by blocks, and what is refused."""
+"""Preprocessing of input images: centre crops, reduction by blocks, and errors."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ def image(path: Path, height: int, width: int) -> np.ndarray:
 def test_the_middle_of_an_image_as_it_is(tmp_path: Path) -> None:
     """As after training with data.random_crop and without a resolution."""
     pixels = image(tmp_path / "a.png", 9, 12)
-    ready = Preprocessing(channels=1, size=None, fit="crop", crop=(4, 6), resolution=(4, 6))
-    assert np.array_equal(ready.read(tmp_path / "a.png"), pixels[None, 2:6, 3:9])
+    preprocess = Preprocessing(channels=1, size=None, fit="crop", crop=(4, 6), resolution=(4, 6))
+    assert np.array_equal(preprocess.read(tmp_path / "a.png"), pixels[None, 2:6, 3:9])
     image(tmp_path / "small.png", 3, 12)
-    with pytest.raises(DataError, match=r"small\.png has 3x12 pixels, and the model was trained on parts of 4x6"):
-        ready.read(tmp_path / "small.png")
+    with pytest.raises(DataError, match=r"small\.png has 3x12 pixels, and the model was trained on crops of 4x6"):
+        preprocess.read(tmp_path / "small.png")
 
 
 def test_the_middle_of_a_resized_image(tmp_path: Path) -> None:
     Image.new("RGB", (50, 40), (10, 20, 30)).save(tmp_path / "a.png")
-    ready = Preprocessing(channels=3, size=(8, 8), fit="crop", crop=(4, 4), resolution=(4, 4))
-    assert np.array_equal(ready.read(tmp_path / "a.png"), np.full((3, 4, 4), [[[10]], [[20]], [[30]]]))
+    preprocess = Preprocessing(channels=3, size=(8, 8), fit="crop", crop=(4, 4), resolution=(4, 4))
+    assert np.array_equal(preprocess.read(tmp_path / "a.png"), np.full((3, 4, 4), [[[10]], [[20]], [[30]]]))
 
 
 def test_blocks_of_a_growing_network_are_averaged(tmp_path: Path) -> None:
     pixels = image(tmp_path / "a.png", 8, 8)
-    ready = Preprocessing(channels=1, size=(8, 8), fit="crop", crop=(8, 8), resolution=(2, 4))
+    preprocess = Preprocessing(channels=1, size=(8, 8), fit="crop", crop=(8, 8), resolution=(2, 4))
     means = pixels.reshape(2, 4, 4, 2).mean((1, 3))
-    assert np.array_equal(ready.read(tmp_path / "a.png"), np.rint(means)[None])
+    assert np.array_equal(preprocess.read(tmp_path / "a.png"), np.rint(means)[None])
 
 
 def test_all_at_once(tmp_path: Path) -> None:
     first, second = (image(tmp_path / name, 4, 4) for name in ("a.png", "b.png"))
-    ready = Preprocessing(channels=1, size=(4, 4), fit="crop", crop=(4, 4), resolution=(4, 4))
+    preprocess = Preprocessing(channels=1, size=(4, 4), fit="crop", crop=(4, 4), resolution=(4, 4))
     files = [ImageFile(tmp_path / name, Path(name)) for name in ("a.png", "b.png")]
-    assert np.array_equal(ready.read_all(files), np.stack([first, second])[:, None])
+    assert np.array_equal(preprocess.read_all(files), np.stack([first, second])[:, None])

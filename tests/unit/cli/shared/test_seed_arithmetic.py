@@ -1,16 +1,16 @@
+"""Parsing of seeds and sums of seeds."""
+
 from __future__ import annotations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gancli.cli.shared.seed_arithmetic import LARGEST_SEED, Group, in_words, parse_seeds, parse_sum
+from gancli.cli.shared.seed_arithmetic import MAX_SEED, Group, format_sum, parse_seeds, parse_sum
 from gancli.errors import UsageError
 
 GROUPS = st.lists(
-    st.builds(
-        Group, st.sampled_from([1, -1]), st.lists(st.integers(0, LARGEST_SEED), min_size=1, max_size=4).map(tuple)
-    ),
+    st.builds(Group, st.sampled_from([1, -1]), st.lists(st.integers(0, MAX_SEED), min_size=1, max_size=4).map(tuple)),
     min_size=1,
     max_size=5,
 )
@@ -39,11 +39,11 @@ def test_spaces_signs_and_single_seeds(text: str, groups: list[Group]) -> None:
 
 @given(GROUPS)
 def test_what_is_written_reads_back(groups: list[Group]) -> None:
-    assert parse_sum(in_words(groups)) == groups
+    assert parse_sum(format_sum(groups)) == groups
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", "'' ends too early: a seed (a whole number) is expected at column 1"),
         ("1,2 -", "'1,2 -' ends too early: a seed (a whole number) is expected at column 6"),
@@ -56,10 +56,10 @@ def test_what_is_written_reads_back(groups: list[Group]) -> None:
         ("²", "'²': a seed (a whole number) is expected at column 1, not '²'"),
     ],
 )
-def test_a_mistake_is_shown_by_its_column(text: str, said: str) -> None:
+def test_a_mistake_is_shown_by_its_column(text: str, message: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_sum(text)
-    assert str(caught.value) == said
+    assert str(caught.value) == message
 
 
 def test_a_number_too_long_to_be_one_is_refused() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gancli.data.sources.config import DigitsConfig, FolderConfig, PhotographsConfig, PhotoPairsConfig
+from gancli.data.sources.config import DigitsConfig, FolderConfig, PhotoCropsConfig, PhotoPairsConfig
 from gancli.data.spec import DataSpec
 from gancli.errors import DataError
 from gancli.evaluation.reference_data import ModelData
@@ -63,11 +63,11 @@ def test_data_of_other_keys_are_refused() -> None:
 def test_images_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANCLI_CACHE", str(tmp_path / "cache"))
     spec = DataSpec(channels=1, height=8, width=8)
-    own = ModelData(PhotographsConfig(source="photographs", random_crop=8, limit=1), spec, trained_on=None).whole
+    own = ModelData(PhotoCropsConfig(source="photographs", random_crop=8, limit=1), spec, trained_on=None).whole
     assert own.split == "test"
     assert own.parts["image"].images.shape == (2, 1, 427, 128)  # the model's channels
     for number, size in enumerate([(20, 10), (12, 9)]):
         Image.new("RGB", size[::-1]).save(tmp_path / f"{number}.png")
     named = ModelData(FolderConfig(source="folder", root=tmp_path), spec, trained_on=None, split="all").whole
     assert named.split == "all"
-    assert named.parts["image"].ragged["image"].sizes.tolist() == [[20, 10], [12, 9]]
+    assert named.parts["image"].variable_size["image"].sizes.tolist() == [[20, 10], [12, 9]]

@@ -1,4 +1,4 @@
-"""Pages of pictures with headings: as one PNG, as HTML that needs no other file, or as single PNGs."""
+"""Pages of images with headings: one PNG, one self-contained HTML file, or single PNGs."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import numpy as np
 from gancli.errors import DataError
 from gancli.io.captions import SIZE, render_text
 from gancli.io.files import disk_errors, write_atomically
-from gancli.io.images import Pixels, encode_png, write_png
+from gancli.io.images import Pixels, encode_png, grey_to_rgb, write_png
 from gancli.report.html import data_uri, render_page
 from gancli.report.images import EncodedImage, Figure, FigureSection, ImageBlock, ImageSection
 
 GAP = 12
-"""White pixels between blocks."""
+"""Number of white pixels between blocks."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Page:
-    """Sections under a title.
+class ImagePage:
+    """Sections of images under a title.
 
     Args:
-        title: of the page.
-        sections: from top to bottom.
-        metadata: what made it, for every PNG.
+        title: title of the page.
+        sections: sections from top to bottom.
+        metadata: provenance, for every PNG.
     """
 
     title: str
@@ -35,14 +35,17 @@ class Page:
     metadata: Mapping[str, Any]
 
     def write(self, path: Path) -> list[Path]:
-        """One picture where `path` ends in .png, a page where it ends in .html, else single pictures in a directory.
+        """Write one image if `path` ends in .png, a page if it ends in .html, or else single images to a directory.
+
+        Returns:
+            The files that were written.
 
         Raises:
             DataError: the directory is a file.
-            DiskError: the disk refuses.
+            DiskError: a file cannot be written.
         """
         if path.suffix.lower() == ".png":
-            write_png(path, self._picture(), metadata=self.metadata)
+            write_png(path, self._image(), metadata=self.metadata)
             return [path]
         if path.suffix.lower() in (".html", ".htm"):
             with disk_errors(path):
@@ -59,11 +62,12 @@ class Page:
         write_png(path, block.pixels, metadata={**self.metadata, "shows": shows})
         return path
 
-    def _picture(self) -> Pixels:
+    def _image(self) -> Pixels:
         rows = [render_text(self.title, channels=3, size=SIZE + 7)]
         for section in self.sections:
             blocks = [
-                _column([render_text(block.caption, channels=3), _colour(block.pixels)], 0) for block in section.blocks
+                _column([render_text(block.caption, channels=3), grey_to_rgb(block.pixels)], 0)
+                for block in section.blocks
             ]
             rows += [render_text(section.heading, channels=3, size=SIZE + 2), _row(blocks, GAP)]
         return np.pad(_column(rows, GAP), ((GAP, 0), (GAP, GAP), (0, 0)), constant_values=255)
@@ -83,16 +87,12 @@ class Page:
 
 
 def _column(tiles: Sequence[Pixels], gap: int) -> Pixels:
-    """Tiles below each other, on the left, with a gap below each."""
+    """Stack tiles vertically, aligned on the left, with a gap below each."""
     width = max(tile.shape[1] for tile in tiles)
     padding = [((0, gap), (0, width - tile.shape[1]), (0, 0)) for tile in tiles]
     return np.concatenate([np.pad(tile, pad, constant_values=255) for tile, pad in zip(tiles, padding, strict=True)])
 
 
 def _row(tiles: Sequence[Pixels], gap: int) -> Pixels:
-    """Tiles beside each other, at the top, with a gap on the right of each."""
+    """Stack tiles horizontally, aligned at the top, with a gap on the right of each."""
     return _column([tile.swapaxes(0, 1) for tile in tiles], gap).swapaxes(0, 1)
-
-
-def _colour(pixels: Pixels) -> Pixels:
-    return pixels.repeat(3, axis=2) if pixels.shape[2] == 1 else pixels
