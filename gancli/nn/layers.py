@@ -33,6 +33,8 @@ class PerImageBatchNorm2d(nn.BatchNorm2d):
 class InstanceNorm2d(nn.InstanceNorm2d):
     """`torch.nn.InstanceNorm2d` without running statistics, which keeps the channels-last format on a CPU."""
 
+    keeps_channels_last = True
+
     def forward(self, x: Tensor) -> Tensor:
         return instance_norm(x, self.weight, self.bias, eps=self.eps)
 

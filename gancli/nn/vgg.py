@@ -15,9 +15,9 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
 
 from gancli.errors import DataError, UsageError
+from gancli.runtime.private_torch import FakeTensorMode, unset_fake_temporarily
 from gancli.weights import download
 from gancli.weights.download import PublishedWeights, sha256_of
 from gancli.weights.safetensors_file import Tensors

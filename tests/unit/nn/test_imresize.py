@@ -13,9 +13,9 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensorMode
 
 from gancli.nn.imresize import Border, degrade, imresize
+from gancli.runtime.private_torch import FakeTensorMode
 
 Line = npt.NDArray[np.float64]
 

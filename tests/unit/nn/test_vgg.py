@@ -10,11 +10,11 @@ import torch
 import torchvision
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
 
 from gancli.errors import DataError, UsageError
 from gancli.nn import vgg
 from gancli.nn.vgg import CONVOLUTIONS, FeatureNetwork
+from gancli.runtime.private_torch import FakeTensorMode
 
 LAYERS = {
     "conv1_1": 0,

@@ -93,8 +93,8 @@ def test_without_a_network_one_sentence_says_what_to_do(hub: Path, tmp_path: Pat
         with pytest.raises(DataError) as caught:
             find(weights, instead=INSTEAD, fetch=fetch)
         assert str(caught.value) == (
-            f"the weights of Some Net {why}: download net.pth, 1 kB, from https://example.org/v1 and put it into {hub}, "
-            "or do without"
+            f"the weights of Some Net {why}: download net.pth, 1 kB, from https://example.org/v1 and put it into "
+            f"{hub}, or do without"
         )
 
 
