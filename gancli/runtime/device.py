@@ -42,8 +42,8 @@ def choose_device(name: str) -> torch.device:
 def choose_precision(name: str, device: torch.device, networks: Iterable[nn.Module] = ()) -> torch.dtype:
     """Return the dtype for `auto`, `fp32` or `bf16`.
 
-    `auto` is bf16 on a GPU that supports it, and on a CPU with bf16 instructions if a network has convolutions. Networks
-    without convolutions gain little on a CPU.
+    `auto` is bf16 on a GPU that supports it, and on a CPU with bf16 instructions if a network has convolutions (others
+    gain little).
     """
     if name == "auto":
         on_gpu = device.type == "cuda" and torch.cuda.is_bf16_supported()

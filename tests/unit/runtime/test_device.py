@@ -1,3 +1,5 @@
+"""The automatic choice of the memory format."""
+
 from __future__ import annotations
 
 import pytest

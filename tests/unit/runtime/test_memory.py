@@ -1,4 +1,4 @@
-"""Peaks of memory are those of a stretch of time, not of the process' life."""
+"""Peak memory over a period, not over the life of the process."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SIZE = 200_000_000
 
 
 def use() -> None:
-    """Touches so many bytes, and gives them back to the system, which the C library need not."""
+    """Write to `SIZE` bytes and return them to the system, which the C library might not do."""
     with mmap.mmap(-1, SIZE) as pages:
         for _ in range(100):
             pages.write(bytes(SIZE // 100))
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux can forget a peak")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux can reset the peak")
 def test_a_peak_is_forgotten() -> None:
     memory.reset_peak(CPU)
     before = memory.peak(CPU)
@@ -37,7 +37,7 @@ def test_a_system_that_cannot_forget_tells_the_largest_ever(
     monkeypatch: pytest.MonkeyPatch, tmp_path: pytest.TempPathFactory
 ) -> None:
     monkeypatch.setattr(memory, "_STATUS", tmp_path / "no status")
-    monkeypatch.setattr(memory, "_CLEAR", tmp_path / "no folder" / "clear")
+    monkeypatch.setattr(memory, "_CLEAR_REFS", tmp_path / "no folder" / "clear")
     memory.reset_peak(CPU)
     first = memory.peak(CPU)
     use()
