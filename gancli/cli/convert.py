@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json as jsonlib
 import shlex
 from collections.abc import Mapping
@@ -171,6 +170,8 @@ def _check_values(converted: Tensors, initial: Tensors, info: FamilyInfo) -> Non
 def _save(
     run: Run, file: Path, info: FamilyInfo, model: Family[Any], modules: Mapping[str, nn.Module], matched: NameMatch
 ) -> None:
+    import hashlib
+
     from gancli.runs.checkpoint import Checkpoint, module_state, save
     from gancli.runs.manifest import converted_manifest
 

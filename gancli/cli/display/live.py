@@ -13,7 +13,6 @@ from rich.console import Console
 from rich.live import Live
 
 from gancli.cli.display.panel import Thumbnail, TrainingPanel, can_show_images, metric_values
-from gancli.cli.display.progress import progress_bar as reading  # noqa: F401 - until all commands use progress_bar
 from gancli.recipes.recipe import Recipe
 from gancli.runs.checkpoint import BestCheckpoint
 from gancli.runs.manifest import device_name

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Column, Table
-from rich.text import Text
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _UNLIMITED_WIDTH = 1_000_000
 
@@ -18,6 +18,8 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         head: headings of the columns; the first column names the rows and is repeated in every part.
         rows: cells, in the order of `head`.
     """
+    from rich.console import Console
+
     console = Console()
     columns = [index for index in range(1, len(head)) if any(row[index] for row in rows)]
     while columns:
@@ -31,10 +33,15 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 def print_line(line: str) -> None:
     """Print a line without wrapping it, so that it can be copied."""
+    from rich.console import Console
+
     Console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], columns: Sequence[int]) -> Table:
+    from rich.table import Column, Table
+    from rich.text import Text
+
     table = Table(*(Column(Text(head[index])) for index in (0, *columns)), box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(Text(row[index]) for index in (0, *columns)))
@@ -42,4 +49,6 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], columns: Sequence
 
 
 def _width(table: Table) -> int:
+    from rich.console import Console
+
     return Console(width=_UNLIMITED_WIDTH).measure(table).maximum

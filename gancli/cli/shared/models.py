@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -149,6 +148,9 @@ def output_name(parts: Sequence[str], *, truncation: float | None = None) -> str
     name = "-".join(part for part in (*parts, suffix) if part)
     if len(name.encode()) <= MAX_NAME_LENGTH:
         return name
+
+    import hashlib
+
     return f"{parts[0]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 

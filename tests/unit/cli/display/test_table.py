@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from rich.console import Console
 
-from gancli.cli.display import table
 from gancli.cli.display.table import print_table
 
 HEAD = ("run", "one", "none", "three", "four")
@@ -23,8 +22,7 @@ def test_in_a_terminal_it_is_cut_into_parts_that_fit(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        table,
-        "Console",
+        "rich.console.Console",
         lambda width=14: Console(width=width, force_terminal=True, color_system=None, legacy_windows=False),
     )
     print_table(HEAD, ROWS)
