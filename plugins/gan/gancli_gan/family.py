@@ -1,7 +1,7 @@
-"""The game of Goodfellow et al. 2014.
+"""The GAN of Goodfellow et al. 2014.
 
-The discriminator's loss is the mean, not the sum, of its two cross entropies, as in the authors' code; the logged value
-function is the paper's own.
+The discriminator's loss is the mean, not the sum, of its two cross entropies, as in the authors' code. The logged value
+function is that of the paper.
 """
 
 from __future__ import annotations
@@ -11,9 +11,24 @@ from functools import partial
 
 from torch import Tensor, nn
 
-from gancli import latent, losses
+from gancli import losses
 from gancli.errors import UsageError
-from gancli.family import SGD, Adam, Batch, Context, Exponential, Family, Linear, Losses, Nets, Player, Stage, Turn
+from gancli.family import (
+    SGD,
+    Adam,
+    Batch,
+    Context,
+    Exponential,
+    Family,
+    Linear,
+    Losses,
+    Nets,
+    Player,
+    Stage,
+    alternate,
+    two_players,
+)
+from gancli.latent import LatentSampler
 from gancli.nn.mlp import mlp_discriminator, mlp_generator
 from gancli_gan import networks
 from gancli_gan.config import Config
@@ -22,7 +37,7 @@ PAPER_MOMENTUM_IMAGES = 250 * 50_000
 """The paper's momentum rises over its first 250 epochs of 50,000 images."""
 
 
-class GAN(Family[Config]):
+class GAN(LatentSampler, Family[Config]):
     """Fully connected generator and discriminator, for images and for points."""
 
     optimum_values = losses.optimal("discriminator")
@@ -31,7 +46,7 @@ class GAN(Family[Config]):
         config, data = self.config, self.data
         if config.architecture == "maxout":
             if data.kind == "points":
-                raise UsageError("the maxout networks draw images, not points; leave model.architecture out for points")
+                raise UsageError("the maxout networks cannot generate points; remove model.architecture")
             return {
                 "generator": networks.maxout_generator(config.latent_dim, data.shape),
                 "discriminator": networks.maxout_discriminator(data.shape),
@@ -51,25 +66,24 @@ class GAN(Family[Config]):
         }
 
     def players(self) -> Sequence[Player]:
-        return [
-            self._player("generator", self.config.generator_lr, ema=0.0),
-            self._player("discriminator", self.config.discriminator_lr, ema=None),
-        ]
+        config = self.config
+        if config.architecture == "maxout":
+            return two_players(
+                SGD(lr=0.1, momentum=0.5),
+                SGD(lr=0.1, momentum=0.5),
+                lr_schedule=Exponential(divisor=1.000004, floor=1e-5),
+                momentum_schedule=Linear(first=1.0, last=1.4, start=0, end=PAPER_MOMENTUM_IMAGES),
+            )
+        betas = (config.beta1, 0.999)
+        return two_players(Adam(lr=config.generator_lr, betas=betas), Adam(lr=config.discriminator_lr, betas=betas))
 
     def stages(self) -> Sequence[Stage]:
-        return [
-            Stage(
-                name="train",
-                turns=(
-                    Turn(
-                        player="discriminator",
-                        loss=self.discriminator_loss,
-                        repeat=self.config.discriminator_steps,
-                    ),
-                    Turn(player="generator", loss=self.generator_loss),
-                ),
-            )
-        ]
+        turns = alternate(
+            discriminator=self.discriminator_loss,
+            generator=self.generator_loss,
+            repeat=self.config.discriminator_steps,
+        )
+        return [Stage(name="train", turns=turns)]
 
     def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         images = batch["image"]
@@ -87,30 +101,10 @@ class GAN(Family[Config]):
         loss = losses.saturating if self.config.generator_loss == "saturating" else losses.non_saturating
         return {"adversarial": loss(fake)}
 
-    def latent(self, n: int, ctx: Context) -> Tensor:
-        return latent.noise(self.config.noise, n, self.config.latent_dim, ctx)
-
-    def sample(self, nets: Nets, z: Tensor, label: Tensor | None = None) -> Tensor:
-        images: Tensor = nets.generator(z)
-        return images
-
     def discriminate(self, nets: Nets, image: Tensor, label: Tensor | None = None) -> Tensor:
         logits: Tensor = nets.discriminator(image)
         return logits.squeeze(1).sigmoid()
 
     def optimal_discriminator(self, data_density: Tensor, model_density: Tensor) -> Tensor:
-        """Proposition 1 of the paper."""
+        """Return the optimal D, proposition 1 of the paper."""
         return data_density / (data_density + model_density)
-
-    def _player(self, name: str, lr: float, *, ema: float | None) -> Player:
-        if self.config.architecture == "maxout":
-            return Player(
-                name=name,
-                modules=(name,),
-                optimizer=SGD(lr=0.1, momentum=0.5),
-                lr_schedule=Exponential(divisor=1.000004, floor=1e-5),
-                momentum_schedule=Linear(first=1.0, last=1.4, start=0, end=PAPER_MOMENTUM_IMAGES),
-                ema=ema,
-            )
-        optimizer = Adam(lr=lr, betas=(self.config.beta1, 0.999))
-        return Player(name=name, modules=(name,), optimizer=optimizer, ema=ema)

@@ -1,4 +1,4 @@
-"""The maxout networks of the 2014 paper; the perceptrons are `gancli.nn.mlp`'s.
+"""Maxout networks of the 2014 paper; the perceptrons are in `gancli.nn.mlp`.
 
 The generator maps z (N, latent_dim) to images (N, C, H, W) in [-1, 1], the discriminator images to logits (N, 1).
 """
@@ -13,7 +13,7 @@ from gancli.nn.layers import Maxout, ToUnitRange, UnitSigmoid
 
 
 def maxout_generator(latent_dim: int, shape: tuple[int, int, int]) -> nn.Sequential:
-    """1200 and 1200 rectified units, sigmoid pixels."""
+    """Build a generator with two layers of 1200 rectified units and sigmoid pixels."""
     network = nn.Sequential(
         nn.Linear(latent_dim, 1200),
         nn.ReLU(),
@@ -27,7 +27,7 @@ def maxout_generator(latent_dim: int, shape: tuple[int, int, int]) -> nn.Sequent
 
 
 def maxout_discriminator(shape: tuple[int, int, int]) -> nn.Sequential:
-    """Two maxout layers of 240 units with 5 pieces; dropout of 0.2 of the pixels and half of the units."""
+    """Build two maxout layers of 240 units with 5 pieces; dropout of 0.2 on pixels, 0.5 on units."""
     network = nn.Sequential(
         nn.Flatten(),
         ToUnitRange(),
