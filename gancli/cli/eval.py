@@ -18,12 +18,12 @@ from gancli.cli.options import Data, Device, Ema, Json, Set, Truncation
 from gancli.cli.shared.models import check_abilities, check_truncation, open_for
 from gancli.errors import GanError, UsageError
 from gancli.evaluation.protocol import OF_THE_CLASSES, OF_THE_RUN, Protocol, check_alike, described, on_one_line
-from gancli.evaluation.seed_statistics import Spread, protocols, spreads
 from gancli.runs.eval_log import LAST, Record, append, column
 from gancli.runs.run import Run, run_of
 
 if TYPE_CHECKING:
     from gancli.evaluation.reference_data import ModelData
+    from gancli.evaluation.seed_statistics import Spread
     from gancli.inference.model import Model
     from gancli.metrics.context import Measurement, MetricContext, Options
     from gancli.plugins.hookspecs import MetricInfo
@@ -117,13 +117,13 @@ def evaluate(
         return
 
     from gancli.metrics.context import Options
-    from gancli.runs.groups import runs_at
+    from gancli.runs.groups import expand_groups
 
     options = Options(
         labelled=labelled, samples=samples, limit=limit, seed=seed, truncation=truncation, backbone=backbone
     )
     request = Request(metrics=metrics, data=data, overrides=overrides or [], options=options, ema=ema, device=device)
-    paths = runs_at(runs or [])
+    paths = expand_groups(runs or [])
     if len(paths) > 1:
         _evaluate_group(paths, request, json=json)
         return
@@ -136,6 +136,7 @@ def evaluate(
 
 
 def _evaluate_group(paths: Sequence[Path], request: Request, *, json: bool) -> None:
+    from gancli.evaluation.seed_statistics import protocols, spreads
     from gancli.runs.groups import check_same_recipe
 
     over_classes = check_same_recipe(paths)

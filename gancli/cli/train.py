@@ -310,14 +310,14 @@ def _parse_seeds(text: str, overrides: Sequence[str]) -> list[int]:
 def _check_same_options(recipe: Recipe, run: Run) -> None:
     """Raise UsageError if the run was started with options that may not change."""
     from gancli.recipes.recipe import load_recipe
-    from gancli.runs.groups import flat
+    from gancli.runs.groups import flatten_options
 
     original = load_recipe(str(run.recipe))
     if recipe.info.name != original.info.name:
         raise UsageError(
             f"{run.path} is a run of the family {original.info.name!r}, not {recipe.info.name!r}; choose another --out"
         )
-    before, now = flat(original), flat(recipe)
+    before, now = flatten_options(original), flatten_options(recipe)
     free = {f"train.{name}" for name in MAY_CHANGE}
     changed = [key for key in now if now[key] != before.get(key) and key not in free and not key.startswith("eval.")]
     if changed:

@@ -1,4 +1,4 @@
-"""What was measured of a run: `eval.jsonl`, a line for each number with its protocol."""
+"""Evaluation log of a run: `eval.jsonl`, one line for each value with its protocol."""
 
 from __future__ import annotations
 
@@ -11,17 +11,23 @@ from gancli.io.files import disk_errors, write_atomically
 from gancli.runs.run import Run
 
 Record = dict[str, Any]
-"""A measurement as JSON: `metric`, `value`, `protocol`, and `observed` where there is any."""
+"""A measurement as JSON: `metric`, `value`, `protocol`, and optionally `observed`."""
 
 LAST = "last"
-"""What the protocol says under `chosen` where the run's last checkpoint was measured."""
+"""Value of `chosen` in the protocol of evaluations of a run's last checkpoint."""
+
+DURING = "during training"
+"""Value of `chosen` in the protocol of evaluations during training, which tells them from those of checkpoints."""
+
+DIVERSITY = "diversity"
+"""Metric name of the collapse detector's values."""
 
 
 def append(run: Run, records: Sequence[Record]) -> None:
-    """One line for each, at the end of the run's `eval.jsonl`.
+    """Append records to the run's `eval.jsonl`, one line each.
 
     Raises:
-        DiskError: the disk refuses; what was there is intact.
+        DiskError: writing failed; the file is intact.
     """
     file = run.evaluations
     with disk_errors(file):
@@ -30,10 +36,10 @@ def append(run: Run, records: Sequence[Record]) -> None:
 
 
 def read(run: Run) -> list[Record]:
-    """Every measurement of the run, the oldest first; none where nothing was measured.
+    """Return all records of the run, oldest first; an empty list if there are none.
 
     Raises:
-        DataError: a line is no measurement.
+        DataError: a line is not a record.
     """
     file = run.evaluations
     if not file.exists():
@@ -41,39 +47,55 @@ def read(run: Run) -> list[Record]:
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError) as error:
-        raise DataError(f"{file} cannot be read ({error}); remove it and measure again") from None
-    return [_record(line, f"{file}:{number}") for number, line in enumerate(lines, 1)]
+        raise DataError(f"{file} cannot be read ({error}); remove it and run `gan eval` again") from None
+    return [_parse(line, f"{file}:{number}") for number, line in enumerate(lines, 1)]
 
 
 def newest(records: Iterable[Record]) -> dict[str, Record]:
-    """By column the last of its measurements, in the order in which the columns were first measured."""
+    """Return the last record of each column, in the order of the columns' first records."""
     return {column(record): record for record in records}
 
 
 def column(record: Record) -> str:
-    """The metric, and of another checkpoint than the last of its run also which, such as `swd (best by swd)`.
+    """Return the metric's name, with the checkpoint if it is not the last of its run, such as `swd (best by swd)`.
 
-    A number of the best of many checkpoints is another statistic than one of the last.
+    The value of the best of many checkpoints is another statistic than that of the last one.
     """
     chosen = record["protocol"].get("chosen", LAST)
     return str(record["metric"]) if chosen == LAST else f"{record['metric']} ({chosen})"
 
 
-def _record(line: str, place: str) -> Record:
+def drop_later(run: Run, images: int) -> None:
+    """Remove evaluations during training after `images` training images; those of `gan eval` stay.
+
+    Raises:
+        DiskError: writing failed; the file is intact.
+    """
+    file = run.evaluations
+    if not file.exists():
+        return
+    with disk_errors(file):
+        lines = file.read_bytes().splitlines(keepends=True)
+        kept = [line for line in lines if not _is_later(line, images)]
+        if len(kept) < len(lines):
+            write_atomically(file, b"".join(kept))
+
+
+def _parse(line: str, place: str) -> Record:
     try:
-        record = json.loads(line)
-        sound = isinstance(record["metric"], str) and isinstance(record["value"], float | int)
-        sound = sound and isinstance(record["protocol"], dict)
+        record: Record = json.loads(line)
+        valid = isinstance(record["metric"], str) and isinstance(record["value"], float | int)
+        valid = valid and isinstance(record["protocol"], dict)
     except (ValueError, KeyError, TypeError):
-        sound = False
-    if not sound:
-        raise DataError(f"{place}: this line is no measurement; remove it, or measure again with `gan eval`")
-    found: Record = record
-    return found
+        valid = False
+    if not valid:
+        raise DataError(f"{place}: this line is not a measurement; remove it, or run `gan eval` again")
+    return record
 
 
-DURING = "during training"
-"""What the protocol of these measurements says under `chosen`, which keeps them apart from those of checkpoints."""
-
-DIVERSITY = "diversity"
-"""What the guard's findings are called, where they are written down."""
+def _is_later(line: bytes, images: int) -> bool:
+    try:
+        protocol = json.loads(line)["protocol"]
+        return bool(protocol.get("chosen") == DURING and protocol["images"] > images)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return False

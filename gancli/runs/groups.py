@@ -1,7 +1,7 @@
-"""Groups of runs: those of one recipe with several seeds, trained by one `gan train --seeds`.
+"""Groups of runs: runs of one recipe with several seeds, trained by one `gan train --seeds`.
 
-The runs of the group `runs/cgan` are `runs/cgan-seed0`, `runs/cgan-seed1` and so on, directories like those of any
-other run. The manifest of each names the group.
+The runs of the group `runs/cgan` are `runs/cgan-seed0`, `runs/cgan-seed1` and so on: ordinary run directories whose
+manifests name the group.
 """
 
 from __future__ import annotations
@@ -14,95 +14,90 @@ from gancli.errors import UsageError
 from gancli.recipes.recipe import Recipe, load_recipe
 from gancli.runs.run import MANIFEST, RUNS, SEED, Run, is_named_after, run_of, runs
 
+CLASSES = "data.classes"
+
+FREE_OPTIONS = ("train.seed", CLASSES, "train.log_every", "train.preview_every", "train.checkpoint_every", "train.keep")
+"""Options that may differ between runs whose values are averaged."""
+
 
 def member(group: Path, seed: int) -> Run:
-    """The run of a seed, which need not exist yet."""
+    """Return the run of a seed, which may not exist yet."""
     return Run(group.with_name(f"{group.name}{SEED}{seed}"))
 
 
 def members(group: Path) -> list[Run]:
-    """The runs of a group that have begun, in the order of their seeds; none where there is no such group.
+    """Return the runs of a group that have begun, ordered by seed; an empty list if there is no such group.
 
     Raises:
         DataError: a manifest is damaged.
     """
     prefix = f"{group.name}{SEED}"
     begun = [path for path in _folders(group.parent) if path.name.startswith(prefix) and (path / MANIFEST).is_file()]
-    found = [Run(path) for path in begun if path.name.removeprefix(prefix).isdecimal()]
-    named = [run for run in found if run.manifest().get("group") == group.name]
-    return sorted(named, key=lambda run: int(run.name.removeprefix(prefix)))
+    candidates = [Run(path) for path in begun if path.name.removeprefix(prefix).isdecimal()]
+    in_group = [run for run in candidates if run.manifest().get("group") == group.name]
+    return sorted(in_group, key=lambda run: int(run.name.removeprefix(prefix)))
 
 
 def newest_group(name: str, root: Path = RUNS) -> Path | None:
-    """The group that was most recently worked on, of those that are named after `name`."""
+    """Return the most recently changed group that is named after `name`; None if there is none."""
     groups = (run.manifest().get("group") for run in runs(root))
     return next((root / group for group in groups if group and is_named_after(group, name)), None)
 
 
-def runs_at(paths: Sequence[Path]) -> list[Path]:
-    """The run and checkpoint directories that a person means by these paths, where a group stands for its runs.
+def expand_groups(paths: Sequence[Path]) -> list[Path]:
+    """Return run and checkpoint directories, with each group replaced by its runs.
 
     Raises:
-        UsageError: one is named twice.
+        UsageError: a run is named twice.
     """
-    found = [run for path in paths for run in ([path] if path.is_dir() else _paths(members(path)) or [path])]
-    twice = [path for index, path in enumerate(found) if path.resolve() in {other.resolve() for other in found[:index]}]
-    if twice:
-        raise UsageError(f"{twice[0]} is named twice; name each run once")
-    return found
-
-
-def _paths(found: Sequence[Run]) -> list[Path]:
-    return [run.path for run in found]
-
-
-def _folders(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else iter(())
-
-
-CLASSES = "data.classes"
-
-FREE = ("train.seed", CLASSES, "train.log_every", "train.preview_every", "train.checkpoint_every", "train.keep")
-"""Options in which the runs of one mean may differ."""
+    expanded: list[Path] = []
+    for path in paths:
+        expanded += [path] if path.is_dir() else [run.path for run in members(path)] or [path]
+    seen: set[Path] = set()
+    for path in expanded:
+        if path.resolve() in seen:
+            raise UsageError(f"{path} is named twice; name each run once")
+        seen.add(path.resolve())
+    return expanded
 
 
 def check_same_recipe(paths: Sequence[Path]) -> bool:
-    """Holds runs that a mean is taken over to one recipe, and each to a seed or to classes of its own.
+    """Check that runs to be averaged have the same recipe, and different seeds or classes.
 
     Args:
         paths: run or checkpoint directories, at least one.
 
     Returns:
-        Whether the mean is over classes, as the papers on anomalies take it: each run was shown others.
+        True if the mean is over classes, as in papers on anomaly detection: the runs were trained on different classes.
 
     Raises:
-        UsageError: they differ in more than their seeds and classes, or not even in these, or one has no recipe.
+        UsageError: other options than seed and classes differ, or two runs have the same, or a run has no recipe.
     """
     first, *others = paths
-    known = {path: _options(path) for path in paths}
+    options = {path: _options(path) for path in paths}
     for path in others:
-        before, now = known[first], known[path]
+        before, now = options[first], options[path]
         changed = [
             f"{key} ({before.get(key)!r}, {now.get(key)!r})"
             for key in {**before, **now}
-            if before.get(key) != now.get(key) and key not in FREE
+            if before.get(key) != now.get(key) and key not in FREE_OPTIONS
         ]
         if changed:
             raise UsageError(
-                f"{first} and {path} are of unlike recipes, and means are over seeds or classes of one: "
-                f"{', '.join(changed)}; put unlike runs side by side with --compare"
+                f"{first} and {path} have different recipes, but means are over seeds or classes of one recipe: "
+                f"{', '.join(changed)}; compare different recipes with --compare"
             )
-    classes = {path: str(options.get(CLASSES)) for path, options in known.items()}
-    runs: dict[Any, Path] = {}
-    for path, options in known.items():
-        other = runs.setdefault((classes[path], seed := options["train.seed"]), path)
+    classes = {path: str(values.get(CLASSES)) for path, values in options.items()}
+    first_run: dict[Any, Path] = {}
+    for path, values in options.items():
+        other = first_run.setdefault((classes[path], seed := values["train.seed"]), path)
         if other is not path:
-            raise UsageError(f"{other} and {path} have one seed, {seed}; leave one of them out")
+            raise UsageError(f"{other} and {path} have the same seed, {seed}; leave out one of them")
     return len(set(classes.values())) > 1
 
 
-def flat(recipe: Recipe) -> dict[str, Any]:
-    """Every option of a recipe by its full name, such as `train.images`."""
+def flatten_options(recipe: Recipe) -> dict[str, Any]:
+    """Return every option of a recipe by its full name, such as `train.images`."""
     options: dict[str, Any] = {}
     for section, value in recipe.to_dict().items():
         if isinstance(value, Mapping):
@@ -115,5 +110,10 @@ def flat(recipe: Recipe) -> dict[str, Any]:
 def _options(path: Path) -> dict[str, Any]:
     recipe = run_of(path).recipe
     if not recipe.is_file():
-        raise UsageError(f"{path} has no recipe that would say what it has in common with others; measure it alone")
-    return {key: value for key, value in flat(load_recipe(str(recipe))).items() if not key.startswith("eval.")}
+        raise UsageError(f"{path} has no recipe to compare with those of other runs; evaluate it alone")
+    options = flatten_options(load_recipe(str(recipe)))
+    return {key: value for key, value in options.items() if not key.startswith("eval.")}
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else iter(())

@@ -1,4 +1,4 @@
-"""What a run and a checkpoint say about themselves, so that no flag is needed to use them."""
+"""Manifests of runs and checkpoints: everything needed to use them without further options."""
 
 from __future__ import annotations
 
@@ -20,21 +20,43 @@ from gancli.recipes.options import FamilyConfig
 from gancli.recipes.recipe import Recipe
 
 
+def run_manifest(recipe: Recipe, packed: PackedDataset, *, device: torch.device, total: int) -> dict[str, Any]:
+    """Return the manifest of a run that begins.
+
+    Args:
+        recipe: recipe of the run.
+        packed: training data.
+        device: device of the networks.
+        total: number of training images of the whole run.
+    """
+    return {
+        **_training(recipe, packed),
+        "images": total,
+        "name": recipe.name,
+        "source": recipe.data.source,
+        "seed": recipe.train.seed,
+        "device": device_name(device),
+        "threads": torch.get_num_threads(),
+        "command": command(sys.argv),
+        "created": _now(),
+    }
+
+
 def checkpoint_manifest(
     recipe: Recipe, packed: PackedDataset, *, images: int, step: int, stage: str, fade: float
 ) -> dict[str, Any]:
-    """Everything that loading a checkpoint needs, and where it comes from.
+    """Return the manifest of a checkpoint.
 
     Args:
-        recipe: of the run.
-        packed: its data.
-        images: training images shown.
-        step: steps done.
+        recipe: recipe of the run.
+        packed: training data.
+        images: number of training images shown.
+        step: number of steps done.
         stage: name of the stage of the last step.
-        fade: how far that stage had faded.
+        fade: fade of that stage, in [0, 1].
     """
     return {
-        **_origin(recipe, packed),
+        **_training(recipe, packed),
         "images": images,
         "step": step,
         "reached": {"stage": stage, "fade": fade},
@@ -44,17 +66,17 @@ def checkpoint_manifest(
 def converted_manifest(
     info: FamilyInfo, config: FamilyConfig, spec: DataSpec, *, stage: str, source: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What a model says that was not trained here, as a run and as a checkpoint.
+    """Return the manifest, of run and checkpoint, of a model with weights from another program.
 
     Args:
-        info: of its family.
-        config: its options.
-        spec: of the images that its networks are built for.
-        stage: in which training would have left it.
-        source: where the weights come from.
+        info: its family.
+        config: its model options.
+        spec: shape of the images that its networks are built for.
+        stage: name of the last stage of training.
+        source: origin of the weights.
     """
     return {
-        **_described(info, config, spec),
+        **_model(info, config, spec),
         "mixture": None,
         "fingerprint": None,
         "images": 0,
@@ -69,12 +91,12 @@ def converted_manifest(
 
 
 def exported_manifest(manifest: Mapping[str, Any], *, name: str, source: Mapping[str, Any]) -> dict[str, Any]:
-    """What a model says that was taken out of a run, as a run and as a checkpoint.
+    """Return the manifest, of run and checkpoint, of a model exported from a run.
 
     Args:
-        manifest: of the checkpoint.
-        name: of the model.
-        source: which checkpoint of which run it is.
+        manifest: manifest of the exported checkpoint.
+        name: name of the model.
+        source: run and checkpoint that it was exported from.
     """
     kept = {key: value for key, value in manifest.items() if key not in ("schema", "files", "sha256")}
     return {
@@ -87,17 +109,43 @@ def exported_manifest(manifest: Mapping[str, Any], *, name: str, source: Mapping
     }
 
 
-def _origin(recipe: Recipe, packed: PackedDataset) -> dict[str, Any]:
-    """What was trained on what, and with which programs."""
+def check_family(manifest: Mapping[str, Any], recipe: Recipe) -> None:
+    """Check that a checkpoint belongs to the recipe's family.
+
+    Raises:
+        DataError: it belongs to another family.
+    """
+    if manifest["family"] != recipe.info.name:
+        raise DataError(
+            f"the checkpoint belongs to the family {manifest['family']!r}, but the recipe to {recipe.info.name!r}; "
+            "choose another --out, or resume with the recipe that the run was started with"
+        )
+
+
+def device_name(device: torch.device) -> str:
+    """Return the name of a device, such as `cuda (NVIDIA H100)`."""
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    return str(device)
+
+
+def command(arguments: Sequence[str]) -> str:
+    """Return the command line as typed, with `gan` in place of the path of the program."""
+    import shlex
+
+    return shlex.join(["gan", *arguments[1:]])
+
+
+def _training(recipe: Recipe, packed: PackedDataset) -> dict[str, Any]:
     return {
-        **_described(recipe.info, recipe.model, packed.spec),
+        **_model(recipe.info, recipe.model, packed.spec),
         "mixture": packed.mixture.to_json() if packed.mixture else None,
         "fingerprint": packed.fingerprint,
     }
 
 
-def _described(info: FamilyInfo, config: FamilyConfig, spec: DataSpec) -> dict[str, Any]:
-    """What it takes to build a model again."""
+def _model(info: FamilyInfo, config: FamilyConfig, spec: DataSpec) -> dict[str, Any]:
+    """Return everything needed to build the networks again."""
     plugin = registry().owner(info.name)
     return {
         "family": info.name,
@@ -116,45 +164,3 @@ def _described(info: FamilyInfo, config: FamilyConfig, spec: DataSpec) -> dict[s
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def check_family(manifest: Mapping[str, Any], recipe: Recipe) -> None:
-    """Holds a checkpoint to the family that would go on from it.
-
-    Raises:
-        DataError: it is of another one.
-    """
-    if manifest["family"] != recipe.info.name:
-        raise DataError(
-            f"the checkpoint is of the family {manifest['family']!r}, the recipe of {recipe.info.name!r}; "
-            "choose another --out, or resume with the recipe that began the run"
-        )
-
-
-def run_manifest(recipe: Recipe, packed: PackedDataset, *, device: torch.device, total: int) -> dict[str, Any]:
-    """What a run records when it begins."""
-    return {
-        **_origin(recipe, packed),
-        "images": total,
-        "name": recipe.name,
-        "source": recipe.data.source,
-        "seed": recipe.train.seed,
-        "device": device_name(device),
-        "threads": torch.get_num_threads(),
-        "command": command(sys.argv),
-        "created": _now(),
-    }
-
-
-def device_name(device: torch.device) -> str:
-    """Such as `cuda (NVIDIA H100)`."""
-    if device.type == "cuda":
-        return f"{device} ({torch.cuda.get_device_name(device)})"
-    return str(device)
-
-
-def command(arguments: Sequence[str]) -> str:
-    """The command line as it was typed, the program's own path left out."""
-    import shlex
-
-    return shlex.join(["gan", *arguments[1:]])

@@ -1,14 +1,14 @@
-"""A run directory: where everything of a run lies, and how the newest run that can do a job is found.
+"""Run directories: their files, locking, and finding the newest suitable run.
 
 runs/<name>/
-  recipe.yaml       resolved: what actually ran
-  manifest.json     versions, family, data fingerprint, device, command
-  metrics.jsonl     one line each `log_every`; holds no clock time, so equal runs have equal files
-  timings.jsonl     speed and memory, a line beside each of the above
-  samples/*.png     the same latents through time
-  checkpoints/<images>/, and best.json, which names the best of them where a metric decides
-  eval.jsonl        what was measured, a line a number, each with its protocol; eval.png draws what training measured
-  report.html       all of it for a person to look at, in one page
+  recipe.yaml             the recipe with every option
+  manifest.json           versions, family, data fingerprint, device, command
+  metrics.jsonl           one line for each `log_every`; contains no clock time, so equal runs have equal files
+  timings.jsonl           speed and memory, one line for each line of metrics.jsonl
+  samples/*.png           samples of the same latents over time
+  checkpoints/<images>/   checkpoints; best.json names the best one if a metric decides
+  eval.jsonl              evaluations with their protocols, one value per line; eval.png plots those during training
+  report.html             summary of the run on one page
 """
 
 from __future__ import annotations
@@ -24,17 +24,17 @@ from gancli.errors import DataError, UsageError
 from gancli.io.files import disk_errors, write_atomically
 
 RUNS = Path("runs")
-"""Where runs are kept, under the working directory."""
+"""Directory of all runs, relative to the working directory."""
 
 MANIFEST = "manifest.json"
 
 SEED = "-seed"
-"""Between the name of a group of runs and the seed of one of them: runs/cgan-seed1."""
+"""Separator between the name of a group of runs and the seed of one run: runs/cgan-seed1."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """Paths of one run directory, which need not exist yet."""
+    """Paths of one run directory, which may not exist yet."""
 
     path: Path
 
@@ -71,10 +71,10 @@ class Run:
         return self.path / "checkpoints"
 
     def manifest(self) -> dict[str, Any]:
-        """What the run recorded when it began.
+        """Read the manifest that was written when the run began.
 
         Raises:
-            DataError: it is missing or damaged.
+            DataError: the file is missing or damaged.
         """
         path = self.path / MANIFEST
         try:
@@ -82,13 +82,13 @@ class Run:
         except (OSError, ValueError) as error:
             raise DataError(f"{path} cannot be read ({error}); is {self.path} a run directory?") from None
         if not isinstance(manifest, dict):
-            raise DataError(f"{path} is damaged: it should hold one JSON object")
+            raise DataError(f"{path} is damaged: it must contain one JSON object")
         return manifest
 
     def begin(self, manifest: Mapping[str, Any], recipe: str | None) -> None:
-        """Creates the directory; weights from elsewhere have no recipe.
+        """Create the directory; runs made from imported weights have no recipe.
 
-        The manifest comes last: a directory without one is no run.
+        The manifest is written last, because a directory without one does not count as a run.
         """
         with disk_errors(self.path):
             self.samples.mkdir(parents=True, exist_ok=True)
@@ -99,10 +99,10 @@ class Run:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keeps a second process from training into the same directory.
+        """Prevent a second process from training into the same directory.
 
         Raises:
-            UsageError: another process is at it.
+            UsageError: another process is training into it.
         """
         from filelock import FileLock, Timeout
 
@@ -110,7 +110,7 @@ class Run:
         with disk_errors(self.path):
             try:
                 lock.acquire()
-            except Timeout:  # which is an OSError too
+            except Timeout:  # a subclass of OSError
                 raise UsageError(f"{self.path} is being trained by another process; wait for it or stop it") from None
         try:
             yield
@@ -119,31 +119,32 @@ class Run:
 
 
 def run_of(path: Path) -> Run:
-    """The run that a run directory is, or that a checkpoint directory belongs to."""
+    """Return the run of a run directory or of a checkpoint directory inside it."""
     return Run(path.parent.parent if path.parent.name == "checkpoints" else path)
 
 
 def new_run(name: str, root: Path = RUNS) -> Run:
-    """A directory that does not exist yet, nor a group of that name: `name`, or `name-2`, `name-3` and so on."""
+    """Return a run called `name`, `name-2`, `name-3` and so on: the first name that no run or group has."""
     candidates = (name if count == 1 else f"{name}-{count}" for count in range(1, 1_000_000))
     taken = [path.name for path in root.iterdir()] if root.is_dir() else []
-    groups = {stem for stem, between, seed in (each.rpartition(SEED) for each in taken) if between and seed.isdecimal()}
-    return Run(root / next(each for each in candidates if each not in groups and each not in taken))
+    parts = (other.rpartition(SEED) for other in taken)
+    groups = {stem for stem, separator, seed in parts if separator and seed.isdecimal()}
+    return Run(root / next(candidate for candidate in candidates if candidate not in groups and candidate not in taken))
 
 
 def runs(root: Path = RUNS) -> list[Run]:
-    """The runs under `root`, the most recently worked on first."""
-    found = [path.parent for path in root.glob(f"*/{MANIFEST}")] if root.is_dir() else []
-    return [Run(path) for path in sorted(found, key=_last_worked_on, reverse=True)]
+    """Return the runs under `root`, the most recently changed first."""
+    paths = [path.parent for path in root.glob(f"*/{MANIFEST}")] if root.is_dir() else []
+    return [Run(path) for path in sorted(paths, key=_last_changed, reverse=True)]
 
 
 def runs_of(name: str, root: Path = RUNS) -> list[Run]:
-    """The runs that `new_run` named after `name`, the most recently worked on first."""
+    """Return the runs that `new_run` named after `name`, the most recently changed first."""
     return [run for run in runs(root) if is_named_after(run.name, name)]
 
 
 def is_named_after(candidate: str, name: str) -> bool:
-    """Whether `candidate` is `name`, or `name` with a number as `new_run` adds them."""
+    """Return whether `candidate` is `name`, or `name` with a number added by `new_run`."""
     stem, _, number = candidate.rpartition("-")
     return candidate == name or (stem == name and number.isdigit())
 
@@ -167,6 +168,6 @@ def newest(wanted: str, can: Callable[[Mapping[str, Any]], bool], root: Path = R
     raise UsageError(f"{problem}; train one first (`gan recipes ls` lists recipes) or name a run directory")
 
 
-def _last_worked_on(path: Path) -> int:
+def _last_changed(path: Path) -> int:
     times = [path / MANIFEST, path / "metrics.jsonl", path / "checkpoints"]
     return max(file.stat().st_mtime_ns for file in times if file.exists())

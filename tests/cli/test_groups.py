@@ -147,7 +147,7 @@ def test_only_seeds_of_one_recipe_have_a_mean(gan, group: Path) -> None:
         gan("eval", "runs/gan-seed3", "runs/other", *SWD), 2, "unlike recipes", "model.latent_dim (64, 7)", "--compare"
     )
     assert gan("train", "gan", *SHORT, "--out", "runs/same").code == 0
-    assert_refused(gan("eval", "runs/gan-seed0", "runs/same", *SWD), 2, "have one seed, 0")
+    assert_refused(gan("eval", "runs/gan-seed0", "runs/same", *SWD), 2, "have the same seed, 0")
     assert_refused(gan("eval", "runs/gan", "runs/gan-seed0", *SWD), 2, "runs/gan-seed0 is named twice")
     assert not (group / "other" / "eval.jsonl").exists()
 
@@ -198,7 +198,7 @@ def test_what_cannot_be_compared(gan, group: Path) -> None:
     )
     assert_refused(gan("eval", "--compare", "runs/gan", "--samples", "9"), 2, "--samples means nothing")
     (group / "gan-seed0" / "eval.jsonl").write_text("{}\n")
-    assert_refused(gan("eval", "--compare", "runs/gan"), 65, "eval.jsonl:1: this line is no measurement")
+    assert_refused(gan("eval", "--compare", "runs/gan"), 65, "eval.jsonl:1: this line is not a measurement")
 
 
 def test_truncation_is_part_of_the_protocol_and_changes_samples(gan, group: Path) -> None:
@@ -269,4 +269,4 @@ def test_one_class_normal_after_the_other_has_a_mean(gan, tmp_path: Path) -> Non
     assert area["protocol"]["samples"] == 40
     assert "over classes" in gan("eval", "normal-3", "normal-8", *few).out
     assert gan("train", *options, "--set", "data.classes=[8]", "--out", "again").code == 0
-    assert_refused(gan("eval", "normal-8", "again", *few), 2, "have one seed, 0")
+    assert_refused(gan("eval", "normal-8", "again", *few), 2, "have the same seed, 0")

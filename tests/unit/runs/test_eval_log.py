@@ -1,4 +1,4 @@
-"""What was measured of a run, written down and read again."""
+"""The evaluation log of a run: written, read, and checked."""
 
 from __future__ import annotations
 
@@ -38,5 +38,5 @@ def test_a_line_that_is_no_measurement_is_named(tmp_path: Path, line: str) -> No
     append(run, [record("swd", 1.0)])
     with run.evaluations.open("a", encoding="utf-8") as file:
         file.write(line + "\n")
-    with pytest.raises(DataError, match=r"eval\.jsonl:2: this line is no measurement"):
+    with pytest.raises(DataError, match=r"eval\.jsonl:2: this line is not a measurement"):
         read(run)
