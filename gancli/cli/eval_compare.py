@@ -6,13 +6,16 @@ import json as jsonlib
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gancli.cli.display.table import print_line, print_table
 from gancli.errors import DataError, UsageError
 from gancli.evaluation.protocol import check_alike, described, shared
-from gancli.evaluation.seed_statistics import Spread, protocols, spreads
 from gancli.runs.eval_log import Record, newest, read
 from gancli.runs.run import MANIFEST, Run
+
+if TYPE_CHECKING:
+    from gancli.evaluation.seed_statistics import Spread
 
 
 def compare_runs(paths: Sequence[Path], *, metrics: str | None, unused: Mapping[str, object], json: bool) -> None:
@@ -28,6 +31,7 @@ def compare_runs(paths: Sequence[Path], *, metrics: str | None, unused: Mapping[
         UsageError: a column has different protocols, or there is nothing to compare.
         DataError: a run does not exist.
     """
+    from gancli.evaluation.seed_statistics import protocols, spreads
     from gancli.runs.groups import check_same_recipe, members
 
     _check_options(paths, unused)
@@ -76,6 +80,8 @@ def _select(records: Sequence[Record], metrics: str | None) -> list[Record]:
 
 def _print_missing(row: str, runs: Mapping[str, Sequence[Record]]) -> None:
     """Print the metrics that only some runs of a group have."""
+    from gancli.evaluation.seed_statistics import protocols
+
     columns_by_missing: dict[str, list[str]] = {}
     for column, by_run in protocols(runs).items():
         missing = ", ".join(run for run in runs if run not in by_run)

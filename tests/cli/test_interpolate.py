@@ -141,9 +141,6 @@ def test_points_have_no_pictures_to_walk_through(gan, unconditional: Path, tmp_p
 def test_labels_that_do_not_fit(gan, conditional: Path) -> None:
     ended = gan("interpolate", "--labels", "3,5", "--seeds", "1,2,3")
     assert refused(ended, "--seeds give 3 keyframes, and --labels gives 2 labels")
-        gan("interpolate", "--labels", "3,5", "--seeds", "1,2,3"),
-        "--seeds give 3 keyframes, and --labels gives 2 labels",
-    )
     assert refused(gan("interpolate", "--labels", "3,eleven"), "unknown label 'eleven'")
     assert refused(gan("interpolate", "--labels", ""), "unknown label ''")
 
