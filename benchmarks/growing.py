@@ -28,6 +28,7 @@ from gancli.metrics.context import Options
 from gancli.recipes.recipe import load_recipe
 from gancli.runs.manifest import run_manifest
 from gancli.runs.run import Run
+from gancli.training.setup import build_training
 from gancli.training.signals import GracefulStop
 from gancli.training.trainer import Trainer
 
@@ -62,14 +63,14 @@ class Until(GracefulStop):
 
     @property
     def requested(self) -> bool:
-        return self._trainer.position.images >= self._images
+        return self._trainer.state.images >= self._images
 
 
 def grow(root: Path, out: Path, options: list[str], seed: int, samples: int) -> None:
     """Trains from one stop to the next."""
     recipe = load_recipe("pggan", [*OPTIONS, f"data.root={root}", "data.split=all", f"train.seed={seed}", *options])
     packed, run = open_dataset(recipe.data), Run(out)
-    trainer = Trainer(recipe, run, packed, device=CPU)
+    trainer = Trainer(build_training(recipe, run, packed))
     run.begin(run_manifest(recipe, packed, device=CPU, total=trainer.total), recipe.to_yaml())
     spent = 0.0
     for stage in trainer.plan.stages:

@@ -20,6 +20,7 @@ from gancli.recipes.recipe import load_recipe
 from gancli.runs.run import Run
 from gancli.runtime.device import choose_device
 from gancli.runtime.memory import peak, reset_peak
+from gancli.training.setup import build_training
 from gancli.training.trainer import Trainer
 
 
@@ -39,7 +40,9 @@ def main() -> None:
             f"train: {{images: 1_000_000, batch_size: {arguments.batch}, precision: {arguments.precision}}}\n"
         )
         packed = synthetic(DataSpec(channels=3, height=arguments.side, width=arguments.side), count=arguments.batch)
-        trainer = Trainer(load_recipe(str(recipe_file)), Run(Path(folder) / "run"), packed, device=device)
+        trainer = Trainer(
+            build_training(load_recipe(str(recipe_file)), Run(Path(folder) / "run"), packed, device=device)
+        )
         for planned in trainer.plan.stages:
             reset_peak(device)
             begun = time.perf_counter()

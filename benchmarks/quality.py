@@ -43,6 +43,7 @@ from gancli.runs import checkpoint as checkpoints
 from gancli.runs.manifest import run_manifest
 from gancli.runs.run import Run
 from gancli.training.callbacks import Callback
+from gancli.training.setup import build_training
 from gancli.training.trainer import Trainer
 
 CPU = torch.device("cpu")
@@ -51,10 +52,10 @@ CPU = torch.device("cpu")
 class Warnings(Callback):
     """Passes on what training warns of, such as a collapse."""
 
-    def warned(self, sentence: str) -> None:
+    def on_warning(self, sentence: str) -> None:
         print(f"warned: {sentence}", flush=True)
 
-    def rolled_back(self, reason: str, images: int) -> None:
+    def on_rollback(self, reason: str, images: int) -> None:
         print(f"rolled back to {images:,} images: {reason}", flush=True)
 
 
@@ -65,7 +66,7 @@ def run_setting(setting: Setting, shared: Path, seed: int, out: Path | None) -> 
         options = [*setting.options, *setting.data(shared.resolve(), data), f"train.seed={seed}"]
         recipe = load_recipe(setting.recipe, options)
         packed = open_dataset(recipe.data)
-        trainer = Trainer(recipe, run, packed, device=CPU, listener=Warnings())
+        trainer = Trainer(build_training(recipe, run, packed), [Warnings()])
         run.begin(run_manifest(recipe, packed, device=CPU, total=trainer.total), recipe.to_yaml())
         begun, cpu = time.perf_counter(), time.process_time()
         trainer.train()
@@ -82,10 +83,10 @@ def run_setting(setting: Setting, shared: Path, seed: int, out: Path | None) -> 
         setting=setting.name,
         digest=figures.digest(setting.recipe, setting.options),
         seed=seed,
-        images=trainer.position.images,
+        images=trainer.state.images,
         seconds=seconds,
         cpu_seconds=cpu,
-        precision="bf16" if trainer.dtype == torch.bfloat16 else "fp32",
+        precision="bf16" if trainer.setup.dtype == torch.bfloat16 else "fp32",
         torch=torch.__version__.partition("+")[0],
         last=found.figures,
         best=kept.figures if kept else None,

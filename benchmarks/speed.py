@@ -68,7 +68,6 @@ def ours(name: str, data: Path, precision: str) -> float:
     """The same through the engine, logging, checks and the packed data included; images a second."""
     import json
 
-    import torch
     from plain_srgan import random_vgg
 
     from gancli.data.dataset import open_dataset
@@ -76,6 +75,7 @@ def ours(name: str, data: Path, precision: str) -> float:
     from gancli.data.spec import DataSpec
     from gancli.recipes.recipe import load_recipe
     from gancli.runs.run import Run
+    from gancli.training.setup import build_training
     from gancli.training.trainer import Trainer
 
     load = WORKLOADS[name]
@@ -102,12 +102,12 @@ def ours(name: str, data: Path, precision: str) -> float:
             labels = tuple(map(str, range(load.labels)))
             spec = DataSpec(channels=channels, height=height, width=width, labels=labels)
             packed = synthetic(spec, keys=recipe.info.batch, count=load.count)
-        Trainer(recipe, run, packed, device=torch.device("cpu")).train()
+        Trainer(build_training(recipe, run, packed)).train()
         recipe = load_recipe(str(recipe_file), [f"train.images={load.warm_up + load.timed}"])
-        trainer = Trainer(recipe, run, packed, device=torch.device("cpu"))
+        trainer = Trainer(build_training(recipe, run, packed))
         trainer.resume()
         # The script neither draws nor saves.
-        trainer.previews.draw = lambda *_: None  # type: ignore[method-assign]
+        trainer.setup.previews.draw = lambda *_: None  # type: ignore[method-assign]
         trainer.save = lambda: None  # type: ignore[method-assign]
         begun = time.perf_counter()
         trainer.train()

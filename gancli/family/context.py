@@ -1,4 +1,4 @@
-"""The arguments of a loss (networks, batch, context), and the turns and stages in which losses are minimised.
+"""Arguments of a loss (networks, batch, context), and the turns and stages of training.
 
 Part of the contract; families import these from `gancli.family`.
 """
@@ -15,28 +15,27 @@ from torch import Tensor, nn
 from gancli.plugins.moved_modules import old_attribute
 
 Batch = Mapping[str, Tensor]
-"""One batch of training data by key: `image` (N, C, H, W) in [-1, 1] with `label` (N,) int64 or `attributes` (N, K)
-of 0 and 1, and `dataset` (N,) int64, the one of `DataSpec.known` that each comes from; pairs have `source` and
-`target`, unpaired domains `a` and `b`.
+"""A batch of training data by key. Images are (N, C, H, W) in [-1, 1]: `image`, or `source` and `target` of pairs, or
+`a` and `b` of unpaired domains. `label` is (N,) int64, `attributes` (N, K) of 0 and 1, and `dataset` (N,) int64, the
+index of each image's data set in `DataSpec.known`.
 """
 
 Losses = Mapping[str, Tensor]
-"""The named, weighted, 0-dim terms of a loss, each a mean over the batch. Their sum is minimised."""
+"""Terms of a loss by name: weighted 0-dim tensors, each a mean over the batch. Their sum is minimised."""
 
 
 class Nets:
-    """A family's networks by name: `nets.generator(z)`.
+    """Networks of a family by name: `nets.generator(z)`.
 
-    A task has no `Context` that would say how far a growing network has come, so these say it, as of the last step that
-    they were trained for. A loss asks its context.
+    `stage` and `fade` tell a task how far a growing network has grown; a loss uses those of its context.
 
     Args:
-        modules: what `Family.build` returned, or averaged copies of it.
-        compiled: compiled forms of some of them, which attribute access prefers.
-        stage: the stage that they stand in; None: not known, as where they never trained.
-        fade: how far that stage has faded, in [0, 1].
+        modules: networks from `Family.build`, or their averages.
+        compiled: compiled versions of some networks, which attribute access prefers.
+        stage: stage of the last training step; None if unknown or untrained.
+        fade: progress of that stage's fade, in [0, 1].
 
-    No network may be called `modules`, `stage`, `fade`, `uncompiled` or `holding`.
+    A network must not be named `modules`, `stage`, `fade`, `uncompiled` or `holding`.
     """
 
     def __init__(
@@ -56,38 +55,41 @@ class Nets:
         if name.startswith("_"):
             raise AttributeError(name)
         if name == "eager" and name not in self._modules:
-            return old_attribute(self, name, {"eager": "uncompiled"})
+            uncompiled: nn.Module = old_attribute(self, name, {"eager": "uncompiled"})
+            return uncompiled
         if name not in self._modules:
             raise AttributeError(f"this family has no network {name!r}; it has {', '.join(self._modules)}")
         return self._compiled.get(name, self._modules[name])
 
     @property
     def modules(self) -> dict[str, nn.Module]:
-        """The networks by name, none of them compiled."""
+        """Uncompiled networks by name."""
         return self._modules
 
     def holding(self, modules: Mapping[str, nn.Module]) -> Nets:
-        """Other modules of the same names, standing where these stand."""
+        """Other networks of the same names, with the same stage and fade."""
         return Nets(modules, stage=self.stage, fade=self.fade)
 
     @property
     def uncompiled(self) -> Nets:
-        """The same parameters, never compiled: for penalties, since a compiled graph has no double backward."""
+        """The same networks uncompiled, for gradient penalties: a compiled graph cannot be differentiated twice."""
         return self.holding(self.modules) if self._compiled else self
 
 
 @dataclass
 class Context:
-    """Where a loss or a task stands, and the only randomness it may use.
+    """State of training for a loss or task, and its only source of random numbers.
 
     Args:
-        device: where the networks are.
-        generator: the random stream of this run or of this call, on `device`.
+        device: device of the networks.
+        generator: random stream of the run or call, on `device`.
         step: steps done since the run began.
-        stage: the stage that is running; its `name` tells stages apart.
-        fade: 0-dim tensor in [0, 1], how far a fading stage has come; 1 in any other.
-        saved: what `save` saved in earlier turns of the same step.
-        truncation: largest absolute value of a normal number; None: no limit. Tasks set it, training does not.
+        stage: current stage.
+        fade: progress of the stage's fade, a 0-dim tensor in [0, 1]; 1 in a stage without fade.
+        saved: tensors that earlier turns of this step passed to `save`.
+        logged: values that were passed to `log`.
+        truncation: largest absolute value of normal numbers; None for no limit. Set by tasks, not in training.
+        truncated: True once truncated numbers were drawn.
     """
 
     device: torch.device
@@ -101,15 +103,14 @@ class Context:
     truncated: bool = False
 
     def randn(self, *shape: int) -> Tensor:
-        """Standard normal numbers; under `truncation`, those beyond it are drawn again from what lies within.
-
-        So a truncated draw keeps every number of the untruncated one that was within (Brock et al. 2019).
+        """Standard normal numbers. Under `truncation`, numbers beyond the limit are drawn again from within it, and all
+        others are those of an untruncated draw (Brock et al. 2019).
         """
         numbers = torch.randn(*shape, generator=self.generator, device=self.device)
         if self.truncation is None:
             return numbers
         self.truncated = True
-        # The second draw is made by inverting the distribution function, so that it never needs a third.
+        # Inverting the distribution function needs no third draw.
         tail = torch.special.ndtr(torch.tensor(-self.truncation, dtype=torch.float64))
         within = torch.special.ndtri(tail + (1 - 2 * tail) * self.rand(*shape).double().cpu())
         within = within.clamp(-self.truncation, self.truncation)
@@ -120,11 +121,11 @@ class Context:
         return torch.rand(*shape, generator=self.generator, device=self.device)
 
     def save(self, **tensors: Tensor) -> None:
-        """Hands tensors to the later turns of this step, cut from the graph: `ctx.saved["fake"]`."""
+        """Save detached tensors for later turns of this step: `ctx.saved["fake"]`."""
         self.saved.update({name: tensor.detach() for name, tensor in tensors.items()})
 
     def log(self, **values: Tensor) -> None:
-        """Logs 0-dim values that are not part of the loss, such as the discriminator's mean answer."""
+        """Log 0-dim values that are not minimised, such as the mean output of the discriminator."""
         self.logged.update({name: value.detach() for name, value in values.items()})
 
     if not TYPE_CHECKING:
@@ -141,13 +142,13 @@ Loss = Callable[[Nets, Batch, Context], Losses]
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """One update of one player.
+    """An update of one player.
 
     Args:
-        player: its name.
-        loss: what it minimises; a bound method of the family.
-        repeat: so many updates in a row, each after the first on a fresh batch.
-        every: only at every so many steps; not together with `repeat`.
+        player: name of the player.
+        loss: loss to minimise, a bound method of the family.
+        repeat: number of updates in a row; each after the first takes a new batch.
+        every: interval in steps; not together with `repeat`.
     """
 
     player: str
@@ -158,19 +159,19 @@ class Turn:
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
-    """A stretch of training in which the same turns alternate.
+    """A phase of training with the same turns in every step.
 
-    A step draws one batch, plus one for every repetition after a turn's first; each counts as `batch_size` images.
+    A step takes one batch, and one more for each repetition of a turn; each counts as `batch_size` images.
 
     Args:
-        name: for the log.
-        turns: what happens in one step, in this order.
-        images: how long, in training images; neither this nor `steps`: until the recipe's `train.images`.
-        steps: how long, in steps.
-        batch_size: instead of the recipe's.
-        resolution: (height, width) at which batches are delivered, instead of the data's.
-        fade: the part of the stage over which `ctx.fade` rises from 0 to 1; 0 keeps it at 1.
-        reset_optimizers: forget the optimizers' moments when the stage begins.
+        name: name in the log.
+        turns: turns of a step, in order.
+        images: length in training images; without it and `steps`, the stage lasts until the recipe's `train.images`.
+        steps: length in steps.
+        batch_size: batch size, if not the recipe's.
+        resolution: (height, width) of the batches, if not the data's.
+        fade: part of the stage, in [0, 1], over which `ctx.fade` rises from 0 to 1; 0 keeps it at 1.
+        reset_optimizers: clear the optimizers' moments when the stage begins.
     """
 
     name: str

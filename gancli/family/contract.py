@@ -1,12 +1,12 @@
-"""THE CONTRACT: what a GAN family states, and what it is handed.
+"""The contract of a GAN family: its networks, its players, and the stages in which their losses are minimised.
 
-A family says who plays, in which order, for how long, and what each loss is. Everything else (freezing the opponent,
-accumulation, mixed precision, checks, updates, averaging, logging, checkpoints, resuming) is the engine's. So a loss is
-a pure function of networks, batch and context: it never calls backward, steps an optimizer, detaches, freezes, reads a
-value back from the device or keeps a tensor on `self`. What a loss has to remember from step to step is the content of
-a module without parameters, among the networks: the engine moves, saves and restores it with them.
+The training engine does everything else: freezing the other players, gradient accumulation, mixed precision, checks of
+losses and gradients, updates, averages, logging, checkpoints and resuming. A loss is therefore a pure function of
+networks, batch and context: it never calls backward, steps an optimizer, detaches, freezes, reads a value back from the
+device or stores a tensor on `self`. State that a loss needs from step to step is held in the buffers of a module
+without parameters, which is moved, saved and restored like any network.
 
-What a trained family can do is in `gancli.family.tasks`.
+The tasks of a trained family are in `gancli.family.tasks`.
 
 Images are float tensors (N, C, H, W) in [-1, 1]. Points of a toy distribution are (N, D, 1, 1), without bounds.
 """
@@ -30,20 +30,20 @@ C = TypeVar("C", bound=FamilyConfig)
 
 @dataclass(frozen=True, kw_only=True)
 class Player:
-    """The owner of one optimizer.
+    """Networks that are updated together by one optimizer.
 
     Args:
-        name: such as `generator`; its terms are logged as `<name>/<term>`.
-        modules: the names of the networks whose parameters it updates. A network that no player owns is frozen and in
-            eval mode.
-        optimizer: its declaration.
-        lr_schedule: a factor on the optimizer's learning rate.
-        momentum_schedule: a factor on the momentum of `SGD`.
-        clip: largest norm of all its gradients together; none where None.
-        weight_clip: after every update each of its parameters is brought into [-weight_clip, weight_clip], as the
-            Wasserstein GAN's critic wants it; None: never.
-        ema: decay per update of an averaged copy of its networks, which tasks then use: of n updates, the k-th weighs
-            decay**(n - k). 0: no copy, unless the recipe asks for one with `train.ema`; None: never.
+        name: name such as `generator`; the terms of its loss are logged as `<name>/<term>`.
+        modules: names of the networks whose parameters it updates. A network without a player is frozen and in eval
+            mode.
+        optimizer: declaration of the optimizer.
+        lr_schedule: factor on the learning rate.
+        momentum_schedule: factor on the momentum of `SGD`.
+        clip: maximum norm of all gradients together; None for no clipping.
+        weight_clip: bound to which parameters are clamped after every update, as for the critic of the Wasserstein GAN;
+            None for no clamping.
+        ema: decay per update of an exponential moving average of the networks, which tasks then use; of n updates, the
+            k-th has the weight decay**(n - k). 0 for none unless the recipe sets `train.ema`; None for never.
     """
 
     name: str
@@ -57,15 +57,15 @@ class Player:
 
 
 class Family(Generic[C]):
-    """Base of every GAN family.
+    """Base class of every GAN family.
 
     Args:
-        config: the recipe's `model:` section.
+        config: `model:` section of the recipe.
         data: shape and labels of the training data.
     """
 
     optimum_values: ClassVar[Mapping[str, float]] = {}
-    """Where theory puts a logged value at the optimum, by its full name: shown beside the value."""
+    """Theoretical optimum of logged values, by full name such as `discriminator/D(x)`; shown beside the values."""
 
     renamed: ClassVar[Mapping[str, str]] = {}
     """New network name by old one, for networks that an earlier version of the family built under another name.
@@ -83,13 +83,13 @@ class Family(Generic[C]):
         self.data = data
 
     def build(self) -> dict[str, nn.Module]:
-        """The networks by name, freshly initialised from torch's global generator, on the CPU."""
+        """Networks by name, initialised from torch's global random stream, on the CPU."""
         raise NotImplementedError
 
     def players(self) -> Sequence[Player]:
-        """Who plays."""
+        """Players, each with its networks and optimizer."""
         raise NotImplementedError
 
     def stages(self) -> Sequence[Stage]:
-        """In which order, and for how long."""
+        """Stages of training, in order."""
         raise NotImplementedError

@@ -1,6 +1,6 @@
-"""What optimizes a player: declarations of optimizers and schedules. The engine turns them into torch's.
+"""Declarations of optimizers and schedules, from which the training engine builds torch's.
 
-Torch-free, so that a family's configuration may use them.
+Importing this module does not import torch, so that a family's configuration may use it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, kw_only=True)
 class Adam:
-    """Kingma and Ba 2015. GANs usually take a first beta of 0.5 or 0, not 0.9."""
+    """Adam (Kingma and Ba 2015). GANs usually use a first beta of 0.5 or 0 instead of 0.9."""
 
     lr: float
     betas: tuple[float, float] = (0.5, 0.999)
@@ -30,7 +30,7 @@ class SGD:
 
 @dataclass(frozen=True, kw_only=True)
 class RMSprop:
-    """Tieleman and Hinton 2012; the optimizer of the Wasserstein GAN with clipped weights."""
+    """RMSprop (Tieleman and Hinton 2012), the optimizer of the Wasserstein GAN with clipped weights."""
 
     lr: float
     alpha: float = 0.99
@@ -42,12 +42,12 @@ Optimizer = Adam | SGD | RMSprop
 
 @dataclass(frozen=True, kw_only=True)
 class Clock:
-    """How far a run is.
+    """Progress of a run, the argument of a schedule.
 
     Args:
         images: training images shown so far, over all stages.
         total: training images of the whole run.
-        updates: updates that this player has made.
+        updates: number of updates of this player.
     """
 
     images: int
@@ -56,7 +56,7 @@ class Clock:
 
 
 class Schedule(Protocol):
-    """A factor on an optimizer's setting, as a pure function of the clock: nothing to save, nothing to restore."""
+    """Factor on a setting of an optimizer: a pure function of the clock, without state."""
 
     def __call__(self, clock: Clock) -> float: ...
 
@@ -71,13 +71,13 @@ class Constant:
 
 @dataclass(frozen=True, kw_only=True)
 class Linear:
-    """From `first` to `last`, straight, between two points of the run; constant before and after.
+    """Linear interpolation from `first` to `last`; constant before and after.
 
     Args:
         first: factor up to `start`.
         last: factor from `end` on.
-        start: in images.
-        end: in images; the end of the run where it is left out.
+        start: start in training images.
+        end: end in training images (default: end of the run).
     """
 
     first: float = 1.0
@@ -93,7 +93,7 @@ class Linear:
 
 @dataclass(frozen=True, kw_only=True)
 class Exponential:
-    """Divided by `divisor` at every update of the player, but never below `floor`."""
+    """Exponential decay: divide by `divisor` at every update of the player, down to `floor`."""
 
     divisor: float
     floor: float = 0.0
@@ -104,10 +104,10 @@ class Exponential:
 
 @dataclass(frozen=True, kw_only=True)
 class Steps:
-    """A factor of its own from each of some points of the run on, 1 before the first.
+    """Piecewise constant factor, 1 before the first step.
 
     Args:
-        factors: (images, factor), in the order of the images; of those that begin at once, the last one counts.
+        factors: pairs (images, factor) in ascending order: the factor from that number of training images on.
     """
 
     factors: tuple[tuple[int, float], ...]
@@ -118,7 +118,7 @@ class Steps:
 
 @dataclass(frozen=True, kw_only=True)
 class Warmup:
-    """Rises from 0 over the first `images`, on top of another schedule."""
+    """Linear rise from 0 over the first `images` training images, multiplied by another schedule."""
 
     images: int
     then: Schedule = Constant()

@@ -1,71 +1,72 @@
-"""What a trained family can do: each a protocol of methods, which a family has or has not.
+"""Tasks of a trained family: the protocols of their methods, and the registry of all tasks.
 
-Part of the contract; families import these from `gancli.family`.
+Families import the protocols from `gancli.family`. `TASKS` is the one list of tasks: commands, help page, conformance
+checks, previews, reports and reference outputs all follow it. Importing this module does not import torch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from gancli.family.context import Context, Nets
 
 
 @runtime_checkable
 class Samples(Protocol):
-    """The task `sample`: images out of noise."""
+    """The task `sample`: generate images from noise."""
 
     def latent(self, n: int, ctx: Context) -> Tensor:
         """`n` latent vectors, (n, ...), drawn from `ctx` alone."""
         ...
 
     def sample(self, nets: Nets, z: Tensor, label: Tensor | None = None) -> Tensor:
-        """Images (N, C, H, W) in [-1, 1] for latents (N, ...) and, in a family that reads labels, a label each.
+        """Images (N, C, H, W) in [-1, 1] for latent vectors (N, ...).
 
         Args:
-            nets: the family's networks.
-            z: what `latent` draws, or a point between.
-            label: indices (N,), or weights (N, labels) that sum to one, for a point between labels;
-                `gancli.latent.label_weights` makes weights of either.
+            nets: networks of the family.
+            z: latent vectors from `latent`, or interpolated between such.
+            label: in a family that reads labels, class indices (N,), or weights (N, labels) that sum to one for a point
+                between labels; `gancli.latent.label_weights` makes weights of either.
         """
         ...
 
 
 @runtime_checkable
 class Discriminates(Protocol):
-    """A family whose discriminator can be asked about an image: to be drawn, inspected, or used for its features."""
+    """A family whose discriminator scores images, for figures, inspection and features."""
 
     def discriminate(self, nets: Nets, image: Tensor, label: Tensor | None = None) -> Tensor:
-        """The discriminator's answer (N,), higher for more real, for images (N, C, H, W).
+        """Scores (N,) of the discriminator for images (N, C, H, W) in [-1, 1]; higher is more real.
 
-        The answer is what the paper calls D: a probability in the 2014 game, the unbounded output of a least-squares or
-        Wasserstein loss. `label` is as for `Samples.sample`, in a family that reads labels.
+        The score is the D of the paper: a probability for the loss of Goodfellow et al. 2014, an unbounded number for
+        least-squares and Wasserstein losses. `label` is as in `Samples.sample`.
         """
         ...
 
 
 @runtime_checkable
 class KnowsOptimum(Protocol):
-    """A family whose best discriminator is known in closed form."""
+    """A family whose optimal discriminator has a closed form."""
 
     def optimal_discriminator(self, data_density: Tensor, model_density: Tensor) -> Tensor:
-        """What `discriminate` would answer at its best where data and generator have these densities (same shapes)."""
+        """Output of the optimal discriminator for densities of data and generator (same shapes)."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Translation:
-    """One way in which a family translates images.
+    """A direction of image translation.
 
     Args:
-        to: the domain that images come to, such as `b`: what `gan translate --to` takes.
-        reads: the key of a training batch that holds such images as go in; their channels are those of this key.
-        truth: the key that holds what should come out, where training data are pairs; None: nobody knows.
-        multiple: sides of the images that go in are multiples of this.
+        to: target domain, such as `b`; the value of `gan translate --to`.
+        reads: batch key of the input images; inputs have its number of channels.
+        truth: batch key of the ground truth, if training data are pairs; None if unknown.
+        multiple: the sides of input images are multiples of this.
     """
 
     to: str
@@ -76,32 +77,32 @@ class Translation:
 
 @runtime_checkable
 class Translates(Protocol):
-    """The task `translate`: images out of images."""
+    """The task `translate`: image-to-image translation."""
 
     def translations(self) -> Sequence[Translation]:
-        """Every way, the one to take if nobody says which first; no two lead to the same domain."""
+        """All directions, the default first; each has its own target domain."""
         ...
 
     def translate(self, nets: Nets, image: Tensor, to: str) -> Tensor:
-        """Images (N, C, H, W) in [-1, 1] for images (N, C', H, W) in [-1, 1], each by itself.
+        """Images (N, C, H, W) in [-1, 1] for images (N, C', H, W) in [-1, 1], each independent of the others.
 
-        Noise, if there is any, is drawn from torch's global stream, which the caller seeds.
+        Noise, if any, is drawn from torch's global random stream, which the caller seeds.
 
         Args:
-            nets: the family's networks.
-            image: with sides that are multiples of what the translation says; they need not be those of training.
-            to: the domain of one of `translations`.
+            nets: networks of the family.
+            image: images of any size whose sides are multiples of `Translation.multiple`.
+            to: target domain of one of `translations`.
         """
         ...
 
 
 class Detection(NamedTuple):
-    """What a family says of images that it has tried to make itself.
+    """Results of anomaly detection.
 
     Args:
-        score: (N,), higher for more anomalous.
-        heat: (N, 1, H, W), at least 0: how far each pixel departs from what could be made.
-        nearest: (N, C, H, W) in [-1, 1], the nearest that could be made.
+        score: anomaly scores (N,); higher is more anomalous.
+        heat: heat maps (N, 1, H, W), at least 0: deviation of each pixel from the nearest image that can be generated.
+        nearest: nearest generated images (N, C, H, W) in [-1, 1].
     """
 
     score: Tensor
@@ -111,35 +112,132 @@ class Detection(NamedTuple):
 
 @runtime_checkable
 class Detects(Protocol):
-    """The task `detect`: how far images are from those of training."""
+    """The task `detect`: anomaly detection."""
 
     def detect(self, nets: Nets, image: Tensor, ctx: Context) -> Detection:
-        """Scores images (N, C, H, W) in [-1, 1], each by itself: others in the batch make no difference.
+        """Score images (N, C, H, W) in [-1, 1] of the training size, each independently of the others.
 
-        Called with gradients on, since a search may need them; it leaves every tensor of `nets` as it was.
+        Called with gradients enabled, since a search may need them; leaves every tensor of `nets` unchanged.
 
         Args:
-            nets: the family's networks.
-            image: of the size of training.
-            ctx: all randomness; every image gets the same.
+            nets: networks of the family.
+            image: images of the training size.
+            ctx: source of all randomness; it is the same for every image.
         """
         ...
 
 
 @runtime_checkable
 class Upscales(Protocol):
-    """The task `upscale`: larger images out of small ones."""
+    """The task `upscale`: super-resolution."""
 
     @property
     def scale(self) -> int:
-        """How many times as wide and as high images become."""
+        """Upscaling factor of width and height."""
         ...
 
     def upscale(self, nets: Nets, image: Tensor) -> Tensor:
-        """Images (N, C, H, W) in [-1, 1] to (N, C, H * scale, W * scale), about in [-1, 1], each by itself.
-
-        Args:
-            nets: the family's networks.
-            image: of any size.
-        """
+        """Images (N, C, scale * H, scale * W) in [-1, 1] for images (N, C, H, W) in [-1, 1] of any size."""
         ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A task, and the code that serves it as `module:name`, imported on use.
+
+    Args:
+        name: value in `FamilyInfo.tasks` and `MetricInfo.needs`, and name of its command.
+        protocol: methods that a family with this task implements.
+        promise: statement that the conformance check tests.
+        check: conformance check of the task.
+        lacks: end of the sentence "this model ..." for a model without the task.
+        commands: commands of the task, in the order of the help page.
+        takes_images: True if the command needs input images.
+        preview: class of the grid of images that shows training progress; None if there is none.
+        report: function that yields the task's sections of the report; None if there is none.
+        slow_report: True if the report's sections take long and are skipped at the end of training.
+        reference: function that computes reference outputs, which tell whether two models are the same.
+    """
+
+    name: str
+    protocol: type[Any]
+    promise: str
+    check: str
+    lacks: str
+    commands: tuple[str, ...]
+    reference: str
+    takes_images: bool = True
+    preview: str | None = None
+    report: str | None = None
+    slow_report: bool = False
+
+
+TASKS = {
+    task.name: task
+    for task in (
+        Task(
+            name="sample",
+            protocol=Samples,
+            promise="images are sampled in [-1, 1]",
+            check="gancli.testing.check_tasks:samples",
+            lacks="cannot draw samples",
+            commands=(
+                "gancli.cli.sample:sample",
+                "gancli.cli.interpolate:interpolate",
+                "gancli.cli.arithmetic:arithmetic",
+            ),
+            takes_images=False,
+            preview="gancli.figures.grids:SampleGrid",
+            report="gancli.cli.shared.report_images:latent_walks",
+            reference="gancli.inference.sample:reference_outputs",
+        ),
+        Task(
+            name="translate",
+            protocol=Translates,
+            promise="images are translated in [-1, 1]",
+            check="gancli.testing.check_tasks:translates",
+            lacks="cannot translate images",
+            commands=("gancli.cli.translate:translate",),
+            preview="gancli.figures.grids:TranslationGrid",
+            report="gancli.cli.shared.report_images:translations",
+            reference="gancli.inference.translate:reference_outputs",
+        ),
+        Task(
+            name="upscale",
+            protocol=Upscales,
+            promise="images are upscaled in [-1, 1]",
+            check="gancli.testing.check_tasks:upscales",
+            lacks="cannot upscale images",
+            commands=("gancli.cli.upscale:upscale",),
+            preview="gancli.figures.grids:UpscalingGrid",
+            report="gancli.cli.shared.report_images:upscalings",
+            reference="gancli.inference.upscale:reference_outputs",
+        ),
+        Task(
+            name="detect",
+            protocol=Detects,
+            promise="images are scored, each by itself",
+            check="gancli.testing.check_tasks:detects",
+            lacks="cannot detect anomalies",
+            commands=("gancli.cli.detect:detect", "gancli.cli.project:project"),
+            report="gancli.cli.shared.report_images:heat_maps",
+            slow_report=True,
+            reference="gancli.inference.detect:reference_outputs",
+        ),
+    )
+}
+"""All tasks by name. Previews are of the first task of a family that has one."""
+
+
+def abilities(family: type[Any], *, tasks: Iterable[str], kind: str, labels: bool) -> frozenset[str]:
+    """Abilities of a model, in the words of `MetricInfo.needs`.
+
+    Args:
+        family: class of the family.
+        tasks: its tasks.
+        kind: `image` or `points`, the kind of its data.
+        labels: True if it reads labels.
+    """
+    extra = {"label"} if labels else set()
+    extra |= {"discriminate"} if issubclass(family, Discriminates) else set()
+    return frozenset({*tasks, kind, *extra})

@@ -19,7 +19,7 @@ from gancli.figures.plots import (
     to_pixels,
 )
 from gancli.io.images import Pixels, write_png
-from gancli.runs.checkpoint import Best
+from gancli.runs.checkpoint import BestCheckpoint
 from gancli.runs.eval_log import DIVERSITY, DURING, Record, read
 from gancli.runs.run import Run
 
@@ -47,7 +47,7 @@ class MetricCurve:
     best: int | None = None
 
 
-def plot(run: Run, *, best: Best | None, floor: float) -> None:
+def plot(run: Run, *, best: BestCheckpoint | None, floor: float) -> None:
     """Write `eval.png` with one panel per metric, and one for the diversity; write nothing if there are no values.
 
     Args:
@@ -86,7 +86,7 @@ def plot_curves(curves: Sequence[MetricCurve]) -> Pixels:
         return to_pixels(figure)
 
 
-def _curve(metric: str, records: Sequence[Record], best: Best | None, floor: float) -> MetricCurve:
+def _curve(metric: str, records: Sequence[Record], best: BestCheckpoint | None, floor: float) -> MetricCurve:
     """Return the curve of the metric's first value, with the value for real images if there is one."""
     own = [record for record in records if _metric(record) == metric]
     name = next((record["metric"] for record in own if record["metric"] == metric), own[0]["metric"])

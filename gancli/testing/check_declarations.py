@@ -1,4 +1,4 @@
-"""What a family says of itself before torch is there."""
+"""Conformance checks of declarations: imports, options, tasks, and owners of networks."""
 
 from __future__ import annotations
 
@@ -14,13 +14,10 @@ from torch import nn
 
 from gancli.family.context import Nets
 from gancli.family.contract import Family, Player
-from gancli.family.tasks import Detects, Samples, Translates, Upscales
+from gancli.family.tasks import TASKS
 from gancli.plugins.source_location import SourceLocation
 from gancli.testing import source_lines
-from gancli.testing.finding import Finding
-from gancli.testing.fixture import FamilyFixture
-
-TASKS = {"sample": Samples, "translate": Translates, "upscale": Upscales, "detect": Detects}
+from gancli.testing.fixture import FamilyFixture, Finding
 
 _IMPORTS = """
 import json, os, sys
@@ -41,47 +38,47 @@ import_class(registry().family(family).config)
 
 
 def needs_no_torch(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
-    """A listing and a recipe's check must not wait for torch."""
+    """plugin.py and config.py do not import torch, so that listings and recipe checks are quick."""
     request = json.dumps([sys.path, fixture.info.name, fixture.package])
     ended = subprocess.run([sys.executable, "-c", _IMPORTS, request], capture_output=True, text=True, check=False)
     if ended.returncode:
         last = (ended.stderr.splitlines() or ["no reason given"])[-1]
-        yield Finding(f"the plugin's module and its options cannot be imported: {last}")
+        yield Finding(f"the plugin's module or its options cannot be imported: {last}")
     elif printed := ended.stdout.splitlines():
         where = json.loads(printed[-1])
         yield Finding(
-            "torch is imported here, but plugin.py and config.py, and what they import, must do without, or `gan "
-            'plugins ls` and every mistake in a recipe wait for it; name classes as "package.module:Class" instead',
+            "torch is imported here, which delays `gan plugins ls` and every recipe error; plugin.py and config.py "
+            'must not import it, also indirectly: name classes as "package.module:Class" instead',
             SourceLocation(*where) if where else None,
         )
 
 
 def options_are_described(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
-    """Every option has a description, and options that do not exist are refused."""
+    """Every option has a description, and unknown options are errors."""
     options = type(fixture.config())
     for name, field in options.model_fields.items():
         if not field.description:
             yield Finding(
                 f"the option {name!r} has no description; write {name}: ... = Field(..., description=...)",
-                _field(options, name),
+                _line_of_field(options, name),
             )
     if options.model_config.get("extra") != "forbid":
         yield Finding(
-            f"{options.__name__} takes options that do not exist, so that a misspelt one does nothing; leave "
-            'model_config to FamilyConfig, or set extra="forbid"',
+            f"{options.__name__} accepts unknown options, so that a misspelt option has no effect; keep the "
+            'model_config of FamilyConfig, or set extra="forbid"',
             source_lines.definition(options),
         )
 
 
 def tasks_are_implemented(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
-    """A family has the methods of each task that it declares."""
+    """The family has the methods of all tasks that it declares."""
     family = fixture.make()
     where = source_lines.definition(type(family))
     for task in fixture.info.tasks:
         if task not in TASKS:
-            yield Finding(f"there is no task {task!r}; known are {', '.join(TASKS)}", where)
-        elif not isinstance(family, TASKS[task]):
-            methods = [name for name in vars(TASKS[task]) if not name.startswith("_")]
+            yield Finding(f"there is no task {task!r}; known tasks: {', '.join(TASKS)}", where)
+        elif not isinstance(family, TASKS[task].protocol):
+            methods = [name for name in vars(TASKS[task].protocol) if not name.startswith("_")]
             missing = [name for name in methods if not hasattr(family, name)]
             yield Finding(
                 f"{type(family).__name__} declares the task {task!r} and does not implement it: there is no "
@@ -89,10 +86,10 @@ def tasks_are_implemented(fixture: FamilyFixture, folder: Path) -> Iterator[Find
                 where,
             )
     if not fixture.info.tasks:
-        yield Finding("the family declares no task, so that nothing can be done with a trained model of it", where)
+        yield Finding("the family declares no task; list its tasks in FamilyInfo.tasks", where)
 
 
-def _field(options: type, name: str) -> SourceLocation | None:
+def _line_of_field(options: type, name: str) -> SourceLocation | None:
     for each in options.__mro__:
         file, tree = source_lines.module_tree(each)
         for node in ast.walk(tree):
@@ -102,11 +99,11 @@ def _field(options: type, name: str) -> SourceLocation | None:
 
 
 RESERVED = frozenset(name for name in {**vars(Nets), "stage": None, "fade": None} if not name.startswith("_"))
-"""What `Nets` calls its own, so that no network can be asked for by these names."""
+"""Attributes of `Nets`, which no network may be named after."""
 
 
 def every_network_has_one_owner(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
-    """Each network has one player at most, each player parameters, and what has no player is frozen by its author."""
+    """Each network has at most one player, each player has parameters, and networks without a player are frozen."""
     family = fixture.make()
     modules, players = family.build(), family.players()
     yield from _networks(family, modules)
@@ -115,7 +112,7 @@ def every_network_has_one_owner(fixture: FamilyFixture, folder: Path) -> Iterato
     for turn in fixture.turns(family):
         if turn.player not in names:
             yield Finding(
-                f"a turn is {turn.player!r}'s, who is none of the players; known are {', '.join(sorted(names))}",
+                f"a turn names the player {turn.player!r}, which does not exist; players: {', '.join(sorted(names))}",
                 source_lines.text_in(family.stages, turn.player),
             )
     owned = {name for player in players for name in player.modules}
@@ -123,8 +120,8 @@ def every_network_has_one_owner(fixture: FamilyFixture, folder: Path) -> Iterato
         learns = [key for key, parameter in module.named_parameters() if parameter.requires_grad]
         if name not in owned and learns:
             yield Finding(
-                f"no player owns the network {name!r}, so that its {len(learns)} parameters never train; give it to a "
-                f"player, or say in build that it stays as it is: {name}.requires_grad_(False)",
+                f"no player owns the network {name!r}, so its {len(learns)} parameters are never trained; give it to a "
+                f"player, or freeze it in build: {name}.requires_grad_(False)",
                 source_lines.text_in(family.build, name),
             )
 
@@ -133,9 +130,9 @@ def _networks(family: Family[Any], modules: Mapping[str, object]) -> Iterator[Fi
     for name, module in modules.items():
         where = source_lines.text_in(family.build, name)
         if not isinstance(module, nn.Module):
-            yield Finding(f"build returns {type(module).__name__} for {name!r}, where a module is wanted", where)
+            yield Finding(f"build returns {type(module).__name__} for {name!r}; return a torch.nn.Module", where)
         if name in RESERVED:
-            yield Finding(f"no network may be called {name!r}, which is a name of Nets itself; rename it", where)
+            yield Finding(f"a network must not be named {name!r}, which is an attribute of Nets; rename it", where)
 
 
 def _players(family: Family[Any], modules: Mapping[str, nn.Module], players: Sequence[Player]) -> Iterator[Finding]:
@@ -151,8 +148,8 @@ def _players(family: Family[Any], modules: Mapping[str, nn.Module], players: Seq
                 )
             elif name in owner:
                 yield Finding(
-                    f"the network {name!r} is owned by both {owner[name]!r} and {player.name!r}; one player may own "
-                    "several networks, but no network has two players",
+                    f"the network {name!r} is owned by both {owner[name]!r} and {player.name!r}; a network has "
+                    "at most one player",
                     where,
                 )
             owner[name] = player.name
@@ -160,6 +157,6 @@ def _players(family: Family[Any], modules: Mapping[str, nn.Module], players: Seq
         if (own and not any(True for module in own for _ in module.parameters())) or not player.modules:
             yield Finding(
                 f"the player {player.name!r} has no parameters to update; give it the networks that its loss trains, "
-                "or leave it out: what has no parameters is state, and needs no player",
+                "or remove it: a module without parameters needs no player",
                 where,
             )

@@ -1,4 +1,4 @@
-"""What a loss returns, and what it leaves alone."""
+"""Conformance checks of losses: their results, their side effects, and the batch keys that they read."""
 
 from __future__ import annotations
 
@@ -20,14 +20,13 @@ from gancli.family.context import Turn
 from gancli.family.contract import Family
 from gancli.plugins.source_location import SourceLocation, location_of_caller
 from gancli.testing import source_lines
-from gancli.testing.finding import Finding
-from gancli.testing.fixture import FamilyFixture, context
+from gancli.testing.fixture import FamilyFixture, Finding, context
 from gancli.training.players import Players
 
 WAITS = "makes the device wait for a value"
 
 WATCHED = {
-    "backward": "is the engine's, once for each micro-batch",
+    "backward": "is called by the training engine, once for each micro-batch",
     "item": WAITS,
     "tolist": WAITS,
     "cpu": WAITS,
@@ -40,19 +39,19 @@ WATCHED = {
     "__repr__": WAITS,
     "__format__": WAITS,
 }
-"""What no loss may do with a tensor, by the name of the function that torch runs, and why not."""
+"""Operations that a loss must not call on a tensor, by the name of torch's function, with the reason."""
 
 
 @dataclass
-class Played:
-    """One call of a loss.
+class LossCall:
+    """A recorded call of a loss.
 
     Args:
-        turn: whose it was.
-        terms: what it returned, whatever that is.
-        returned: the line that returned it.
-        called: what of `WATCHED` it called, and where; what gancli calls on its behalf is gancli's.
-        read: the keys of the batch that it asked for.
+        turn: turn of the loss.
+        terms: value that it returned.
+        returned: line of the return statement.
+        called: names in `WATCHED` that it called, with their lines; calls inside gancli do not count.
+        read: batch keys that it read.
     """
 
     turn: Turn
@@ -63,7 +62,7 @@ class Played:
 
 
 class _Watch(TorchFunctionMode):
-    """Notes the calls of torch's functions that are `WATCHED`."""
+    """Records calls of torch functions that are `WATCHED`."""
 
     def __init__(self, package: str, called: list[tuple[str, SourceLocation]]) -> None:
         super().__init__()
@@ -80,7 +79,7 @@ class _Watch(TorchFunctionMode):
 
 
 class _Reading(dict[str, Tensor]):
-    """A batch that knows what was read of it."""
+    """A batch that records which keys are read."""
 
     def __init__(self, tensors: Mapping[str, Tensor], read: set[str]) -> None:
         super().__init__(tensors)
@@ -95,26 +94,26 @@ class _Reading(dict[str, Tensor]):
         return super().get(key, default)
 
 
-def play(fixture: FamilyFixture, family: Family[Any], players: Players) -> Iterator[Played]:
-    """Every turn's loss once, in order, over one shared context, as in a step."""
+def record_calls(fixture: FamilyFixture, family: Family[Any], players: Players) -> Iterator[LossCall]:
+    """Call the loss of every turn once, in order, with one shared context as in a step."""
     shared, images = context(), batch(fixture.info, fixture.data)
     for turn in fixture.turns(family):
         players.begin_turn(turn.player)
-        played = Played(turn)
-        with _returning(played), _Watch(fixture.package, played.called):
-            played.terms = turn.loss(players.nets, _Reading(images, played.read), shared)
-        yield played
+        call = LossCall(turn)
+        with _returning(call), _Watch(fixture.package, call.called):
+            call.terms = turn.loss(players.nets, _Reading(images, call.read), shared)
+        yield call
 
 
 @contextmanager
-def _returning(played: Played) -> Iterator[None]:
-    """Notes the line at which the loss returns."""
-    code, before = source_lines.code_of(played.turn.loss), sys.getprofile()
-    played.returned = source_lines.definition(played.turn.loss)
+def _returning(call: LossCall) -> Iterator[None]:
+    """Record the line at which the loss returns."""
+    code, before = source_lines.code_of(call.turn.loss), sys.getprofile()
+    call.returned = source_lines.definition(call.turn.loss)
 
     def note(frame: FrameType, event: str, _: object) -> None:
         if event == "return" and frame.f_code is code:
-            played.returned = SourceLocation(frame.f_code.co_filename, frame.f_lineno)
+            call.returned = SourceLocation(frame.f_code.co_filename, frame.f_lineno)
 
     sys.setprofile(note)
     try:
@@ -125,11 +124,11 @@ def _returning(played: Played) -> Iterator[None]:
 
 FORBIDDEN = {
     "backward": WATCHED["backward"],
-    "step": "is the engine's, after it has checked the gradients",
-    "zero_grad": "is the engine's, before every turn",
+    "step": "is called by the training engine, after it has checked the gradients",
+    "zero_grad": "is called by the training engine, before every turn",
     **dict.fromkeys(("item", "tolist", "cpu", "numpy"), WAITS),
 }
-"""What the module of a family never calls on anything, and why not."""
+"""Methods that the module of a family never calls, with the reason."""
 
 WRITTEN = {
     "__bool__": "bool() or if",
@@ -142,69 +141,69 @@ WRITTEN |= {"__repr__": "print() of a tensor", "__format__": "formatting a tenso
 
 
 def losses_only_compute(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
-    """No loss does the engine's work, or waits for the device."""
+    """No loss does the work of the training engine or waits for the device."""
     family = fixture.make()
     seen = set()
-    called = [each for played in play(fixture, family, _players(family)) for each in played.called]
+    called = [each for call in record_calls(fixture, family, _players(family)) for each in call.called]
     for name, place in [*_written(type(family)), *called]:
         shown = WRITTEN.get(name, f"{name}()")
         key = (name.strip("_"), place)
         if key not in seen:
             seen.add(key)
-            why = FORBIDDEN.get(name) or WATCHED.get(name) or "slows every step down"
-            advice = "; let the loss return its terms, and observe values with ctx.observe"
+            why = FORBIDDEN.get(name) or WATCHED.get(name) or "slows down every step"
+            advice = "; return the terms of the loss, and log values with ctx.log"
             yield Finding(f"{shown} {why}{advice if why == WAITS else '; a loss only computes'}", place)
 
 
 def losses_are_named_finite_scalars(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
-    """A loss returns its terms by name, each of them one finite number."""
+    """A loss returns its terms by name, each a finite scalar."""
     family = fixture.make()
-    for played in play(fixture, family, _players(family)):
-        player, terms = played.turn.player, played.terms
+    for call in record_calls(fixture, family, _players(family)):
+        player, terms = call.turn.player, call.terms
         if not isinstance(terms, Mapping):
             kind = type(terms).__name__
             yield Finding(
                 f'the loss of {player} returns {kind}, not its terms by name; write return {{"adversarial": ...}}',
-                played.returned,
+                call.returned,
             )
             continue
         if not terms:
-            yield Finding(f"the loss of {player} returns no term", played.returned)
+            yield Finding(f"the loss of {player} returns no term", call.returned)
         for name, term in terms.items():
             if sentence := _wrong(player, name, term):
-                yield Finding(sentence, _term(played, name))
+                yield Finding(sentence, _term(call, name))
 
 
 def losses_keep_no_tensor(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
-    """Nothing is left on the family once its losses have run."""
+    """Losses store no tensor on the family."""
     family = fixture.make()
-    list(play(fixture, family, _players(family)))
+    list(record_calls(fixture, family, _players(family)))
     for name, value in vars(family).items():
         if _holds_tensor(value):
             yield Finding(
-                f"a tensor is kept on self.{name}, where no checkpoint finds it and no device moves it; hand it to a "
-                "later turn of the step with ctx.keep, or put it into the buffer of a module without parameters",
+                f"a tensor is kept on self.{name}, where it is neither saved nor moved to the device; pass it to a "
+                "later turn of the step with ctx.save, or store it in a buffer of a module without parameters",
                 source_lines.attribute_set(type(family), name),
             )
 
 
 def losses_read_what_is_declared(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
-    """Every key of a batch that a family declares is read by some loss."""
+    """Every batch key that a family declares is read by a loss."""
     family = fixture.make()
     read: set[str] = set()
-    for played in play(fixture, family, _players(family)):
-        read |= played.read
+    for call in record_calls(fixture, family, _players(family)):
+        read |= call.read
     for key in fixture.info.batch:
         if key not in read:
             yield Finding(
-                f"the family declares that it reads {key!r}, but no loss asks for batch[{key!r}]; take it out of "
-                "FamilyInfo.batch, or read it",
+                f"the family declares that it reads {key!r}, but no loss reads batch[{key!r}]; read it, or remove it "
+                "from FamilyInfo.batch",
                 source_lines.definition(type(family)),
             )
 
 
 def a_turn_changes_its_player_alone(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
-    """Gradients of a turn reach its player, and nobody else; no loss changes a parameter."""
+    """Gradients of a turn reach only its player, and no loss changes a parameter."""
     family = fixture.make()
     modules = family.build()
     players, shared = Players(modules, family.players()), context()
@@ -216,11 +215,15 @@ def a_turn_changes_its_player_alone(fixture: FamilyFixture, folder: Path) -> Ite
         torch.autograd.backward([term for term in terms.values() if term.requires_grad])
         graded = {name for name, parameter in _parameters(modules) if parameter.grad is not None}
         if not graded:
-            yield Finding(f"no gradient reaches {turn.player}; its loss does not use its networks", where)
+            yield Finding(f"no gradient reaches {turn.player}; use its networks in its loss", where)
         if others := sorted(graded - set(player.named_parameters)):
-            yield Finding(f"the loss of {turn.player} leaves gradients in {others[0]}, which is not its own", where)
+            yield Finding(
+                f"the loss of {turn.player} leaves gradients in {others[0]}, which another player owns", where
+            )
         if changed := [name for name, value in _parameters(modules) if not torch.equal(value, before[name])]:
-            yield Finding(f"the loss of {turn.player} changes {changed[0]}; only the engine updates networks", where)
+            yield Finding(
+                f"the loss of {turn.player} changes {changed[0]}; only the training engine updates networks", where
+            )
 
 
 def _players(family: Family[Any]) -> Players:
@@ -228,11 +231,11 @@ def _players(family: Family[Any]) -> Players:
 
 
 def _wrong(player: str, name: object, term: object) -> str | None:
-    """What is wrong with one term."""
+    """Fault of one term; None if there is none."""
     if not isinstance(name, str):
-        return f"a term of {player} is named {name!r}; names are text, as the log shows them"
+        return f"a term of {player} is named {name!r}; use text, which the log shows"
     if not isinstance(term, Tensor):
-        return f"the term {player}/{name} is {type(term).__name__}, not a tensor, so that no gradient comes from it"
+        return f"the term {player}/{name} is {type(term).__name__}, not a tensor; return a tensor, which has a gradient"
     if term.shape != ():
         return f"the term {player}/{name} has the shape {tuple(term.shape)}, not (); take its mean over the batch"
     if not torch.isfinite(term):
@@ -240,14 +243,14 @@ def _wrong(player: str, name: object, term: object) -> str | None:
     return None
 
 
-def _term(played: Played, name: object) -> SourceLocation | None:
-    """The line that names a term, or else the one that returns it."""
-    found = source_lines.text_in(played.turn.loss, name) if isinstance(name, str) else None
-    return played.returned if found in (None, source_lines.definition(played.turn.loss)) else found
+def _term(call: LossCall, name: object) -> SourceLocation | None:
+    """Line that names a term, else the line of the return statement."""
+    found = source_lines.text_in(call.turn.loss, name) if isinstance(name, str) else None
+    return call.returned if found in (None, source_lines.definition(call.turn.loss)) else found
 
 
 def _written(kind: type[Any]) -> Iterator[tuple[str, SourceLocation]]:
-    """The calls in the family's module that no loss may make, also where no check comes by."""
+    """Forbidden calls in the source of the family's module, also in code that the checks do not reach."""
     file, tree = source_lines.module_tree(kind)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):

@@ -1,4 +1,4 @@
-"""What a trained model of a family must do: the promises of `gancli.family.tasks`."""
+"""Conformance checks of tasks: a trained model does what `gancli.family.tasks` describes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,15 @@ from gancli.family.tasks import Detection, Detects, Samples, Translates, Transla
 from gancli.inference.model import Model, open_model
 from gancli.runtime.random import fork_torch_rng
 from gancli.testing import source_lines
-from gancli.testing.finding import Finding
-from gancli.testing.fixture import FamilyFixture, context
+from gancli.testing.fixture import FamilyFixture, Finding, context
 
-STRONGER = 10.0
-"""Weights times this show whether images are bounded, or only happen to be small before training."""
+WEIGHT_FACTOR = 10.0
+"""Factor on weights that tells bounded images from images that happen to be small before training."""
 
 
 def samples(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
-    """Images have the data's shape, or that of the stage that was reached, lie in [-1, 1], as points need not, and
-    depend on latent and label.
+    """Samples have the shape of the data or of the current stage, are in [-1, 1] (not for points), and depend on latent
+    vector and label.
     """
     model = trained(fixture, folder / "samples")
     family = model.family
@@ -38,35 +37,35 @@ def samples(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
     reached = model.nets.stage.resolution if model.nets.stage else None
     wanted = (4, fixture.data.channels, *(reached or fixture.data.shape[1:]))
     if images.shape != wanted:
-        yield Finding(f"sample makes images {tuple(images.shape)} where {wanted} are wanted", where)
+        yield Finding(f"sample returns images of shape {tuple(images.shape)}; return {wanted}", where)
         return
     if fixture.data.kind == "image" and (bound := _bound(model, lambda nets: family.sample(nets, z, labels))):
-        yield Finding(f"sample makes images up to {bound}, beyond [-1, 1]; end in a tanh, or clamp them", where)
+        yield Finding(f"sample returns values up to {bound}, beyond [-1, 1]; end in a tanh, or clamp them", where)
     if not torch.equal(images, family.sample(model.nets, z, labels)):
-        yield Finding("sample makes other images of the same latents; all randomness is in z", where)
+        yield Finding("sample returns different images for the same latent vectors; take all randomness from z", where)
     if torch.equal(images[0], images[1]):
-        yield Finding("sample makes the same image of two latents; it does not use z", where)
+        yield Finding("sample returns the same image for two latent vectors; use z", where)
     if labels is not None and torch.equal(images, family.sample(model.nets, z, labels + 1)):
         yield Finding(
-            "sample makes the same images whatever the label; use it, or take 'label' out of FamilyInfo.batch", where
+            "sample returns the same images whatever the label; use it, or remove 'label' from FamilyInfo.batch", where
         )
 
 
 def translates(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
-    """To every domain: images of the input's size, also of another one than in training, that lie in [-1, 1] and
-    depend on the input, each on its own alone; the same again from the same noise.
+    """Translations to every domain have the size of the input (also other than in training), are in [-1, 1], depend on
+    their own input only, and repeat with the same noise.
     """
     model = trained(fixture, folder / "translates")
     family = model.family
     assert isinstance(family, Translates)
     ways, where = family.translations(), source_lines.definition(family.translations)
     if not ways:
-        yield Finding("translations lists no way; a family that translates has one at least", where)
+        yield Finding("translations returns no direction; return at least one", where)
     if len({way.to for way in ways}) != len(ways):
-        yield Finding("translations lists two ways to the same domain; give each another name", where)
+        yield Finding("translations returns two directions with the same target domain; give each its own name", where)
     for way in ways:
         for key in {way.reads, way.truth or way.reads} - set(fixture.info.batch):
-            yield Finding(f"the translation to {way.to!r} names {key!r}, which is no key of FamilyInfo.batch", where)
+            yield Finding(f"the translation to {way.to!r} names {key!r}, which is not in FamilyInfo.batch", where)
         if way.reads in fixture.info.batch:
             yield from _translates(model, family, way)
 
@@ -84,26 +83,28 @@ def _translates(model: Model, family: Translates, way: Translation) -> Iterator[
     for image in (images, larger):
         if translated(image).shape[2:] != image.shape[2:]:
             sides = "x".join(map(str, image.shape[2:]))
-            yield Finding(f"translate to {way.to!r} changes the size of images of {sides}", where)
+            yield Finding(f"translate to {way.to!r} changes the size of images of {sides}; keep it", where)
             return
     drawn = translated(images)
     if bound := _bound(model, lambda nets: translated(images, nets)):
-        yield Finding(f"translate to {way.to!r} makes images up to {bound}, beyond [-1, 1]; end in a tanh", where)
+        yield Finding(f"translate to {way.to!r} returns values up to {bound}, beyond [-1, 1]; end in a tanh", where)
     if not torch.equal(drawn, translated(images)):
-        yield Finding(f"translate to {way.to!r} makes other images from the same noise", where)
+        yield Finding(
+            f"translate to {way.to!r} returns different images with the same noise; seed nothing yourself", where
+        )
     if torch.allclose(drawn, translated(images.flip(0))):
-        yield Finding(f"translate to {way.to!r} makes the same of every image; it does not use its input", where)
+        yield Finding(f"translate to {way.to!r} returns the same for every image; use the input", where)
     if not torch.allclose(drawn[:1], translated(images[:1]), atol=1e-4):
         yield Finding(
-            f"translate to {way.to!r} makes something else of an image where another stands beside it; normalise each "
-            "by itself, as gancli.nn.layers does",
+            f"translate to {way.to!r} gives another result for an image when the batch has other images; normalise "
+            "each image separately, as gancli.nn.layers does",
             where,
         )
 
 
 def upscales(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
-    """By its scale: small images of any size, also of odd sides, to ones in [-1, 1] that depend on the input, each
-    on its own alone; the same again each time.
+    """Upscaled images of any size, also with odd sides, are larger by the scale, in [-1, 1], depend on their own input
+    only, and repeat.
     """
     model = trained(fixture, folder / "upscales")
     family = model.family
@@ -120,28 +121,28 @@ def _upscales(family: Upscales, nets: Nets, small: Tensor) -> Iterator[str]:
     large = family.upscale(nets, small)
     wanted = (count, channels, height * family.scale, width * family.scale)
     if large.shape != wanted:
-        yield f"upscale makes {tuple(large.shape)} of images of {height}x{width}, not {wanted}"
+        yield f"upscale returns {tuple(large.shape)} for images of {height}x{width}; return {wanted}"
         return
     if large.abs().max() > 1:
-        yield f"upscale makes images up to {large.abs().max():.3g}, beyond [-1, 1]; clamp them"
+        yield f"upscale returns values up to {large.abs().max():.3g}, beyond [-1, 1]; clamp them"
     if not torch.equal(large, family.upscale(nets, small)):
-        yield "upscale makes another image each time"
+        yield "upscale returns a different image each time; use no random numbers"
     if torch.allclose(large, family.upscale(nets, small.flip(0)), atol=1e-2):
-        yield "upscale makes the same of every image; it does not use its input"
+        yield "upscale returns the same for every image; use the input"
     if not torch.allclose(large[:1], family.upscale(nets, small[:1]), atol=1e-4):
-        yield "upscale makes something else of an image where others stand beside it"
+        yield "upscale gives another result for an image when the batch has other images; process each image separately"
 
 
 def trained(fixture: FamilyFixture, folder: Path) -> Model:
-    """The model of a run of two batches."""
+    """Train for two batches and open the model."""
     fixture.trainer(folder, images=2 * BATCH_SIZE).train()
     return open_model(folder, device=torch.device("cpu"))
 
 
 def _bound(model: Model, images_of: Callable[[Nets], Tensor]) -> str:
-    """The largest value among images, with the networks as they are and stronger, where it is beyond 1."""
+    """Largest absolute value of images, also with larger weights, as text; empty if it is at most 1."""
     nets = model.nets
-    for each in (nets, nets.holding({name: _stronger(module) for name, module in nets.modules.items()})):
+    for each in (nets, nets.holding({name: _with_larger_weights(module) for name, module in nets.modules.items()})):
         largest = images_of(each).nan_to_num(0, 0, 0).abs().max()
         if largest > 1:
             return f"{largest:.3g}"
@@ -149,17 +150,17 @@ def _bound(model: Model, images_of: Callable[[Nets], Tensor]) -> str:
 
 
 @torch.no_grad()
-def _stronger(module: nn.Module) -> nn.Module:
-    louder: Any = copy.deepcopy(module)
-    for parameter in louder.parameters():
+def _with_larger_weights(module: nn.Module) -> nn.Module:
+    larger: Any = copy.deepcopy(module)
+    for parameter in larger.parameters():
         if parameter.dim() > 1:
-            parameter *= STRONGER
-    return louder  # type: ignore[no-any-return]
+            parameter *= WEIGHT_FACTOR
+    return larger  # type: ignore[no-any-return]
 
 
 def detects(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
-    """A finite score, a map of what departs and a nearest image for each image, on its own alone; the same again
-    from the same noise, with every tensor of the networks as it was.
+    """Detection returns a finite score, a heat map and a nearest image for each image, independent of other images,
+    repeats with the same noise, and leaves the networks unchanged.
     """
     model = trained(fixture, folder / "detects")
     family, nets = model.family, model.nets
@@ -179,23 +180,25 @@ def detects(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
     alone = family.detect(nets, images[:1], context())
     for name, first, same, among, single in zip(Detection._fields, found, again, others, alone, strict=True):
         if not torch.equal(first, same):
-            yield Finding(f"detect finds another {name} from the same noise; draw from ctx alone", where)
+            yield Finding(
+                f"detect returns another {name} with the same noise; draw random numbers from ctx only", where
+            )
         near = (torch.allclose(first[:1], each[:1], atol=1e-5) for each in (among, single))
         if not all(near):
-            yield Finding(f"detect finds another {name} of an image where others stand beside it", where)
+            yield Finding(f"detect returns another {name} for an image when the batch has other images", where)
 
 
 def _malformed(found: Detection, images: torch.Tensor) -> Iterator[str]:
     shapes = ((len(images),), (len(images), 1, *images.shape[2:]), tuple(images.shape))
     for name, tensor, shape in zip(Detection._fields, found, shapes, strict=True):
         if tensor.shape != shape:
-            yield f"detect returns a {name} {tuple(tensor.shape)} where {shape} is wanted"
+            yield f"detect returns a {name} of shape {tuple(tensor.shape)}; return {shape}"
         if not torch.isfinite(tensor).all():
             yield f"detect returns a {name} that is not finite"
         if tensor.requires_grad:
-            yield f"detect returns a {name} with its graph; detach it"
+            yield f"detect returns a {name} that requires grad; detach it"
     if found.heat.min() < 0:
-        yield "detect returns a heat below 0; it is a distance"
+        yield "detect returns heat below 0; return a distance, at least 0"
     if found.nearest.abs().max() > 1:
         yield "detect returns nearest images beyond [-1, 1]"
     if len(set(found.score.tolist())) != len(images):

@@ -1,4 +1,4 @@
-"""Whole runs, short ones: what only the engine can tell."""
+"""Conformance checks with short training runs: exact resume, bf16 and gradient accumulation."""
 
 from __future__ import annotations
 
@@ -10,45 +10,44 @@ import torch
 from gancli.data.sources.synthetic import BATCH_SIZE
 from gancli.runs.checkpoint import load
 from gancli.testing import source_lines
-from gancli.testing.finding import Finding
-from gancli.testing.fixture import FamilyFixture
+from gancli.testing.fixture import FamilyFixture, Finding
 
 
 def training_resumes_exactly(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
-    """A run that stopped and went on ends bit for bit where an uninterrupted one ends."""
-    whole = fixture.trainer(folder / "whole")
-    whole.train()
+    """A resumed run ends bit for bit where an uninterrupted run ends."""
+    uninterrupted = fixture.trainer(folder / "uninterrupted")
+    uninterrupted.train()
     half = fixture.trainer(folder / "half", images=5 * BATCH_SIZE, checkpoint_every=BATCH_SIZE)
     half.train()
-    rest = fixture.trainer(folder / "half")
-    rest.resume()
-    rest.train()
-    expected = load(folder / "whole" / "checkpoints" / str(whole.position.images))
-    resumed = load(folder / "half" / "checkpoints" / str(rest.position.images))
-    apart = [
+    resumed = fixture.trainer(folder / "half")
+    resumed.resume()
+    resumed.train()
+    expected = load(folder / "uninterrupted" / "checkpoints" / str(uninterrupted.state.images))
+    actual = load(folder / "half" / "checkpoints" / str(resumed.state.images))
+    different = [
         name
         for file, tensors in expected.tensors.items()
         for name, tensor in tensors.items()
-        if not torch.equal(tensor, resumed.tensors[file][name])
+        if not torch.equal(tensor, actual.tensors[file][name])
     ]
-    if expected.state["random"] != resumed.state["random"]:
-        apart.append("the random numbers")
-    if apart:
+    if expected.state["random"] != actual.state["random"]:
+        different.append("the state of the random streams")
+    if different:
         yield Finding(
-            f"a run that was stopped and resumed ends elsewhere than one that was not: {apart[0]} differs; draw all "
-            "randomness from ctx, and keep what a loss remembers in the buffers of a module",
+            f"{different[0]} differs between a resumed run and an uninterrupted one; draw all random numbers from ctx, "
+            "and keep the state of a loss in the buffers of a module",
             source_lines.definition(type(fixture.make())),
         )
 
 
 def trains_in_bf16_with_accumulation(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
-    """Parameters stay finite under autocast, in batches that come in parts."""
+    """Parameters stay finite in bf16 with gradient accumulation."""
     trainer = fixture.trainer(folder / "bf16", precision="bf16", accumulate=2, images=3 * BATCH_SIZE)
     trainer.train()
-    for name, module in trainer.cast.modules.items():
+    for name, module in trainer.players.modules.items():
         if not all(torch.isfinite(parameter).all() for parameter in module.parameters()):
             yield Finding(
                 f"parameters of {name!r} are not finite after three batches in bf16; switch autocast "
-                "off in what needs more precision",
+                "off where more precision is needed",
                 source_lines.definition(type(fixture.make())),
             )

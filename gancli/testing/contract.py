@@ -1,14 +1,4 @@
-"""The conformance suite that every family's tests inherit, and the way to train a family in a test.
-
-    from gancli.testing import FamilyContract
-
-    class TestMine(FamilyContract):
-        family = "mine"
-        model = {"channels": 8}
-
-Every test states a promise of `gancli.family`; a family that passes trains, resumes and samples like the built-in ones.
-The checks themselves are those of `gan plugins check`.
-"""
+"""The conformance suite that the tests of every family inherit; `gan plugins check` runs it without pytest."""
 
 from __future__ import annotations
 
@@ -24,27 +14,29 @@ from gancli.data.sources.synthetic import batch as batch
 from gancli.data.sources.synthetic import synthetic as synthetic
 from gancli.data.spec import DataSpec
 from gancli.family.contract import Family
+from gancli.family.tasks import TASKS
 from gancli.figures import toy_distribution
 from gancli.plugins.hookspecs import FamilyInfo
-from gancli.plugins.registry import registry
+from gancli.plugins.registry import import_class, registry
 from gancli.recipes.options import FamilyConfig
 from gancli.recipes.recipe import Recipe
-from gancli.testing import check_declarations, check_losses, check_tasks, check_training
-from gancli.testing.finding import Finding
-from gancli.testing.fixture import DATA, FamilyFixture
+from gancli.testing import check_declarations, check_losses, check_training
+from gancli.testing.fixture import DATA, FamilyFixture, Finding
 from gancli.testing.fixture import context as context
 from gancli.training.trainer import Trainer
 
-Find = Callable[[FamilyFixture, Path], Iterator[Finding]]
-
 
 class FamilyContract:
-    """The promises of a family, as tests.
+    """The checks of a family, as tests. A family that passes trains, resumes and performs its tasks.
+
+        class TestMine(FamilyContract):
+            family = "mine"
+            model = {"channels": 8}
 
     Attributes:
-        family: its name.
+        family: name of the family.
         model: options that make its networks small.
-        data: the shape of the images, and the labels, to test with.
+        data: shape and labels of the data to test with.
     """
 
     family: ClassVar[str]
@@ -52,32 +44,32 @@ class FamilyContract:
     data: ClassVar[DataSpec] = DATA
 
     @pytest.fixture(autouse=True)
-    def figures_of_points_stay_blank(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """What they show is observed all the same; drawing it is not the family's, and takes longer than training."""
-        monkeypatch.setattr(toy_distribution, "draw", lambda *_: np.zeros((1, 1, 3), dtype=np.uint8))
+    def blank_toy_distribution_plots(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Plotting is not the family's code, and takes longer than training."""
+        monkeypatch.setattr(toy_distribution, "plot", lambda *_: np.zeros((1, 1, 3), dtype=np.uint8))
 
     @property
     def info(self) -> FamilyInfo:
         return registry().family(self.family)
 
     @property
-    def fixture(self) -> FamilyFixture:
+    def family_fixture(self) -> FamilyFixture:
         return FamilyFixture(self.info, self.model, self.data)
 
     def config(self) -> FamilyConfig:
-        return self.fixture.config()
+        return self.family_fixture.config()
 
     def make(self) -> Family[Any]:
-        """The family, with small networks."""
-        return self.fixture.make()
+        """Build the family with small networks."""
+        return self.family_fixture.make()
 
     def recipe(self, **train: Any) -> Recipe:
-        """A recipe for `trainer`; the keyword arguments are options of `train:`."""
-        return self.fixture.recipe(**train)
+        """Build a recipe for `trainer`; keyword arguments are options of `train:`."""
+        return self.family_fixture.recipe(**train)
 
     def trainer(self, folder: Path, **train: Any) -> Trainer:
-        """A trainer on the CPU over random images, which writes into `folder`."""
-        return self.fixture.trainer(folder, **train)
+        """Build a trainer on the CPU over random images that writes to `folder`."""
+        return self.family_fixture.trainer(folder, **train)
 
     def test_description_needs_no_torch(self, tmp_path: Path) -> None:
         assert self._faults(check_declarations.needs_no_torch, tmp_path) == []
@@ -106,17 +98,11 @@ class FamilyContract:
     def test_a_turn_changes_its_player_alone(self, tmp_path: Path) -> None:
         assert self._faults(check_losses.a_turn_changes_its_player_alone, tmp_path) == []
 
-    def test_samples(self, tmp_path: Path) -> None:
-        assert self._faults(check_tasks.samples, tmp_path, task="sample") == []
-
-    def test_translates(self, tmp_path: Path) -> None:
-        assert self._faults(check_tasks.translates, tmp_path, task="translate") == []
-
-    def test_upscales(self, tmp_path: Path) -> None:
-        assert self._faults(check_tasks.upscales, tmp_path, task="upscale") == []
-
-    def test_detects(self, tmp_path: Path) -> None:
-        assert self._faults(check_tasks.detects, tmp_path, task="detect") == []
+    @pytest.mark.parametrize("task", list(TASKS))
+    def test_task(self, tmp_path: Path, task: str) -> None:
+        if task not in self.info.tasks:
+            pytest.skip(f"{self.family} does not {task}")
+        assert self._faults(import_class(TASKS[task].check), tmp_path) == []
 
     def test_training_is_deterministic_and_resumes_exactly(self, tmp_path: Path) -> None:
         assert self._faults(check_training.training_resumes_exactly, tmp_path) == []
@@ -124,8 +110,6 @@ class FamilyContract:
     def test_trains_in_bf16_with_accumulation(self, tmp_path: Path) -> None:
         assert self._faults(check_training.trains_in_bf16_with_accumulation, tmp_path) == []
 
-    def _faults(self, find: Find, folder: Path, *, task: str | None = None) -> list[str]:
-        """What is wrong, each with its file and line."""
-        if task is not None and task not in self.info.tasks:
-            pytest.skip(f"{self.family} does not {task}")
-        return [str(found) for found in find(self.fixture, folder)]
+    def _faults(self, check: Callable[[FamilyFixture, Path], Iterator[Finding]], folder: Path) -> list[str]:
+        """Findings of a check, each with its file and line."""
+        return [str(finding) for finding in check(self.family_fixture, folder)]

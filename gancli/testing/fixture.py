@@ -1,4 +1,4 @@
-"""A family to be checked, with the options and the data to check it with."""
+"""A family under test with its options and data, and the findings of checks."""
 
 from __future__ import annotations
 
@@ -16,22 +16,40 @@ from gancli.family.context import Context, Turn
 from gancli.family.contract import Family
 from gancli.plugins.hookspecs import FamilyInfo
 from gancli.plugins.registry import import_class
+from gancli.plugins.source_location import SourceLocation
 from gancli.recipes.options import FamilyConfig, SourceConfig, TrainConfig
 from gancli.recipes.recipe import Recipe
 from gancli.runs.run import Run
+from gancli.training.setup import build_training
 from gancli.training.trainer import Trainer
 
 DATA = DataSpec(channels=1, height=16, width=16, labels=("zero", "one", "two"))
 
 
 @dataclass(frozen=True)
-class FamilyFixture:
-    """What the checks are made on.
+class Finding:
+    """A fault of a family.
 
     Args:
-        info: the family.
+        sentence: the fault, and how to mend it.
+        place: line of the fault; None if it belongs to no line.
+    """
+
+    sentence: str
+    place: SourceLocation | None = None
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.sentence}" if self.place else self.sentence
+
+
+@dataclass(frozen=True)
+class FamilyFixture:
+    """A family under test.
+
+    Args:
+        info: description of the family.
         model: options that make its networks small.
-        data: the shape of the images, and the labels.
+        data: shape and labels of the data.
     """
 
     info: FamilyInfo
@@ -40,7 +58,7 @@ class FamilyFixture:
 
     @property
     def package(self) -> str:
-        """The top-level package that the family is in: whose lines are its author's."""
+        """Top-level package of the family, whose lines are its author's."""
         return self.info.family.partition(":")[0].partition(".")[0]
 
     def config(self) -> FamilyConfig:
@@ -48,12 +66,12 @@ class FamilyFixture:
         return config
 
     def make(self) -> Family[Any]:
-        """The family, with the given options."""
+        """Build the family with these options."""
         family: Family[Any] = import_class(self.info.family)(self.config(), self.data)
         return family
 
     def recipe(self, **train: Any) -> Recipe:
-        """A recipe for `trainer`; the keyword arguments are options of `train:`."""
+        """Build a recipe for `trainer`; keyword arguments are options of `train:`."""
         options: dict[str, Any] = {"images": 12 * BATCH_SIZE, "batch_size": BATCH_SIZE, "log_every": 2 * BATCH_SIZE}
         return Recipe(
             name=self.info.name,
@@ -65,18 +83,18 @@ class FamilyFixture:
         )
 
     def trainer(self, folder: Path, **train: Any) -> Trainer:
-        """A trainer on the CPU over random images, which writes into `folder`."""
+        """Build a trainer on the CPU over random images that writes to `folder`."""
         run = Run(folder)
         run.begin({}, "")
         packed = synthetic(self.data, keys=self.info.batch)
-        return Trainer(self.recipe(**train), run, packed, device=torch.device("cpu"))
+        return Trainer(build_training(self.recipe(**train), run, packed))
 
     def turns(self, family: Family[Any]) -> list[Turn]:
-        """Every turn of every stage that has a length, in order, each once."""
+        """All different turns of the stages that have a length, in order."""
         stages = [stage for stage in family.stages() if stage.images != 0 and stage.steps != 0]
         return list(dict.fromkeys(turn for stage in stages for turn in stage.turns))
 
 
 def context(seed: int = 0) -> Context:
-    """A context on the CPU with a random stream of its own."""
+    """A context on the CPU with its own random stream."""
     return Context(device=torch.device("cpu"), generator=torch.Generator().manual_seed(seed))

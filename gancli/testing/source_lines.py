@@ -1,4 +1,4 @@
-"""The source of a family, read to find the lines that a finding is about."""
+"""Source lines of a family, to which findings refer."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from gancli.plugins.source_location import SourceLocation
 
 
 def code_of(function: Callable[..., Any]) -> CodeType | None:
-    """The code that runs when a bound method, a partial or a decorated function is called."""
+    """Code object of a bound method, a partial or a decorated function."""
     while isinstance(function, functools.partial):
         function = function.func
     return getattr(inspect.unwrap(getattr(function, "__func__", function)), "__code__", None)
 
 
 def definition(named: Any) -> SourceLocation | None:
-    """The line at which a function, a method or a class begins."""
+    """First line of a function, method or class."""
     if not inspect.isclass(named):
         code = code_of(named)
         return SourceLocation(code.co_filename, code.co_firstlineno) if code else None
     try:
         return SourceLocation(inspect.getsourcefile(named) or "", inspect.getsourcelines(named)[1])
-    except (OSError, TypeError):  # made at run time: there is no source
+    except (OSError, TypeError):  # created at run time, without source
         return None
 
 
 def module_tree(named: type[Any]) -> tuple[str, ast.AST]:
-    """The file that a class is written in, and its syntax; empty where there is no source."""
+    """File and syntax tree of the module of a class; empty if there is no source."""
     try:
         file = inspect.getsourcefile(named) or ""
         with open(file, encoding="utf-8") as source:
@@ -41,7 +41,7 @@ def module_tree(named: type[Any]) -> tuple[str, ast.AST]:
 
 
 def text_in(function: Callable[..., Any], text: str) -> SourceLocation | None:
-    """The first line of a function that has a string literal; the function's own where none has."""
+    """First line of a function with this string literal, else the first line of the function."""
     for file, node in _nodes(function):
         if isinstance(node, ast.Constant) and node.value == text:
             return SourceLocation(file, node.lineno)
@@ -49,7 +49,7 @@ def text_in(function: Callable[..., Any], text: str) -> SourceLocation | None:
 
 
 def attribute_set(kind: type[Any], name: str) -> SourceLocation | None:
-    """The last line of a class or of those it inherits from that assigns `self.<name>`, or else uses it."""
+    """Last line of a class or its bases that assigns `self.<name>`, else uses it."""
     uses = []
     for each in kind.__mro__[:-1]:
         file, tree = module_tree(each)
@@ -63,7 +63,7 @@ def attribute_set(kind: type[Any], name: str) -> SourceLocation | None:
 
 
 def _nodes(function: Callable[..., Any]) -> Iterator[tuple[str, ast.AST]]:
-    """Everything within a function, in the order of its lines."""
+    """Syntax nodes within a function, in the order of lines."""
     code = code_of(function)
     if code is None:
         return

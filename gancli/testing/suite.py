@@ -1,4 +1,4 @@
-"""All checks, in the order in which they make sense, and a family held to them."""
+"""All conformance checks in order, and running them on a family."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from pathlib import Path
 import torch
 
 from gancli.errors import GanError
+from gancli.family.tasks import TASKS
 from gancli.plugins import source_location
+from gancli.plugins.registry import import_class
 from gancli.runtime.random import fork_torch_rng
-from gancli.testing import check_declarations, check_losses, check_tasks, check_training
-from gancli.testing.finding import Finding
-from gancli.testing.fixture import FamilyFixture
+from gancli.testing import check_declarations, check_losses, check_training
+from gancli.testing.fixture import FamilyFixture, Finding
 
 
 @dataclass(frozen=True)
 class Check:
-    """One promise, and what tells whether it is kept.
+    """A conformance check.
 
     Args:
-        promise: what holds where nothing is found.
-        find: yields what is wrong with a family; the folder is an empty one for its runs.
-        task: only of families that declare it; None: of all.
+        promise: statement that holds if the check finds nothing.
+        find: yields findings for a family; the folder is empty and for its runs.
+        task: task of the families to check; None for all families.
     """
 
     promise: str
@@ -34,12 +35,12 @@ class Check:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of a check.
+    """Result of a check.
 
     Args:
-        promise: the check's.
-        found: what is wrong; nothing where the promise is kept. None: the check fell over something, which is taken to
-            be what an earlier one found.
+        promise: promise of the check.
+        found: findings; empty if the promise is kept. None if the check failed with an error, which is attributed to an
+            earlier finding.
     """
 
     promise: str
@@ -56,17 +57,14 @@ CHECKS = (
     Check("losses keep no tensor", check_losses.losses_keep_no_tensor),
     Check("losses read what is declared", check_losses.losses_read_what_is_declared),
     Check("a turn changes its player alone", check_losses.a_turn_changes_its_player_alone),
-    Check("images are sampled in [-1, 1]", check_tasks.samples, task="sample"),
-    Check("images are translated in [-1, 1]", check_tasks.translates, task="translate"),
-    Check("images are upscaled in [-1, 1]", check_tasks.upscales, task="upscale"),
-    Check("images are scored, each by itself", check_tasks.detects, task="detect"),
+    *(Check(task.promise, import_class(task.check), task=name) for name, task in TASKS.items()),
     Check("training resumes exactly", check_training.training_resumes_exactly),
     Check("training works in bf16 and in parts of batches", check_training.trains_in_bf16_with_accumulation),
 )
 
 
 def examine(fixture: FamilyFixture) -> Iterator[Verdict]:
-    """Holds a family to every promise, one after the other; whatever its code raises is a finding."""
+    """Run all checks on a family, one after the other; an error in its code is a finding."""
     sound = True
     for check in CHECKS:
         if check.task is None or check.task in fixture.info.tasks:
@@ -79,19 +77,19 @@ def examine(fixture: FamilyFixture) -> Iterator[Verdict]:
 
 
 def raised(error: Exception, fixture: FamilyFixture) -> Finding:
-    """What a family's own code raised, as a finding at the line that it came through."""
-    said = str(error) if isinstance(error, GanError) else f"{type(error).__name__}: {error}"
-    return Finding(" ".join(said.split()), source_location.location_of_error(error, fixture.package))
+    """A finding for an error raised by a family's code, at the line of that code."""
+    message = str(error) if isinstance(error, GanError) else f"{type(error).__name__}: {error}"
+    return Finding(" ".join(message.split()), source_location.location_of_error(error, fixture.package))
 
 
 def _tried(check: Check, fixture: FamilyFixture) -> tuple[list[Finding], Finding | None]:
-    """What a check finds, and what it fell over."""
+    """Findings of a check, and the error with which it failed."""
     found: list[Finding] = []
     with tempfile.TemporaryDirectory() as folder, fork_torch_rng(torch.device("cpu")):
         torch.manual_seed(0)
         try:
             for finding in check.find(fixture, Path(folder)):
-                found.append(finding)  # what was found before an error stays
-        except Exception as error:  # a stranger's code may raise anything
+                found.append(finding)  # keeps findings before an error
+        except Exception as error:  # third-party code may raise anything
             return found, raised(error, fixture)
     return found, None

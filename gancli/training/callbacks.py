@@ -1,4 +1,4 @@
-"""Who watches a run: the terminal's display, a test, a notebook."""
+"""Callbacks of a training run: the terminal's display, trackers such as TensorBoard, a test, a notebook."""
 
 from __future__ import annotations
 
@@ -16,22 +16,21 @@ from gancli.trackers.tracker import Start, Tracker
 if TYPE_CHECKING:
     from gancli.training.validation import Evaluation
 
-
 PLACE = ("images", "step", "stage")
-"""What a line of the metrics holds beside its values."""
+"""Keys of a metrics record that are not values."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """Where a run stands.
+    """Progress of a run.
 
     Args:
-        stage: the name of the stage that runs.
-        fade: how far a fading stage has come, in [0, 1].
+        stage: name of the current stage.
+        fade: progress of a fading stage, in [0, 1].
         images: training images shown.
-        total: of so many.
-        images_per_second: since the last report; 0 where not known yet.
-        memory: the peak since the last line of the metrics, in bytes: the device's on a GPU, the process' elsewhere.
+        total: training images of the whole run.
+        images_per_second: speed since the last report; 0 if not known yet.
+        memory: peak memory in bytes since the last metrics record, of the device on a GPU and of the process elsewhere.
     """
 
     stage: str
@@ -43,148 +42,160 @@ class Progress:
 
 
 class Callback:
-    """Does nothing; subclasses override what they care about."""
+    """Base class that does nothing; override the methods of interest."""
 
-    def progressed(self, progress: Progress) -> None:
-        """Several times a second."""
+    def on_progress(self, progress: Progress) -> None:
+        """Called several times a second."""
 
-    def logged(self, record: Mapping[str, Any]) -> None:
-        """A line was added to the metrics."""
+    def on_log(self, record: Mapping[str, Any]) -> None:
+        """Called after a record was added to `metrics.jsonl`."""
 
-    def timed(self, record: Mapping[str, Any]) -> None:
-        """A line was added to the timings, right after one was to the metrics."""
+    def on_timing(self, record: Mapping[str, Any]) -> None:
+        """Called after a record was added to `timings.jsonl`, right after `on_log`."""
 
-    def saved(self, path: Path) -> None:
-        """A checkpoint is complete."""
+    def on_save(self, path: Path) -> None:
+        """Called after a checkpoint was written."""
 
-    def previewed(self, path: Path, caption: str) -> None:
-        """A picture of the same latents as before was written; the caption says what was measured, if anything."""
+    def on_preview(self, path: Path, caption: str) -> None:
+        """Called after a preview of the fixed latents or images was written; the caption may be empty."""
 
-    def measuring(self) -> None:
-        """Metrics are about to be taken; training waits."""
+    def on_evaluation_start(self) -> None:
+        """Called before metrics are computed; training waits."""
 
-    def evaluated(self, evaluation: Evaluation) -> None:
-        """Metrics were taken, or the guard has looked at the samples."""
+    def on_evaluation(self, evaluation: Evaluation) -> None:
+        """Called after metrics were computed or the collapse detector has run."""
 
-    def warned(self, sentence: str) -> None:
-        """Something is amiss that does not stop training by itself."""
+    def on_warning(self, message: str) -> None:
+        """Called for a problem that does not stop training."""
 
-    def ended_early(self, reason: str) -> None:
-        """The run ends before all its images were shown, as its recipe wants it."""
+    def on_early_stop(self, reason: str) -> None:
+        """Called when the run ends before `train.images`, as its recipe asks."""
 
-    def rolled_back(self, reason: str, images: int) -> None:
-        """A value was not finite, or the samples collapsed; training goes on from the checkpoint at `images`."""
+    def on_rollback(self, reason: str, images: int) -> None:
+        """Called after a return to the checkpoint at `images`, because of a non-finite value or a collapse."""
 
 
 class CallbackList(Callback):
-    """Tells several listeners, in their order."""
+    """Several callbacks, called in order."""
 
-    def __init__(self, *listeners: Callback) -> None:
-        self._listeners = listeners
+    def __init__(self, callbacks: Sequence[Callback] = ()) -> None:
+        self._callbacks = list(callbacks)
 
-    def progressed(self, progress: Progress) -> None:
-        for listener in self._listeners:
-            listener.progressed(progress)
+    def append(self, callback: Callback) -> None:
+        self._callbacks.append(callback)
 
-    def logged(self, record: Mapping[str, Any]) -> None:
-        for listener in self._listeners:
-            listener.logged(record)
+    def __iter__(self) -> Iterator[Callback]:
+        return iter(self._callbacks)
 
-    def timed(self, record: Mapping[str, Any]) -> None:
-        for listener in self._listeners:
-            listener.timed(record)
+    def on_progress(self, progress: Progress) -> None:
+        for callback in self._callbacks:
+            callback.on_progress(progress)
 
-    def saved(self, path: Path) -> None:
-        for listener in self._listeners:
-            listener.saved(path)
+    def on_log(self, record: Mapping[str, Any]) -> None:
+        for callback in self._callbacks:
+            callback.on_log(record)
 
-    def previewed(self, path: Path, caption: str) -> None:
-        for listener in self._listeners:
-            listener.previewed(path, caption)
+    def on_timing(self, record: Mapping[str, Any]) -> None:
+        for callback in self._callbacks:
+            callback.on_timing(record)
 
-    def measuring(self) -> None:
-        for listener in self._listeners:
-            listener.measuring()
+    def on_save(self, path: Path) -> None:
+        for callback in self._callbacks:
+            callback.on_save(path)
 
-    def evaluated(self, evaluation: Evaluation) -> None:
-        for listener in self._listeners:
-            listener.evaluated(evaluation)
+    def on_preview(self, path: Path, caption: str) -> None:
+        for callback in self._callbacks:
+            callback.on_preview(path, caption)
 
-    def warned(self, sentence: str) -> None:
-        for listener in self._listeners:
-            listener.warned(sentence)
+    def on_evaluation_start(self) -> None:
+        for callback in self._callbacks:
+            callback.on_evaluation_start()
 
-    def ended_early(self, reason: str) -> None:
-        for listener in self._listeners:
-            listener.ended_early(reason)
+    def on_evaluation(self, evaluation: Evaluation) -> None:
+        for callback in self._callbacks:
+            callback.on_evaluation(evaluation)
 
-    def rolled_back(self, reason: str, images: int) -> None:
-        for listener in self._listeners:
-            listener.rolled_back(reason, images)
+    def on_warning(self, message: str) -> None:
+        for callback in self._callbacks:
+            callback.on_warning(message)
+
+    def on_early_stop(self, reason: str) -> None:
+        for callback in self._callbacks:
+            callback.on_early_stop(reason)
+
+    def on_rollback(self, reason: str, images: int) -> None:
+        for callback in self._callbacks:
+            callback.on_rollback(reason, images)
 
 
 class Tracking(Callback):
-    """Passes on what trackers are for, and drops the ones that raise.
+    """Forward a run to trackers, and disable a tracker that raises.
 
     Args:
-        infos: which trackers; each is imported here.
-        warn: told in a sentence of a tracker that is dropped.
+        infos: trackers to import and use.
+        warn: called with a message when a tracker is disabled.
     """
 
     def __init__(self, infos: Sequence[TrackerInfo], warn: Callable[[str], None]) -> None:
         self._warn = warn
         self._trackers: dict[str, Tracker] = {}
         for info in infos:
-            self._guarded(info.name, partial(self._make, info))
+            self._call(info.name, partial(self._create, info))
 
     def start(self, start: Start) -> None:
-        self._tell(lambda tracker: tracker.started(start))
+        self._call_all(lambda tracker: tracker.started(start))
 
     def finish(self) -> None:
-        self._tell(lambda tracker: tracker.finished())
+        self._call_all(lambda tracker: tracker.finished())
 
-    def logged(self, record: Mapping[str, Any]) -> None:
+    def on_log(self, record: Mapping[str, Any]) -> None:
         values = {name: value for name, value in record.items() if name not in PLACE}
-        self._tell(lambda tracker: tracker.logged(values, images=record["images"], stage=record["stage"]))
+        self._call_all(lambda tracker: tracker.logged(values, images=record["images"], stage=record["stage"]))
 
-    def timed(self, record: Mapping[str, Any]) -> None:
+    def on_timing(self, record: Mapping[str, Any]) -> None:
         values = {name: value for name, value in record.items() if name not in PLACE}
-        self._tell(lambda tracker: tracker.timed(values, images=record["images"]))
+        self._call_all(lambda tracker: tracker.timed(values, images=record["images"]))
 
-    def evaluated(self, evaluation: Evaluation) -> None:
+    def on_evaluation(self, evaluation: Evaluation) -> None:
         if evaluation.values:
-            self._tell(lambda tracker: tracker.evaluated(dict(evaluation.values), images=evaluation.images))
+            self._call_all(lambda tracker: tracker.evaluated(dict(evaluation.values), images=evaluation.images))
 
-    def previewed(self, path: Path, caption: str) -> None:
-        self._tell(lambda tracker: tracker.previewed(path, images=int(path.stem)))
+    def on_preview(self, path: Path, caption: str) -> None:
+        self._call_all(lambda tracker: tracker.previewed(path, images=int(path.stem)))
 
-    def rolled_back(self, reason: str, images: int) -> None:
-        self._tell(lambda tracker: tracker.rolled_back(images=images))
+    def on_rollback(self, reason: str, images: int) -> None:
+        self._call_all(lambda tracker: tracker.rolled_back(images=images))
 
-    def _make(self, info: TrackerInfo) -> None:
+    def _create(self, info: TrackerInfo) -> None:
         self._trackers[info.name] = import_class(info.tracker)()
 
-    def _tell(self, what: Callable[[Tracker], None]) -> None:
+    def _call_all(self, method: Callable[[Tracker], None]) -> None:
         for name, tracker in list(self._trackers.items()):
-            self._guarded(name, partial(what, tracker))
+            self._call(name, partial(method, tracker))
 
-    def _guarded(self, name: str, call: Callable[[], None]) -> None:
+    def _call(self, name: str, call: Callable[[], None]) -> None:
         try:
             call()
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # a stranger's code may raise anything, SystemExit included
+        except BaseException as error:  # third-party code may raise anything, SystemExit included
             self._trackers.pop(name, None)
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            self._warn(f"the tracker {name} has failed and hears no more of this run: {reason}")
+            self._warn(f"tracker {name} failed and is disabled for the rest of this run: {reason}")
 
 
 @contextmanager
-def tracking(infos: Sequence[TrackerInfo], start: Start, listener: Callback) -> Iterator[Callback]:
-    """A listener that tells both the given one and the trackers, from the start of a training to its end."""
-    tracked = Tracking(infos, listener.warned)
-    tracked.start(start)
+def tracking(infos: Sequence[TrackerInfo], start: Start, warn: Callable[[str], None]) -> Iterator[Tracking]:
+    """Start trackers, and finish them when the block ends.
+
+    Args:
+        infos: trackers to use.
+        start: description of the run.
+        warn: called with a message when a tracker is disabled.
+    """
+    trackers = Tracking(infos, warn)
+    trackers.start(start)
     try:
-        yield CallbackList(listener, tracked)
+        yield trackers
     finally:
-        tracked.finish()
+        trackers.finish()

@@ -1,6 +1,6 @@
-"""What a run will take, stage by stage: measured in a few real steps of each, which write nothing.
+"""Forecast of a run's time and memory, stage by stage, from a few real steps of each; nothing is written.
 
-Stages whose steps are too dear to be measured are extrapolated from the dearest one that was.
+Stages whose steps take too long to be measured are extrapolated from the most expensive stage that was.
 """
 
 from __future__ import annotations
@@ -14,11 +14,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
 from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
 from gancli.family.context import Context
@@ -28,35 +25,36 @@ from gancli.io.types import Progress
 from gancli.recipes.recipe import Recipe
 from gancli.runtime import memory
 from gancli.runtime.device import autocast
+from gancli.runtime.private_torch import FakeTensorMode, TorchDispatchMode, tree_leaves
 from gancli.runtime.random import fork_torch_rng
 from gancli.training.players import Players
 from gancli.training.stages import PlannedStage
 from gancli.training.trainer import Trainer
 
 BUDGET_SECONDS = 60.0
-"""For all stages together: what a person waits for who asks before a run of hours."""
+"""Time limit for measuring all stages together."""
 
 STEPS = 50
-"""As many steps of a stage are measured, if its share of the budget allows."""
+"""Number of steps of a stage to measure, if its share of the budget allows."""
 
 WARM_UP = 3
-"""Steps that are not typical yet: memory is allocated, and algorithms are chosen."""
+"""First steps, which are not typical: memory is allocated and algorithms are chosen."""
 
 STATE_BYTES = 12
-"""Of a parameter in use, besides itself: its gradient and the two moments of Adam."""
+"""Bytes per parameter in use besides the parameter: its gradient and the two moments of Adam."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StageForecast:
-    """What one stage will take.
+    """Forecast of one stage.
 
     Args:
         planned: the stage.
-        steps: how many it has, where the stages before it end on time.
-        parameters: how many of all networks get a gradient in it.
-        seconds: how long it will take, without previews and checkpoints.
-        peak_memory: in bytes, as `gancli.runtime.memory` measures it.
-        measured: whether time and memory were measured, or extrapolated.
+        steps: number of steps.
+        parameters: number of parameters that get a gradient.
+        seconds: duration without previews and checkpoints.
+        peak_memory: peak memory in bytes, as `gancli.runtime.memory` measures it.
+        measured: True if time and memory were measured, False if extrapolated.
     """
 
     planned: PlannedStage
@@ -69,7 +67,7 @@ class StageForecast:
 
 @dataclass(frozen=True, kw_only=True)
 class _Measured:
-    """Of one stage: seconds of its first steps, and of each one after them."""
+    """Measurements of one stage: seconds of its first steps, and of each later one."""
 
     first: tuple[float, ...]
     later: float
@@ -83,15 +81,15 @@ class _Measured:
 def forecast(
     trainer: Trainer, *, budget: float = BUDGET_SECONDS, progress: Progress | None = None
 ) -> list[StageForecast]:
-    """Measures every stage of the trainer's plan that the budget allows, the first one in any case.
+    """Measure every stage of the trainer's plan that the budget allows, and always the first.
 
     Args:
-        trainer: new; it is of no use afterwards.
-        budget: seconds for all stages together. The steps of the stage that is being measured are finished first.
-        progress: told how many stages are done, and of how many.
+        trainer: new trainer; it cannot be used afterwards.
+        budget: seconds for all stages together; the stage being measured is finished.
+        progress: called with the number of finished stages and of all stages.
 
     Raises:
-        NumericalError: the untrained networks already give values that are not finite.
+        NumericalError: the untrained networks give non-finite values.
     """
     stages = trainer.plan.stages
     sizes = [cost_of_batches(trainer.family, planned) for planned in stages]
@@ -108,7 +106,7 @@ def forecast(
             progress(index + 1, len(stages))
     costs: Sequence[Cost] = sizes
     if len(measured) < len(stages):
-        costs = count_costs(trainer.family, trainer.recipe, stages, trainer.dtype, period=lazy) or sizes
+        costs = count_costs(trainer.family, trainer.recipe, stages, trainer.setup.dtype, period=lazy) or sizes
     return [
         _measured(planned, measured[index])
         if index in measured
@@ -118,7 +116,7 @@ def forecast(
 
 
 class _Probe:
-    """Takes steps of a trainer at any stage, without learning anything: a network that was never grown would diverge.
+    """Takes steps of a trainer at any stage, at a learning rate of 0 since a network that was not grown would diverge.
 
     Attributes:
         base: bytes in use before the first step.
@@ -127,32 +125,32 @@ class _Probe:
     def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
         self._used: dict[int, int] = {}
-        for actor in trainer.cast.actors.values():
-            actor.player = replace(actor.player, lr_schedule=Linear(first=0.0, last=0.0))
-            actor.optimizer.register_step_pre_hook(self._note)
+        for state in trainer.players.states.values():
+            state.player = replace(state.player, lr_schedule=Linear(first=0.0, last=0.0))
+            state.optimizer.register_step_pre_hook(self._note)
         memory.reset_peak(trainer.device)
         self.base = memory.peak(trainer.device)
 
     def measure(self, planned: PlannedStage, period: int, *, share: float, left: float) -> _Measured:
-        """Steps of a stage: one period of them at least, and at most about `STEPS` after the first ones.
+        """Measure steps of a stage: at least one period, and at most about `STEPS` after the first steps.
 
         Args:
             planned: the stage.
-            period: after so many steps the same turns come again, at the same cost; only whole ones are measured.
-            share: seconds after which it is enough, if something was measured after the first steps.
-            left: seconds after which it is enough all the same.
+            period: number of steps after which turns and costs repeat; only whole periods are measured.
+            share: seconds after which to stop, if a step after the first ones was measured.
+            left: seconds after which to stop in any case.
         """
         first = period * math.ceil(WARM_UP / period)
         most = first + period * math.ceil(STEPS / period)
         self._used.clear()
         memory.reset_peak(self._trainer.device)
-        self._trainer.position.step = 0
+        self._trainer.state.step = 0
         times: list[float] = []
         while len(times) < most and not (
             times and len(times) % period == 0 and (sum(times) > left or (sum(times) > share and len(times) > first))
         ):
             times.append(self._step(planned))
-        if len(times) <= first:  # so dear that these have to do
+        if len(times) <= first:  # too expensive for more
             first = 0
         return _Measured(
             first=tuple(times[:first]),
@@ -162,7 +160,7 @@ class _Probe:
         )
 
     def _step(self, planned: PlannedStage) -> float:
-        self._trainer.position.images = planned.start
+        self._trainer.state.images = planned.start
         begun = time.perf_counter()
         self._trainer.step()
         if self._trainer.device.type != "cpu":
@@ -188,19 +186,19 @@ def _measured(planned: PlannedStage, found: _Measured) -> StageForecast:
 def _extrapolated(
     index: int, planned: PlannedStage, measured: Mapping[int, _Measured], costs: Sequence[Cost], *, base: int
 ) -> StageForecast:
-    dearest = _dearest(measured)
+    reference = _most_expensive(measured)
     return StageForecast(
         planned=planned,
         steps=_steps(planned),
-        parameters=costs[index].parameters or measured[dearest].parameters,
+        parameters=costs[index].parameters or measured[reference].parameters,
         seconds=_expected(index, measured, costs) * _steps(planned),
-        peak_memory=_peak(costs[index], measured[dearest].peak, costs[dearest], base=base),
+        peak_memory=_peak(costs[index], measured[reference].peak, costs[reference], base=base),
         measured=False,
     )
 
 
 def _peak(cost: Cost, peak: int, reference: Cost, *, base: int) -> int:
-    """Of a stage that costs so much where another one had this peak: what more is held for backward, and kept."""
+    """Peak memory of a stage from that of a reference stage, by the difference in saved activations and parameters."""
     if cost.parameters is None or reference.parameters is None:
         return base + round((peak - base) * cost.saved / reference.saved)
     kept = STATE_BYTES * (cost.parameters - reference.parameters)
@@ -208,12 +206,12 @@ def _peak(cost: Cost, peak: int, reference: Cost, *, base: int) -> int:
 
 
 def _expected(index: int, measured: Mapping[int, _Measured], costs: Sequence[Cost]) -> float:
-    """Seconds of a step of the stage, by the dearest one that was measured."""
-    dearest = _dearest(measured)
-    return measured[dearest].later * costs[index].work / costs[dearest].work
+    """Expected seconds of a step, from the most expensive stage that was measured."""
+    reference = _most_expensive(measured)
+    return measured[reference].later * costs[index].work / costs[reference].work
 
 
-def _dearest(measured: Mapping[int, _Measured]) -> int:
+def _most_expensive(measured: Mapping[int, _Measured]) -> int:
     return max(measured, key=lambda index: measured[index].later)
 
 
@@ -222,22 +220,22 @@ def _steps(planned: PlannedStage) -> int:
 
 
 OPERATIONS_PER_BYTE = 10
-"""How many additions or multiplications take the time of writing a byte: about a CPU's balance, as on a GPU hardly a
-stage is too dear to be measured. So what convolves nothing counts too: activations, normalisations, resampling.
+"""Arithmetic operations in the time of writing a byte, about a CPU's ratio (on a GPU, hardly a stage is too expensive
+to be measured). With it, operations other than convolutions count too: activations, normalisation, resampling.
 """
 
 LONGEST_PERIOD = 16
-"""The rarest that is common: Karras et al. (2020) penalise the discriminator at every 16th step."""
+"""Longest period to look for: Karras et al. (2020) regularise the discriminator every 16 steps."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Of one step of a stage.
+    """Cost of one step of a stage.
 
     Args:
-        work: additions and multiplications, with what is written weighed by `OPERATIONS_PER_BYTE`.
-        saved: bytes that the dearest turn holds for its backward pass; the pixels of a batch where they are not known.
-        parameters: how many get a gradient, over all turns; None where that is not known.
+        work: arithmetic operations plus bytes written times `OPERATIONS_PER_BYTE`.
+        saved: bytes saved for the backward pass by the most expensive turn; pixels of a batch if unknown.
+        parameters: number of parameters that get a gradient in any turn; None if unknown.
     """
 
     work: float
@@ -248,35 +246,35 @@ class Cost:
 def count_costs(
     family: Family[Any], recipe: Recipe, stages: Sequence[PlannedStage], dtype: torch.dtype, *, period: int = 1
 ) -> list[Cost] | None:
-    """The mean cost of a step of each stage; None if a loss looks into its tensors, which are empty here.
+    """Mean cost of a step of each stage, from fake tensors; None if a loss reads values of tensors.
 
     Args:
-        family: that declares the stages.
-        recipe: says what a batch holds, and in how many parts it comes.
-        stages: as planned.
-        dtype: of mixed precision, or float32.
-        period: over so many steps.
+        family: family that declares the stages.
+        recipe: recipe with the keys of a batch and the number of micro-batches.
+        stages: stages of the plan.
+        dtype: dtype of mixed precision, or float32.
+        period: number of steps to average over.
     """
     try:
-        with _empty(family) as cast:
+        with _empty(family) as players:
             return [
-                _mean([_count(cast, family, recipe, planned, dtype, step) for step in range(period)])
+                _mean([_count(players, family, recipe, planned, dtype, step) for step in range(period)])
                 for planned in stages
             ]
-    except Exception:  # a stranger's code, on tensors that it was not written for
+    except Exception:  # third-party code, on tensors that it was not written for
         return None
 
 
 def find_period(family: Family[Any], recipe: Recipe, planned: PlannedStage) -> int:
-    """After how many steps the losses of a stage cost the same again, as where they penalise only now and then.
+    """Number of steps after which the cost of a stage repeats, such as the interval of a lazy penalty.
 
-    1 if they never do within `LONGEST_PERIOD`, or look into their tensors.
+    1 if it does not repeat within `LONGEST_PERIOD` steps, or if a loss reads values of tensors.
     """
     try:
-        with _empty(family) as cast:
-            first = _count(cast, family, recipe, planned, torch.float32, 0)
+        with _empty(family) as players:
+            first = _count(players, family, recipe, planned, torch.float32, 0)
             for step in range(1, LONGEST_PERIOD + 1):
-                if _count(cast, family, recipe, planned, torch.float32, step) == first:
+                if _count(players, family, recipe, planned, torch.float32, step) == first:
                     return step
     except Exception:  # as above
         pass
@@ -285,7 +283,7 @@ def find_period(family: Family[Any], recipe: Recipe, planned: PlannedStage) -> i
 
 @contextmanager
 def _empty(family: Family[Any]) -> Iterator[Players]:
-    """The players over networks without content."""
+    """Players over fake networks without content."""
     with fork_torch_rng(torch.device("cpu")), FakeTensorMode():
         yield Players(family.build(), [replace(player, ema=None) for player in family.players()])
 
@@ -299,14 +297,14 @@ def _mean(costs: Sequence[Cost]) -> Cost:
 
 
 def cost_of_batches(family: Family[Any], planned: PlannedStage) -> Cost:
-    """The cost of a step of the stage if every pixel cost the same: too much where a network narrows as images grow."""
+    """Cost of a step if every pixel cost the same, which overestimates networks that narrow at high resolutions."""
     height, width = _resolution(family, planned)
     pixels = planned.batch_size * height * width
-    return Cost(work=float(pixels * planned.draws), saved=pixels, parameters=None)
+    return Cost(work=float(pixels * planned.batches_per_step), saved=pixels, parameters=None)
 
 
 def _count(
-    cast: Players, family: Family[Any], recipe: Recipe, planned: PlannedStage, dtype: torch.dtype, step: int
+    players: Players, family: Family[Any], recipe: Recipe, planned: PlannedStage, dtype: torch.dtype, step: int
 ) -> Cost:
     device, parts = torch.device("cpu"), recipe.train.accumulate
     batch = _batch(family, recipe, planned, planned.batch_size // parts)
@@ -314,15 +312,15 @@ def _count(
     work, saved = 0.0, 0
     used: dict[int, int] = {}
     for turn in planned.stage.turns:
-        actor = cast.turn(turn.player)
+        player = players.begin_turn(turn.player)
         tally = _Tally()
         with tally, saved_tensors_hooks(tally.save, lambda tensor: tensor):
             with autocast(device, dtype):
-                terms = turn.loss(cast.nets, batch, context)
+                terms = turn.loss(players.nets, batch, context)
             sum(terms.values(), torch.zeros(())).backward()  # type: ignore[no-untyped-call]
         work += tally.work * parts * turn.repeat / turn.every
         saved = max(saved, tally.saved)
-        used |= {id(tensor): tensor.numel() for tensor in actor.parameters if tensor.grad is not None}
+        used |= {id(tensor): tensor.numel() for tensor in player.parameters if tensor.grad is not None}
     return Cost(work=work, saved=saved, parameters=sum(used.values()))
 
 
@@ -342,7 +340,7 @@ def _resolution(family: Family[Any], planned: PlannedStage) -> tuple[int, int]:
 
 
 class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Sees every operation, those of the backward pass too."""
+    """Counts the work of all operations, including the backward pass."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -351,7 +349,7 @@ class _Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     @property
     def saved(self) -> int:
-        """Bytes, each counted once however many operations hold it."""
+        """Bytes saved for the backward pass; a tensor that several operations save counts once."""
         return sum(self._saved.values())
 
     def save(self, tensor: Tensor) -> Tensor:

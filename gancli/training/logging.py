@@ -1,4 +1,4 @@
-"""What a run writes down while it trains: the means of every value since the last line."""
+"""Logging: means of losses and logged values, JSON Lines files, and throughput."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from gancli.runtime import memory
 
 
 class Averages:
-    """Means over a window, summed on the device and read back once."""
+    """Means of values since the last record, summed on the device and read back once."""
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
         self._counts: dict[str, int] = {}
 
     def add(self, name: str, value: Tensor) -> None:
-        """Counts in a 0-dim value without waiting for the device."""
+        """Add a 0-dim value without synchronising with the device."""
         value = value.detach()
         if name in self._sums:
             self._sums[name] += value
@@ -34,7 +34,7 @@ class Averages:
             self._counts[name] = 1
 
     def take(self) -> dict[str, float]:
-        """The means so far, by name, so that every line of a run lists them alike; the window starts anew."""
+        """Return the means sorted by name, so that all records of a run have the same order, and start a new window."""
         if not self._sums:
             return {}
         sums = torch.stack(list(self._sums.values())).tolist()
@@ -51,21 +51,21 @@ class Averages:
 
 
 class JsonLines:
-    """A file of one JSON object a line that can be cut back to where a checkpoint was taken."""
+    """A file with one JSON object per line that can be cut back to the size it had at a checkpoint."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     @property
     def size(self) -> int:
-        """In bytes."""
+        """Size of the file in bytes."""
         return self.path.stat().st_size if self.path.exists() else 0
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Adds one line.
+        """Add one line.
 
         Raises:
-            DiskError: the disk refuses; what was half written is cut off again.
+            DiskError: writing failed; a partly written line is removed.
         """
         line = (json.dumps(record) + "\n").encode()
         before = self.size
@@ -78,41 +78,41 @@ class JsonLines:
                 raise
 
     def cut(self, size: int) -> None:
-        """Shortens the file to `size` bytes, if it is longer."""
+        """Truncate the file to `size` bytes, if it is longer."""
         if self.size > size:
             os.truncate(self.path, size)
 
 
 class ThroughputMeter:
-    """Images a second, between two records and between two reports."""
+    """Images per second, between two records and between two reports."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self.start(0)
 
     def start(self, images: int) -> None:
-        """Forgets everything before now."""
-        self._begun = self._recorded = self._reported = time.perf_counter()
+        """Reset all measurements."""
+        self._started = self._recorded = self._reported = time.perf_counter()
         self._recorded_images = self._reported_images = images
         self._last = 0.0
         memory.reset_peak(self._device)
 
     def due(self, seconds: float) -> bool:
-        """Whether the last report is so long ago."""
+        """True if the last report is at least `seconds` ago."""
         return time.perf_counter() - self._reported >= seconds
 
     def lap(self, images: int) -> float:
-        """Images a second since the last lap."""
+        """Images per second since the last report, smoothed."""
         now = time.perf_counter()
         speed = (images - self._reported_images) / max(now - self._reported, 1e-9)
-        # Half of the last value, so that a number that a person reads does not flicker.
+        # Half of the last value keeps the displayed number steady.
         self._last = speed if not self._last else (self._last + speed) / 2
         self._reported, self._reported_images = now, images
         return self._last
 
     def record(self, images: int) -> dict[str, float]:
-        """What one line of `timings.jsonl` holds: seconds since the start; since the last line, images a second and the
-        peak memory, the device's on a GPU and the process' elsewhere.
+        """A record of `timings.jsonl`: seconds since the start; images per second and peak memory since the last
+        record, in bytes of the device on a GPU and of the process elsewhere.
         """
         now = time.perf_counter()
         speed = (images - self._recorded_images) / max(now - self._recorded, 1e-9)
@@ -120,7 +120,7 @@ class ThroughputMeter:
         peak = memory.peak(self._device)
         memory.reset_peak(self._device)
         return {
-            "seconds": round(now - self._begun, 3),
+            "seconds": round(now - self._started, 3),
             "images_per_second": round(speed, 1),
             "peak_memory_bytes": peak,
         }

@@ -1,4 +1,4 @@
-"""The players at work: each with its networks, optimizer and averaged copy."""
+"""Players during training: networks with their optimizer and their exponential moving average (EMA)."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ Tensors = dict[str, Tensor]
 
 
 class PlayerState:
-    """One player's networks while they train.
+    """Networks, optimizer and EMA of one player.
 
     Args:
-        player: its declaration.
-        modules: its networks, on their device.
+        player: declaration of the player.
+        modules: all networks by name, on their device.
 
     Attributes:
-        updates: so many were made.
-        joined: by parameter, how many of them came before its first gradient: the layers that a growing network has not
-            reached yet are not in it.
+        updates: number of optimizer steps taken.
+        first_update: by parameter, the number of optimizer steps before its first gradient; layers that a growing
+            network has not reached yet are missing.
     """
 
     def __init__(self, player: Player, modules: Mapping[str, nn.Module]) -> None:
@@ -42,7 +42,7 @@ class PlayerState:
         self.parameters = list(self.named_parameters.values())
         self.optimizer = build_optimizer(player.optimizer, self.parameters)
         self.updates = 0
-        self.joined: dict[str, int] = {}
+        self.first_update: dict[str, int] = {}
         self.averaged = {name: _averaged(modules[name]) for name in player.modules} if player.ema else {}
         self._averages: dict[str, Tensor] = {
             f"{name}.{key}": average
@@ -55,20 +55,19 @@ class PlayerState:
             for average, live in zip(module.buffers(), modules[name].buffers(), strict=True)
         ]
 
-    def play(self, active: bool) -> None:
-        """Lets gradients reach this player's parameters, or not."""
+    def set_trainable(self, trainable: bool) -> None:
         for parameter in self.parameters:
-            parameter.requires_grad_(active)
+            parameter.requires_grad_(trainable)
 
-    def forget_gradients(self) -> None:
+    def zero_grad(self) -> None:
         for parameter in self.parameters:
             parameter.grad = None
 
     def update(self, clock: Clock) -> None:
-        """Applies the gradients that backward left behind.
+        """Take an optimizer step with the accumulated gradients, and update the EMA.
 
         Raises:
-            NumericalError: the gradients are not finite; nothing has changed.
+            NumericalError: a gradient is not finite; nothing has changed.
         """
         gradients = [parameter.grad for parameter in self.parameters if parameter.grad is not None]
         if not gradients:
@@ -78,23 +77,23 @@ class PlayerState:
             raise NumericalError(f"the gradient of {self.player.name} is not finite")
         if self.player.clip is not None:
             nn.utils.clip_grads_with_norm_(self.parameters, self.player.clip, norm)
-        if len(self.joined) < len(self.named_parameters):
+        if len(self.first_update) < len(self.named_parameters):
             for name, parameter in self.named_parameters.items():
                 if parameter.grad is not None:
-                    self.joined.setdefault(name, self.updates)
-        self._follow_schedules(clock)
+                    self.first_update.setdefault(name, self.updates)
+        self._apply_schedules(clock)
         self.optimizer.step()
         if self.player.weight_clip is not None:
             for parameter in self.parameters:
                 parameter.data.clamp_(-self.player.weight_clip, self.player.weight_clip)
         self.updates += 1
-        self._average()
+        self._update_ema()
 
-    def forget_moments(self) -> None:
+    def reset_optimizer(self) -> None:
         self.optimizer.state.clear()
 
     def optimizer_tensors(self) -> Tensors:
-        """The optimizer's state by parameter and slot; parameters that never had a gradient have none."""
+        """State of the optimizer as `<player>/<parameter>/<slot>`; parameters that never had a gradient have none."""
         return {
             f"{self.player.name}/{name}/{slot}": value
             for name, parameter in self.named_parameters.items()
@@ -103,28 +102,28 @@ class PlayerState:
         }
 
     def restore_optimizer(self, tensors: Mapping[str, Tensor]) -> None:
-        """Puts `optimizer_tensors` back; entries of other players are passed over."""
-        self.forget_moments()
+        """Restore `optimizer_tensors`; entries of other players are ignored."""
+        self.reset_optimizer()
         for key, value in tensors.items():
             player, _, rest = key.partition("/")
             name, _, slot = rest.rpartition("/")
             if player == self.player.name:
                 parameter = self.named_parameters[name]
                 state = self.optimizer.state[parameter]
-                if value.shape == parameter.shape:  # laid out in memory as the parameter is
+                if value.shape == parameter.shape:  # in the parameter's memory format
                     state[slot] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
                 else:
                     state[slot] = value.to(parameter.device, copy=True)
 
-    def counts(self) -> dict[str, Any]:
-        """What its average is counted by, as JSON takes it."""
-        return {"updates": self.updates, "joined": dict(self.joined)}
+    def counters(self) -> dict[str, Any]:
+        """Counters of the EMA, as JSON."""
+        return {"updates": self.updates, "joined": dict(self.first_update)}
 
-    def restore_counts(self, counts: Mapping[str, Any]) -> None:
-        """Puts `counts` back."""
-        self.updates, self.joined = counts["updates"], dict(counts["joined"])
+    def restore_counters(self, counters: Mapping[str, Any]) -> None:
+        """Restore `counters`."""
+        self.updates, self.first_update = counters["updates"], dict(counters["joined"])
 
-    def _follow_schedules(self, clock: Clock) -> None:
+    def _apply_schedules(self, clock: Clock) -> None:
         declared = self.player.optimizer
         for group in self.optimizer.param_groups:
             group["lr"] = declared.lr * self.player.lr_schedule(clock)
@@ -132,15 +131,15 @@ class PlayerState:
                 group["momentum"] = getattr(declared, "momentum", 0.0) * self.player.momentum_schedule(clock)
 
     @torch.no_grad()
-    def _average(self) -> None:
-        together: defaultdict[int, list[str]] = defaultdict(list)
+    def _update_ema(self) -> None:
+        groups: defaultdict[int, list[str]] = defaultdict(list)
         for name in self._averages:
-            if name in self.joined:
-                together[self.joined[name]].append(name)
+            if name in self.first_update:
+                groups[self.first_update[name]].append(name)
         decay = self.player.ema or 0.0
-        for before, names in together.items():
-            # Normalised, as Adam corrects its moments: the weights that a parameter began with have no part in its
-            # average, so that it is of use long before the decay has made them vanish.
+        for before, names in groups.items():
+            # Bias-corrected as Adam's moments are: the initial weights have no part in the average, so that it is
+            # useful long before their share has decayed.
             weight = (1 - decay) / (1 - decay ** (self.updates - before))
             averages = [self._averages[name] for name in names]
             live: list[Tensor] = [self.named_parameters[name] for name in names]
@@ -150,18 +149,18 @@ class PlayerState:
 
 
 class Players:
-    """All players, and the networks nobody owns.
+    """All players of a family, and the networks that no player owns.
 
     Args:
-        modules: what the family built, on their device.
-        players: what the family declared.
-        compile: hand the losses compiled networks.
+        modules: networks that the family built, on their device.
+        players: players that the family declared.
+        compile: pass compiled networks to the losses.
     """
 
     def __init__(self, modules: Mapping[str, nn.Module], players: Sequence[Player], *, compile: bool = False) -> None:
         _check_ownership(modules, players)
         self.modules = dict(modules)
-        self.actors = {player.name: PlayerState(player, modules) for player in players}
+        self.states = {player.name: PlayerState(player, modules) for player in players}
         owned = {name for player in players for name in player.modules}
         for name, module in self.modules.items():
             module.requires_grad_(False).train(name in owned)
@@ -172,39 +171,45 @@ class Players:
         self.nets = Nets(self.modules, compiled)
         self._active: PlayerState | None = None
 
-    def turn(self, player: str) -> PlayerState:
-        """Opens a turn: only this player's parameters require grad, and nobody holds gradients of an earlier turn."""
-        actor = self.actors[player]
+    @property
+    def has_ema(self) -> bool:
+        """True if any player keeps an EMA of its networks."""
+        return any(state.averaged for state in self.states.values())
+
+    def begin_turn(self, player: str) -> PlayerState:
+        """Let only this player's parameters require gradients, and clear the gradients of the previous turn."""
+        state = self.states[player]
         if self._active is not None:
-            self._active.forget_gradients()
-        if self._active is not actor:
+            self._active.zero_grad()
+        if self._active is not state:
             if self._active is not None:
-                self._active.play(False)
-            actor.play(True)
-            self._active = actor
-        return actor
+                self._active.set_trainable(False)
+            state.set_trainable(True)
+            self._active = state
+        return state
 
     def averaged(self) -> dict[str, nn.Module]:
-        """The networks that tasks use: averaged where a player keeps an average, live elsewhere."""
-        averages = {name: module for actor in self.actors.values() for name, module in actor.averaged.items()}
-        return {**self.modules, **averages}
+        """The networks that tasks use: the EMA if the player keeps one, else the live network."""
+        return {**self.modules, **self._averages()}
 
     def tensors(self) -> dict[str, Tensors]:
-        """Everything to save, by file and name, on the CPU."""
-        averages = {name: module for actor in self.actors.values() for name, module in actor.averaged.items()}
-        files = {"model": module_state(self.modules), "ema": module_state(averages)}
+        """Tensors of a checkpoint, by file and name, on the CPU."""
+        files = {"model": module_state(self.modules), "ema": module_state(self._averages())}
         files["optimizers"] = {
-            key: value.cpu() for actor in self.actors.values() for key, value in actor.optimizer_tensors().items()
+            key: value.cpu() for state in self.states.values() for key, value in state.optimizer_tensors().items()
         }
         return {name: tensors for name, tensors in files.items() if tensors}
 
     def restore(self, files: Mapping[str, Tensors]) -> None:
-        """Puts `tensors` back."""
+        """Restore `tensors`."""
         load_state(self.modules, files["model"])
-        for actor in self.actors.values():
-            actor.restore_optimizer(files.get("optimizers", {}))
-            if actor.averaged:
-                load_state(actor.averaged, files["ema"])
+        for state in self.states.values():
+            state.restore_optimizer(files.get("optimizers", {}))
+            if state.averaged:
+                load_state(state.averaged, files["ema"])
+
+    def _averages(self) -> dict[str, nn.Module]:
+        return {name: module for state in self.states.values() for name, module in state.averaged.items()}
 
 
 def _averaged(module: nn.Module) -> nn.Module:
@@ -223,7 +228,7 @@ def _check_ownership(modules: Mapping[str, nn.Module], players: Sequence[Player]
 
 
 def build_optimizer(declared: Optimizer, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
-    """The optimizer of one player over its parameters, which must be on their device already."""
+    """Build the declared optimizer for parameters that are on their device already."""
     match declared:
         case Adam():
             return _Adam(
@@ -247,11 +252,11 @@ def build_optimizer(declared: Optimizer, parameters: Sequence[nn.Parameter]) -> 
 
 
 class _Adam(torch.optim.Adam):
-    """Shows the fused kernel of a CPU its tensors in the order in which they lie in memory.
+    """Adam that passes tensors to the fused CPU kernel in their memory order.
 
-    Every number is updated by itself, so that the order is free. Tensors with channels last would be copied first,
-    which takes longer than the update; and a gradient that did not lie as its parameter does would be paired with the
-    wrong numbers.
+    Updates are element-wise, so that the order is free. The kernel would first copy channels-last tensors, which takes
+    longer than the update, and would pair the elements of a gradient in another memory format with the wrong
+    parameters.
     """
 
     def _init_group(self, group: Any, params: list[Tensor], grads: list[Tensor], *rest: list[Tensor]) -> bool:

@@ -1,4 +1,4 @@
-"""Stopping between two steps, when asked to."""
+"""Graceful stop: signals end training between two steps."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 
 
 class GracefulStop:
-    """Turns the first interrupting signal into a flag, and the second into an immediate abort.
+    """Context manager that turns the first interrupting signal into a flag, and the second into an immediate abort.
 
-    A context manager; outside the main thread, where Python delivers no signals, it only offers the flag.
+    Outside the main thread, where Python delivers no signals, only the flag is available.
     """
 
     def __init__(self) -> None:

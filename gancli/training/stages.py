@@ -1,4 +1,4 @@
-"""How long a run is, and what each of its stages is made of, before anything is built."""
+"""The plan of a run: its stages on the clock of training images, before anything is built."""
 
 from __future__ import annotations
 
@@ -14,58 +14,65 @@ from gancli.recipes.options import TrainConfig
 
 @dataclass(frozen=True, kw_only=True)
 class PlannedStage:
-    """A stage with its place on the run's clock of images.
+    """A stage with its place on the clock of training images.
 
     Args:
-        stage: its declaration.
-        batch_size: in images.
-        draws: batches that one step takes.
-        start: images shown when it begins.
-        end: images shown when the next one may begin.
-        length: its images, also where `train.images` ends the run before them: what a fade is measured by.
+        stage: declaration of the stage.
+        batch_size: images in a batch.
+        batches_per_step: batches that one step takes.
+        start: images shown when the stage begins.
+        end: images shown when the stage ends.
+        length: images of the whole stage, even if `train.images` ends the run earlier; a fade is relative to it.
     """
 
     stage: Stage
     batch_size: int
-    draws: int
+    batches_per_step: int
     start: int
     end: int
     length: int
 
     @property
     def images_per_step(self) -> int:
-        return self.batch_size * self.draws
+        return self.batch_size * self.batches_per_step
 
     def fade(self, images: int) -> float:
-        """How far the stage has faded where so many images were shown, in [0, 1]."""
+        """Progress of the fade after `images` training images, in [0, 1]."""
         length = self.stage.fade * self.length
         return min(1.0, (images - self.start) / length) if length else 1.0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All stages of a run."""
+    """The stages of a run, in order."""
 
     stages: tuple[PlannedStage, ...]
 
     @property
     def images(self) -> int:
-        """Training images of the whole run."""
+        """Number of training images of the whole run."""
         return self.stages[-1].end
 
-    def at(self, images: int) -> int:
-        """The index of the stage that runs after so many images."""
+    def index_at(self, images: int) -> int:
+        """Index of the stage that runs after `images` training images."""
         return next((index for index, stage in enumerate(self.stages) if images < stage.end), len(self.stages) - 1)
 
-    def reached(self, position: TrainState) -> tuple[Stage, float]:
-        """Where networks stand: the stage of their last step, and how far it had faded by that step's end."""
-        planned = self.stages[position.stage]
-        return planned.stage, planned.fade(position.images)
+    def reached(self, state: TrainState) -> tuple[Stage, float]:
+        """Stage of the last step, and the progress of its fade after that step."""
+        planned = self.stages[state.stage]
+        return planned.stage, planned.fade(state.images)
 
 
 @dataclass
 class TrainState:
-    """Where a run stands: training images shown, steps done, stage of the last step, rollbacks so far."""
+    """Progress of a run.
+
+    Args:
+        images: training images shown.
+        step: steps done.
+        stage: index of the stage of the last step.
+        rollbacks: returns to an earlier checkpoint so far.
+    """
 
     images: int = 0
     step: int = 0
@@ -74,16 +81,16 @@ class TrainState:
 
 
 def make_plan(stages: Sequence[Stage], train: TrainConfig) -> Plan:
-    """Places a family's stages on the clock; `train.images` fills a stage without a length and caps the run.
+    """Place stages on the clock; `train.images` is the length of a stage without one, and caps the run.
 
     Raises:
-        UsageError: a length is missing, a batch does not split into the micro-batches asked for, or a turn both repeats
-            and pauses, so that no step would be like another.
+        UsageError: a length is missing, a batch does not divide into `train.accumulate` micro-batches, two stages have
+            one name, or a turn sets both `repeat` and `every`.
     """
     planned: list[PlannedStage] = []
     clock = 0
     if len({stage.name for stage in stages}) < len(stages):
-        raise UsageError("two stages of this family have the same name; name each of them differently")
+        raise UsageError("two stages of this family have the same name; give each its own name")
     for stage in stages:
         batch_size = stage.batch_size or train.batch_size
         if batch_size % train.accumulate:
@@ -93,24 +100,31 @@ def make_plan(stages: Sequence[Stage], train: TrainConfig) -> Plan:
         for turn in stage.turns:
             if turn.repeat > 1 and turn.every > 1:
                 raise UsageError(f"the turn of {turn.player!r} in {stage.name!r} sets both repeat and every; set one")
-        draws = 1 + sum(turn.repeat - 1 for turn in stage.turns)
-        length = _length(stage, batch_size * draws, train, clock)
+        batches_per_step = 1 + sum(turn.repeat - 1 for turn in stage.turns)
+        length = _length(stage, batch_size * batches_per_step, train, clock)
         end = clock + length if train.images is None else min(clock + length, train.images)
         if end > clock:
             planned.append(
-                PlannedStage(stage=stage, batch_size=batch_size, draws=draws, start=clock, end=end, length=length)
+                PlannedStage(
+                    stage=stage,
+                    batch_size=batch_size,
+                    batches_per_step=batches_per_step,
+                    start=clock,
+                    end=end,
+                    length=length,
+                )
             )
         clock = end
     return Plan(tuple(planned))
 
 
 def crossed(every: int, before: int, after: int) -> bool:
-    """Whether a multiple of `every` images was reached or passed on the way."""
+    """True if the range (before, after] contains a multiple of `every`."""
     return after // every > before // every
 
 
 def apply_overrides(player: Player, train: TrainConfig, plan: Plan) -> Player:
-    """The player as the recipe's `train:` section wants it."""
+    """The player with the options of the recipe's `train:` section applied."""
     schedule: Schedule = player.lr_schedule
     if train.schedule == "linear":
         schedule = Linear(start=round(train.decay_from * plan.images))
@@ -132,5 +146,5 @@ def _length(stage: Stage, images_per_step: int, train: TrainConfig, clock: int) 
     if stage.steps is not None:
         return stage.steps * images_per_step
     if train.images is None:
-        raise UsageError("train.images is missing: say how many training images to show in all")
+        raise UsageError("train.images is missing: set the number of training images to show")
     return max(0, train.images - clock)

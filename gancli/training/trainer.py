@@ -1,336 +1,326 @@
-"""The loop: batches, turns, updates, and what is written down between steps."""
+"""The training loop: batches, turns, optimizer steps, and the files that are written between steps."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from gancli.data import source
-from gancli.data.loader import Loader, split
-from gancli.data.resolutions import build_levels
-from gancli.errors import DataError, NumericalError
+from gancli.data.loader import split
+from gancli.errors import Collapse, DataError, NumericalError, UsageError
 from gancli.family.context import Context, Nets, Turn
-from gancli.family.contract import Family
 from gancli.family.optim import Clock
-from gancli.io.types import Progress
-from gancli.plugins.registry import import_class
-from gancli.recipes.recipe import Recipe
+from gancli.figures import eval_curves
 from gancli.runs import checkpoint as checkpoints
 from gancli.runs.checkpoint import Checkpoint
 from gancli.runs.manifest import check_family, checkpoint_manifest
-from gancli.runs.run import Run
 from gancli.runtime import memory, random
-from gancli.runtime.device import (
-    autocast,
-    choose_memory_format,
-    choose_precision,
-    keep_freed_memory,
-    make_deterministic,
-    use_fast_matmul,
-)
-from gancli.training.callbacks import Callback
-from gancli.training.callbacks import Progress as TrainingProgress
+from gancli.runtime.device import autocast, eval_mode
+from gancli.runtime.random import fork_all_rng
+from gancli.training.callbacks import Callback, CallbackList, Progress
 from gancli.training.logging import Averages, JsonLines, ThroughputMeter
-from gancli.training.players import Players
-from gancli.training.preview import Previews
+from gancli.training.setup import TrainingSetup
 from gancli.training.signals import GracefulStop
-from gancli.training.stages import PlannedStage, TrainState, apply_overrides, crossed, make_plan
-from gancli.training.validation import Validator, conclude, evaluate
+from gancli.training.stages import PlannedStage, TrainState, crossed
 
 MAX_ROLLBACKS = 3
-"""How often a run goes back to a checkpoint after a value that is not finite, before it gives up."""
+"""Number of times that a run returns to a checkpoint after a non-finite value before it fails."""
 
 REPORT_SECONDS = 0.2
-"""How often the listener hears of progress."""
+"""Seconds between two calls of `Callback.on_progress`."""
 
 
 class Trainer:
-    """One run of one recipe.
+    """State and loop of one training run.
 
     Args:
-        recipe: validated.
-        run: where to write; its directory exists.
-        packed: the training data.
-        device: where to compute.
-        listener: who watches.
-        progress: told while the data are brought to the stages' resolutions.
+        setup: the parts of the run, from `build_training`.
+        callbacks: called as training goes on.
 
-    Raises:
-        UsageError: what this run would draw needs a package that is not installed.
+    Attributes:
+        state: images shown, steps done, stage, rollbacks.
     """
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        run: Run,
-        packed: source.PackedDataset,
-        *,
-        device: torch.device,
-        listener: Callback | None = None,
-        progress: Progress | None = None,
-    ) -> None:
-        train = recipe.train
-        if train.deterministic:
-            make_deterministic()
-        self.fast_matmul = device.type == "cpu" and use_fast_matmul()
-        if device.type == "cpu":
-            keep_freed_memory()
-        self.recipe, self.run, self.packed, self.device = recipe, run, packed, device
-        self.listener = listener or Callback()
-        random.seed_everything(train.seed)
-        self.family: Family[Any] = import_class(recipe.info.family)(recipe.model, packed.spec)
-        self.plan = make_plan(self.family.stages(), train)
-        modules = {name: module.to(device) for name, module in self.family.build().items()}
-        self.formats = {
-            name: choose_memory_format(train.memory_format, module, device) for name, module in modules.items()
-        }
-        for name, module in modules.items():
-            module.to(memory_format=self.formats[name])
-        players = [apply_overrides(player, train, self.plan) for player in self.family.players()]
-        self.cast = Players(modules, players, compile=train.compile)
-        self.dtype = choose_precision(train.precision, device, modules.values())
-        levels = build_levels(packed, {planned.stage.resolution for planned in self.plan.stages}, progress)
-        self.loader = Loader(
-            packed, keys=recipe.info.batch, seed=train.seed, device=device, flip=recipe.data.flip, levels=levels
-        )
-        self.position = TrainState()
-        self.generator = random.make_generator(device, train.seed)
+    def __init__(self, setup: TrainingSetup, callbacks: Sequence[Callback] = ()) -> None:
+        self.setup = setup
+        self.callbacks = CallbackList(callbacks)
+        self.recipe, self.run, self.device = setup.recipe, setup.run, setup.device
+        self.family, self.plan, self.players = setup.family, setup.plan, setup.players
+        self.loader, self.generator, self.validator = setup.loader, setup.generator, setup.validator
+        self.state = TrainState()
         self.averages = Averages()
-        self.metrics, self.timings = JsonLines(run.metrics), JsonLines(run.timings)
-        self.previews = Previews(self.family, recipe, run, device, packed)
-        ema = any(actor.averaged for actor in self.cast.actors.values())
-        self.evaluations = Validator(self.family, recipe, run, packed, levels, device=device, total=self.total, ema=ema)
-        self._fade = torch.ones((), device=device)
-        self._speed = ThroughputMeter(device)
+        self.metrics, self.timings = JsonLines(self.run.metrics), JsonLines(self.run.timings)
+        self._fade = torch.ones((), device=self.device)
+        self._throughput = ThroughputMeter(self.device)
         self._saved_at: int | None = None
 
     @property
     def total(self) -> int:
-        """Training images of the whole run."""
+        """Number of training images of the whole run."""
         return self.plan.images
 
-    def resume(self) -> list[str]:
-        """Goes to where the newest sound checkpoint of the run was taken; returns what is wrong with newer ones.
-
-        Raises:
-            DataError: there is none, or it is not of this recipe's family.
-        """
-        checkpoint, faults = checkpoints.newest_sound(self.run.checkpoints)
-        self._go_to(checkpoint)
-        return faults
-
-    def go_back(self, checkpoint: Checkpoint, reason: str) -> None:
-        """Goes to an earlier checkpoint, and draws other noise and other images from there."""
-        rollbacks = self.position.rollbacks + 1
-        self._go_to(checkpoint)
-        self.position.rollbacks = rollbacks
-        self.generator.manual_seed(self.recipe.train.seed + rollbacks)
-        self.loader.position += self.packed.count // 2 + rollbacks
-        self._speed.start(self.position.images)
-        self.listener.rolled_back(reason, self.position.images)
-
     def train(self, stop: GracefulStop | None = None) -> bool:
-        """Trains to the end, or until asked to stop; either way the last state is saved. Returns whether it ended.
+        """Train to the end or until a stop is requested, and save the last state. Return True if the run has ended.
 
         Raises:
-            NumericalError: a value was not finite, and going back to the last checkpoint did not help.
-            Collapse: the samples lost their diversity, and the recipe wants the run to end there.
-            DiskError: the disk refuses; what was saved before is intact.
+            NumericalError: a value was not finite, also after returning to the last checkpoint.
+            Collapse: the samples lost their diversity and `eval.guard` ends the run.
+            DiskError: writing failed; earlier checkpoints are intact.
         """
-        if self.position.images == 0:
+        if self.state.images == 0:
             self.metrics.cut(0)
             self.timings.cut(0)
-            self.evaluations.restore({}, 0)
+            self.validator.restore({}, 0)
             self._preview()
-        self._speed.start(self.position.images)
-        while self.position.images < self.total and not self.evaluations.over:
+        self._throughput.start(self.state.images)
+        while self.state.images < self.total and not self.validator.out_of_patience:
             if stop is not None and stop.requested:
                 self.save()
                 return False
-            before = self.position.images
+            before = self.state.images
             try:
                 self.step()
             except NumericalError as error:
-                self._roll_back(error)
+                self._recover(error)
             else:
-                self._write_down(before)
+                self._after_step(before)
         self._log()
         self.save()
-        conclude(self)
+        self._plot_evaluations()
         return True
 
-    def nets(self) -> Nets:
-        """The networks as tasks use them, averaged where there is an average, and where they stand."""
-        stage, fade = self.plan.reached(self.position)
-        return Nets(self.cast.averaged(), stage=stage, fade=fade)
-
-    def save(self) -> None:
-        """Writes a checkpoint of this position, unless there is one."""
-        if self._saved_at == self.position.images:
-            return
-        content, spare = snapshot(self), self.evaluations.spare()
-        path = checkpoints.save(self.run.checkpoints, content, keep=self.recipe.train.keep, spare=spare)
-        self._saved_at = self.position.images
-        self.listener.saved(path)
-
     def step(self) -> None:
-        """One step of the stage at `position`: every turn that is due. Nothing is written.
+        """Take one step of the current stage: every turn that is due. Nothing is written.
 
         Raises:
-            NumericalError: a loss or a gradient is not finite; the turns before it have been taken.
+            NumericalError: a loss or a gradient is not finite; earlier turns of the step have been taken.
         """
-        index = self.plan.at(self.position.images)
+        index = self.plan.index_at(self.state.images)
         planned = self.plan.stages[index]
-        if index != self.position.stage:
-            self.position.stage = index
+        if index != self.state.stage:
+            self.state.stage = index
             if planned.stage.reset_optimizers:
-                for actor in self.cast.actors.values():
-                    actor.forget_moments()
-        self._fade.fill_(planned.fade(self.position.images))
+                for player in self.players.states.values():
+                    player.reset_optimizer()
+        self._fade.fill_(planned.fade(self.state.images))
         contexts = [
             Context(
                 device=self.device,
                 generator=self.generator,
-                step=self.position.step,
+                step=self.state.step,
                 stage=planned.stage,
                 fade=self._fade,
             )
             for _ in range(self.recipe.train.accumulate)
         ]
-        batch = self._draw(planned)
+        batch = self._next_batch(planned)
         for turn in planned.stage.turns:
-            if self.position.step % turn.every == 0:
+            if self.state.step % turn.every == 0:
                 for repetition in range(turn.repeat):
                     if repetition:
-                        batch = self._draw(planned)
-                    self._take(turn, batch, contexts)
-        self.position.step += 1
-        self.position.images += planned.images_per_step
+                        batch = self._next_batch(planned)
+                    self._take_turn(turn, batch, contexts)
+        self.state.step += 1
+        self.state.images += planned.images_per_step
 
-    def _take(self, turn: Turn, batch: list[dict[str, Tensor]], contexts: list[Context]) -> None:
-        actor = self.cast.turn(turn.player)
+    def nets(self) -> Nets:
+        """The networks that tasks use (the average of a player that keeps one), with stage and fade."""
+        stage, fade = self.plan.reached(self.state)
+        return Nets(self.players.averaged(), stage=stage, fade=fade)
+
+    def save(self) -> None:
+        """Write a checkpoint of the current state, unless one exists."""
+        if self._saved_at == self.state.images:
+            return
+        path = checkpoints.save(
+            self.run.checkpoints,
+            self.state_dict(),
+            keep=self.recipe.train.keep,
+            spare=self.validator.checkpoints_to_keep(),
+        )
+        self._saved_at = self.state.images
+        self.callbacks.on_save(path)
+
+    def resume(self) -> list[str]:
+        """Load the newest valid checkpoint of the run. Return the faults of newer ones.
+
+        Raises:
+            DataError: there is none, or it belongs to another family.
+        """
+        checkpoint, faults = checkpoints.newest_valid(self.run.checkpoints)
+        self.load_state_dict(checkpoint)
+        return faults
+
+    def go_back(self, checkpoint: Checkpoint, reason: str) -> None:
+        """Load an earlier checkpoint and continue from there with other noise and other images."""
+        rollbacks = self.state.rollbacks + 1
+        self.load_state_dict(checkpoint)
+        self.state.rollbacks = rollbacks
+        self.generator.manual_seed(self.recipe.train.seed + rollbacks)
+        self.loader.position += self.setup.dataset.count // 2 + rollbacks
+        self._throughput.start(self.state.images)
+        self.callbacks.on_rollback(reason, self.state.images)
+
+    def state_dict(self) -> Checkpoint:
+        """The complete state of the run, on the CPU."""
+        stage, fade = self.plan.reached(self.state)
+        return Checkpoint(
+            manifest=checkpoint_manifest(
+                self.recipe,
+                self.setup.dataset,
+                images=self.state.images,
+                step=self.state.step,
+                stage=stage.name,
+                fade=fade,
+            ),
+            tensors=self.players.tensors(),
+            state={
+                "position": vars(self.state),
+                "loader": self.loader.position,
+                "players": {name: player.counters() for name, player in self.players.states.items()},
+                "random": random.capture(self.generator),
+                "averages": self.averages.state(),
+                "evaluation": self.validator.state.to_json(),
+                "files": {"metrics": self.metrics.size, "timings": self.timings.size},
+            },
+        )
+
+    def load_state_dict(self, checkpoint: Checkpoint) -> None:
+        """Restore `state_dict`, and cut log files of the run back to it.
+
+        Raises:
+            DataError: the checkpoint belongs to another family or does not fit the networks.
+            DiskError: writing failed.
+        """
+        check_family(checkpoint.manifest, self.recipe)
+        checkpoint = checkpoint.rename_networks(self.family.renamed)
+        try:
+            self.players.restore(checkpoint.tensors)
+        except (KeyError, RuntimeError) as error:
+            raise DataError(
+                f"the checkpoint at {checkpoint.images} images does not fit the networks of this recipe: "
+                f"{' '.join(str(error).split())}"
+            ) from None
+        state = checkpoint.state
+        self.state = TrainState(**state["position"])
+        self.loader.position = state["loader"]
+        for name, player in self.players.states.items():
+            player.restore_counters(state["players"][name])
+        random.restore(state["random"], self.generator)
+        self.averages.restore(state["averages"], self.device)
+        self.validator.restore(state.get("evaluation", {}), self.state.images)
+        self.metrics.cut(state["files"]["metrics"])
+        self.timings.cut(state["files"]["timings"])
+        self._saved_at = self.state.images
+
+    def _take_turn(self, turn: Turn, batch: list[dict[str, Tensor]], contexts: list[Context]) -> None:
+        player = self.players.begin_turn(turn.player)
         for part, context in zip(batch, contexts, strict=True):
-            with autocast(self.device, self.dtype):
-                terms = turn.loss(self.cast.nets, part, context)
-            total = sum(terms.values(), torch.zeros((), device=self.device))
+            with autocast(self.device, self.setup.dtype):
+                losses = turn.loss(self.players.nets, part, context)
+            total = sum(losses.values(), torch.zeros((), device=self.device))
             if not torch.isfinite(total):
-                bad = next((name for name, term in terms.items() if not torch.isfinite(term)), "the sum of its terms")
+                bad = next((name for name, term in losses.items() if not torch.isfinite(term)), "the sum of its terms")
                 raise NumericalError(f"{turn.player}/{bad} is not finite")
             (total / len(batch)).backward()  # type: ignore[no-untyped-call]
-            for name, value in (*terms.items(), *context.logged.items()):
+            for name, value in (*losses.items(), *context.logged.items()):
                 self.averages.add(f"{turn.player}/{name}", value)
             context.logged.clear()
-        actor.update(Clock(images=self.position.images, total=self.total, updates=actor.updates))
+        player.update(Clock(images=self.state.images, total=self.total, updates=player.updates))
 
-    def _draw(self, planned: PlannedStage) -> list[dict[str, Tensor]]:
-        """One batch, split into its micro-batches."""
-        return split(self.loader.draw(planned.batch_size, planned.stage.resolution), self.recipe.train.accumulate)
+    def _next_batch(self, planned: PlannedStage) -> list[dict[str, Tensor]]:
+        """The next batch, split into micro-batches."""
+        return split(self.loader.next_batch(planned.batch_size, planned.stage.resolution), self.recipe.train.accumulate)
 
-    def _write_down(self, before: int) -> None:
-        now = self.position.images
-        train = self.recipe.train
+    def _after_step(self, before: int) -> None:
+        """Log, preview, evaluate, save and report where these are due."""
+        now, train = self.state.images, self.recipe.train
         if crossed(train.log_every, before, now):
             self._log()
-        ended = self.plan.at(before) != self.plan.at(now) or now >= self.total
-        if crossed(train.preview_every, before, now) or ended:
+        stage_ended = self.plan.index_at(before) != self.plan.index_at(now) or now >= self.total
+        if crossed(train.preview_every, before, now) or stage_ended:
             self._preview()
-        if self.evaluations.due(before, now, steps=self.position.step):
-            evaluate(self)
+        if self.validator.due(before, now, steps=self.state.step):
+            self._evaluate()
         if crossed(train.checkpoint_every, before, now):
             self.save()
-        if self._speed.due(REPORT_SECONDS):
-            self.listener.progressed(self._progress())
+        if self._throughput.due(REPORT_SECONDS):
+            self.callbacks.on_progress(self._progress())
 
     def _log(self) -> None:
         means = self.averages.take()
         if not means:
             return
-        stage, _ = self.plan.reached(self.position)
-        place = {"images": self.position.images, "step": self.position.step, "stage": stage.name}
-        speed = {"images": self.position.images, **self._speed.record(self.position.images)}
-        self.metrics.append({**place, **means})
-        self.timings.append(speed)
-        self.listener.logged({**place, **means})
-        self.listener.timed(speed)
+        stage, _ = self.plan.reached(self.state)
+        record = {"images": self.state.images, "step": self.state.step, "stage": stage.name, **means}
+        timing = {"images": self.state.images, **self._throughput.record(self.state.images)}
+        self.metrics.append(record)
+        self.timings.append(timing)
+        self.callbacks.on_log(record)
+        self.callbacks.on_timing(timing)
 
     def _preview(self) -> None:
-        preview = self.previews.draw(self.nets(), self.position.images)
+        preview = self.setup.previews.draw(self.nets(), self.state.images)
         if preview is not None:
-            self.listener.previewed(preview.path, preview.caption)
+            self.callbacks.on_preview(preview.path, preview.caption)
 
-    def _progress(self) -> TrainingProgress:
-        planned = self.plan.stages[self.plan.at(self.position.images)]
-        return TrainingProgress(
+    def _evaluate(self) -> None:
+        """Measure the networks, and carry out the validator's decision.
+
+        Raises:
+            Collapse: the samples have collapsed and `eval.guard` ends the run; its last state is saved.
+            DiskError: writing failed.
+        """
+        nets = self.nets()
+        live = nets.holding(self.players.modules)
+        self.callbacks.on_evaluation_start()
+        with fork_all_rng(self.generator), eval_mode(nets.modules), eval_mode(live.modules):
+            evaluation = self.validator.measure(nets, live, images=self.state.images, steps=self.state.step)
+        self.callbacks.on_evaluation(evaluation)
+        for name, fault in evaluation.faults.items():
+            self.callbacks.on_warning(f"metric {name} failed and is left out from here on: {fault}")
+        if evaluation.best:
+            self.save()
+            checkpoints.write_best(self.run.checkpoints, self.validator.state.best)
+        decision = self.validator.decide(evaluation)
+        if decision.warning:
+            self.callbacks.on_warning(decision.warning)
+        if decision.roll_back_to:
+            self.go_back(decision.roll_back_to, decision.reason)
+            self.validator.state.findings.rolled_back = True
+            # A resumed run would otherwise continue from a checkpoint of the collapsed generator.
+            checkpoints.discard_later(self.run.checkpoints, decision.roll_back_to.images)
+        elif decision.fail:
+            self.save()
+            raise Collapse(decision.reason)
+        elif decision.stop:
+            self.callbacks.on_early_stop(decision.reason)
+
+    def _plot_evaluations(self) -> None:
+        """Plot the metrics over training, if matplotlib is installed; the report has curves of its own."""
+        try:
+            eval_curves.plot(self.run, best=self.validator.state.best, floor=self.recipe.eval.floor)
+        except (DataError, UsageError) as error:  # a foreign line in eval.jsonl, or no matplotlib
+            self.callbacks.on_warning(f"{eval_curves.NAME} is not drawn: {error}")
+
+    def _progress(self) -> Progress:
+        planned = self.plan.stages[self.plan.index_at(self.state.images)]
+        return Progress(
             stage=planned.stage.name,
-            fade=planned.fade(self.position.images),
-            images=self.position.images,
+            fade=planned.fade(self.state.images),
+            images=self.state.images,
             total=self.total,
-            images_per_second=self._speed.lap(self.position.images),
+            images_per_second=self._throughput.lap(self.state.images),
             memory=memory.peak(self.device),
         )
 
-    def _go_to(self, checkpoint: Checkpoint) -> None:
-        restore(self, checkpoint)
-        self._saved_at = self.position.images
-
-    def _roll_back(self, error: NumericalError) -> None:
-        """Goes back to the newest checkpoint, if that may still help."""
-        reason = f"{error} at step {self.position.step:,} ({self.position.images:,} images)"
-        if self.position.rollbacks >= MAX_ROLLBACKS or not checkpoints.complete(self.run.checkpoints):
+    def _recover(self, error: NumericalError) -> None:
+        """Return to the newest checkpoint, unless that was tried `MAX_ROLLBACKS` times."""
+        reason = f"{error} at step {self.state.step:,} ({self.state.images:,} images)"
+        if self.state.rollbacks >= MAX_ROLLBACKS or not checkpoints.complete(self.run.checkpoints):
             saved = (
                 f"the checkpoint at {self._saved_at:,} images is intact" if self._saved_at else "nothing was saved yet"
             )
             raise NumericalError(f"{reason}; {saved}; lower the learning rate or set train.clip_grad") from None
-        self.go_back(checkpoints.newest_sound(self.run.checkpoints)[0], reason)
-
-
-def snapshot(trainer: Trainer) -> Checkpoint:
-    """Where the trainer stands, on the CPU."""
-    state = {
-        "position": vars(trainer.position),
-        "loader": trainer.loader.position,
-        "players": {name: actor.counts() for name, actor in trainer.cast.actors.items()},
-        "random": random.capture(trainer.generator),
-        "averages": trainer.averages.state(),
-        "evaluation": trainer.evaluations.standing.to_json(),
-        "files": {"metrics": trainer.metrics.size, "timings": trainer.timings.size},
-    }
-    stage, fade = trainer.plan.reached(trainer.position)
-    manifest = checkpoint_manifest(
-        trainer.recipe,
-        trainer.packed,
-        images=trainer.position.images,
-        step=trainer.position.step,
-        stage=stage.name,
-        fade=fade,
-    )
-    return Checkpoint(manifest=manifest, tensors=trainer.cast.tensors(), state=state)
-
-
-def restore(trainer: Trainer, checkpoint: Checkpoint) -> None:
-    """Puts a trainer where a snapshot was taken, and cuts what the run has written since.
-
-    Raises:
-        DataError: it is of another family, or does not fit the networks.
-        DiskError: the disk refuses.
-    """
-    check_family(checkpoint.manifest, trainer.recipe)
-    try:
-        trainer.cast.restore(checkpoint.tensors)
-    except (KeyError, RuntimeError) as error:
-        raise DataError(
-            f"the checkpoint at {checkpoint.images} images does not fit the networks of this recipe: "
-            f"{' '.join(str(error).split())}"
-        ) from None
-    state = checkpoint.state
-    trainer.position = TrainState(**state["position"])
-    trainer.loader.position = state["loader"]
-    for name, actor in trainer.cast.actors.items():
-        actor.restore_counts(state["players"][name])
-    random.restore(state["random"], trainer.generator)
-    trainer.averages.restore(state["averages"], trainer.device)
-    trainer.evaluations.restore(state.get("evaluation", {}), trainer.position.images)
-    trainer.metrics.cut(state["files"]["metrics"])
-    trainer.timings.cut(state["files"]["timings"])
+        self.go_back(checkpoints.newest_valid(self.run.checkpoints)[0], reason)

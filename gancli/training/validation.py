@@ -1,63 +1,53 @@
-"""What is measured while a run trains: cheap versions of metrics, the best checkpoint by one of them, and the guard.
+"""Validation during training: metrics, the best checkpoint, early stopping, and the response to a collapse.
 
-Measuring leaves no trace in training: every random stream, every network and the place in the data are as they were, so
-that a run has the same weights with it and without it.
+Evaluation leaves no trace in training: random streams, networks and the position in the data are restored, so that a
+run has the same weights with it and without it.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from gancli.data.resolutions import Levels
 from gancli.data.source import PackedDataset
-from gancli.errors import Collapse, DataError, UsageError
+from gancli.errors import DataError, UsageError
 from gancli.evaluation.measure import judged, record_of, subject_of
 from gancli.evaluation.reference_data import ModelData
 from gancli.family.context import Nets
 from gancli.family.contract import Family
-from gancli.family.tasks import Discriminates, Samples
-from gancli.figures import eval_curves
+from gancli.family.tasks import Samples, abilities
 from gancli.inference.model import Model
-from gancli.io.files import disk_errors, write_atomically
 from gancli.io.resize import Size
 from gancli.metrics.context import Measurement, Options
 from gancli.plugins.hookspecs import MetricInfo
 from gancli.plugins.registry import registry
 from gancli.recipes.recipe import Recipe, best_of
-from gancli.runs import checkpoint as best_checkpoint
 from gancli.runs import checkpoint as checkpoints
-from gancli.runs.checkpoint import Best, Checkpoint
-from gancli.runs.eval_log import DIVERSITY, DURING, Record, append
+from gancli.runs.checkpoint import BestCheckpoint, Checkpoint
+from gancli.runs.eval_log import DIVERSITY, DURING, Record, append, drop_later
 from gancli.runs.run import Run
-from gancli.runtime.device import eval_mode
-from gancli.runtime.random import fork_all_rng
 from gancli.training import collapse
-from gancli.training.collapse import PERSISTENT, CollapseDetector, Findings
+from gancli.training.collapse import PERSISTENT, CollapseDetector, CollapseFindings
 from gancli.training.stages import crossed
 
-if TYPE_CHECKING:
-    from gancli.training.trainer import Trainer
-
-
-SHARE = 10
-"""Measurements over a run, where the recipe does not say how often."""
+EVALUATIONS = 10
+"""Number of evaluations over a run if the recipe does not set `eval.every`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """What was measured at one moment.
+    """Results of one evaluation.
 
     Args:
         images: training images shown.
-        values: the leading value of each metric, by its name.
-        diversity: of the samples, as a fraction of the data's; None where it is not known.
-        best: whether it is the best so far.
-        faults: by metric, why it could not be taken; it is left out from here on.
+        values: leading value of each metric, by the metric's name.
+        diversity: diversity of the samples as a fraction of the data's; None if unknown.
+        best: True if this is the best evaluation so far.
+        faults: reason why a metric failed, by the metric's name; it is left out from here on.
     """
 
     images: int
@@ -67,21 +57,72 @@ class Evaluation:
     faults: Mapping[str, str] = field(default_factory=dict)
 
 
-class Validator:
-    """The measurements of one run.
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """Decision of the validator after an evaluation; by default, training continues.
 
     Args:
-        family: whose networks they are of.
-        recipe: says what to measure, and when.
-        run: where they are written down.
-        packed: the training data.
-        levels: the same at the resolutions of all stages.
-        device: where the networks are.
+        reason: explanation of what is done.
+        warning: message to show while training continues.
+        stop: end the run; it has succeeded.
+        roll_back_to: checkpoint to continue from.
+        fail: end the run with `Collapse`.
+    """
+
+    reason: str = ""
+    warning: str = ""
+    stop: bool = False
+    roll_back_to: Checkpoint | None = None
+    fail: bool = False
+
+
+@dataclass
+class EvaluationState:
+    """Results of earlier evaluations; part of every checkpoint.
+
+    Args:
+        best: best checkpoint so far, by the deciding metric.
+        waited: number of evaluations since then.
+        findings: findings of the collapse detector.
+    """
+
+    best: BestCheckpoint | None = None
+    waited: int = 0
+    findings: CollapseFindings = field(default_factory=CollapseFindings)
+
+    def update_best(self, value: float, metric: MetricInfo, *, images: int) -> bool:
+        """Record a value of the deciding metric. Return True if it is the best so far; the first of equal ones is."""
+        sign = -1 if metric.better == "lower" else 1
+        if self.best is not None and sign * value <= sign * self.best.value:
+            self.waited += 1
+            return False
+        self.best, self.waited = BestCheckpoint(images=images, metric=metric.name, value=value), 0
+        return True
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> EvaluationState:
+        best = BestCheckpoint(**values["best"]) if values.get("best") else None
+        return cls(best=best, waited=values.get("waited", 0), findings=CollapseFindings(**values.get("findings", {})))
+
+
+class Validator:
+    """Evaluates the networks of a run during training, and decides what follows.
+
+    Args:
+        family: family of the networks.
+        recipe: says what to measure and when.
+        run: run directory; results are appended to its `eval.jsonl`.
+        dataset: training data.
+        levels: the training data at the resolutions of all stages.
+        device: device of the networks.
         total: training images of the whole run.
-        ema: whether any of the networks is an average.
+        ema: True if any of the networks is an average.
 
     Raises:
-        UsageError: a metric needs what the family, or its data, does not have.
+        UsageError: a metric needs something that the family or its data do not have.
     """
 
     def __init__(
@@ -89,7 +130,7 @@ class Validator:
         family: Family[Any],
         recipe: Recipe,
         run: Run,
-        packed: PackedDataset,
+        dataset: PackedDataset,
         levels: Levels,
         *,
         device: torch.device,
@@ -97,114 +138,162 @@ class Validator:
         ema: bool,
     ) -> None:
         config = recipe.eval
-        self._family, self._recipe, self._run, self._packed = family, recipe, run, packed
+        self._family, self._recipe, self._run, self._dataset = family, recipe, run, dataset
         self._device, self._ema = device, ema
-        self._every = config.every or -(-total // SHARE)
+        self._every = config.every or -(-total // EVALUATIONS)
         self._end = total
         self._options = Options(samples=config.samples, limit=config.samples)
-        self._abilities = _abilities(family, recipe)
+        self._abilities = abilities(
+            type(family), tasks=recipe.info.tasks, kind=family.data.kind, labels="label" in recipe.info.batch
+        )
         self._metrics = [self._checked(registry().metric(name)) for name in config.metrics]
-        self._decides = best_of(config)
+        self._deciding_metric = best_of(config)
         samples = isinstance(family, Samples) and "sample" in recipe.info.tasks
-        self._guard = (
-            CollapseDetector(family, recipe, packed, levels, device) if samples and config.guard != "off" else None
+        self._detector = (
+            CollapseDetector(family, recipe, dataset, levels, device) if samples and config.guard != "off" else None
         )
         self._full_size = family.stages()[-1].resolution
-        self._data: dict[Size | None, ModelData] = {}
-        self.standing = EvaluationState()
+        self._reference_data: dict[Size | None, ModelData] = {}
+        self.state = EvaluationState()
 
     def due(self, before: int, now: int, *, steps: int) -> bool:
-        """Whether to measure after the step that came from `before` to `now` images; at the end in any case."""
-        wanted = bool(self._metrics) or self._guards(steps)
+        """True if an evaluation is due after the step from `before` to `now` images; always at the end of the run."""
+        wanted = bool(self._metrics) or self._detects(steps)
         return wanted and (crossed(self._every, before, now) or now >= self._end)
 
     @property
-    def over(self) -> bool:
-        """Whether the run has waited for a new best as long as it may."""
+    def out_of_patience(self) -> bool:
+        """True if there was no new best for `eval.patience` evaluations."""
         patience = self._recipe.eval.patience
-        return patience is not None and self.standing.waited >= patience
+        return patience is not None and self.state.waited >= patience
 
     def measure(self, nets: Nets, live: Nets, *, images: int, steps: int) -> Evaluation:
-        """Measures and writes down; `standing` is what it is afterwards.
+        """Compute all metrics and the diversity of the samples, update `state`, and append to `eval.jsonl`.
 
         Args:
-            nets: as tasks use them, at rest.
-            live: the networks that are trained, at rest, for the guard: an average lags behind, the more the earlier.
+            nets: networks as tasks use them, in eval mode.
+            live: the trained networks in eval mode, for the collapse detector: an average lags behind.
             images: training images shown.
-            steps: done.
+            steps: steps done.
 
         Raises:
-            DiskError: the disk refuses.
+            DiskError: writing failed.
         """
-        model, data = self._model(nets, images), self._held_against(nets)
-        subject = subject_of(model, data, self._options)
+        model, data = self._model(nets, images), self._data_of_stage(nets)
+        context = subject_of(model, data, self._options)
         values: dict[str, float] = {}
         faults: dict[str, str] = {}
         records: list[Record] = []
         for info in tuple(self._metrics):
             try:
-                found = judged(info, subject, data)
-            except Exception as error:  # whoever wrote the metric, and whatever it lacks: training goes on
+                measurements = judged(info, context, data)
+            except Exception as error:  # a third-party metric may raise anything; training continues without it
                 self._metrics.remove(info)
                 faults[info.name] = f"{error}".splitlines()[0] if f"{error}" else type(error).__name__
                 continue
-            values |= _leading(info, found)
-            records += [self._record(each, model, data) for each in found]
-        diversity = self._guard.fraction(live) if self._guard and self._guards(steps) else None
+            values |= _leading_value(info, measurements)
+            records += [self._record(measurement, model, data) for measurement in measurements]
+        diversity = self._detector.diversity_ratio(live) if self._detector and self._detects(steps) else None
         if records and diversity is not None:
-            own = {"by": DIVERSITY, "samples": collapse.IMAGES, "against": "training images"}
-            told = self._record(Measurement(metric=DIVERSITY, value=diversity, protocol=own), model, data)
-            records.append({**told, "protocol": {**told["protocol"], "ema": False}})
+            protocol = {"by": DIVERSITY, "samples": collapse.IMAGES, "against": "training images"}
+            record = self._record(Measurement(metric=DIVERSITY, value=diversity, protocol=protocol), model, data)
+            records.append({**record, "protocol": {**record["protocol"], "ema": False}})
         if records:
             append(self._run, records)
         if not self._grows(live):
-            self.standing.findings.note(diversity, images=images, floor=self._recipe.eval.floor)
-        decides = self._decides
-        value = values.get(decides.name) if decides else None
-        best = decides is not None and value is not None and self.standing.rank(value, decides, images=images)
+            self.state.findings.add(diversity, images=images, floor=self._recipe.eval.floor)
+        metric = self._deciding_metric
+        value = values.get(metric.name) if metric else None
+        best = metric is not None and value is not None and self.state.update_best(value, metric, images=images)
         return Evaluation(images=images, values=values, diversity=diversity, best=best, faults=faults)
 
-    def restore(self, standing: Mapping[str, Any], images: int) -> None:
-        """Goes back to where `standing` was taken, at so many images: what was measured later is forgotten.
+    def decide(self, evaluation: Evaluation) -> Decision:
+        """Decide on a warning, a rollback, a failure, or the end of the run after the latest evaluation."""
+        if self.state.findings.collapsed:
+            return self._respond_to_collapse(evaluation)
+        if self.out_of_patience and (best := self.state.best):
+            return Decision(
+                stop=True,
+                reason=f"{best.metric} has not improved on {best.value:.4g} for {self.state.waited} evaluations, since "
+                f"{best.images:,} images, so the run ends here (eval.patience)",
+            )
+        return Decision()
+
+    def restore(self, state: Mapping[str, Any], images: int) -> None:
+        """Return to an earlier state: evaluations after `images` training images are removed.
 
         Raises:
-            DiskError: the disk refuses.
+            DiskError: writing failed.
         """
-        self.standing = EvaluationState.from_json(standing)
-        best, folder = self.standing.best, self._run.checkpoints
-        decides = self._decides.name if self._decides else None
-        if best is not None and (best.metric != decides or not best_checkpoint.exists(folder, best)):
-            self.standing.best = None  # the recipe goes by another metric now, or somebody has removed it
-        if best_checkpoint.find(folder) != self.standing.best:
-            best_checkpoint.write(folder, self.standing.best)
-        forget_later(self._run, images)
+        self.state = EvaluationState.from_json(state)
+        best, folder = self.state.best, self._run.checkpoints
+        metric = self._deciding_metric.name if self._deciding_metric else None
+        if best is not None and (best.metric != metric or not checkpoints.best_exists(folder, best)):
+            self.state.best = None  # the recipe has another deciding metric now, or the checkpoint was removed
+        if checkpoints.find_best(folder) != self.state.best:
+            checkpoints.write_best(folder, self.state.best)
+        drop_later(self._run, images)
 
-    def spare(self) -> set[int]:
-        """The checkpoints to keep whatever their age: the best one, and the last one from before a low finding."""
-        standing = self.standing
-        before = [int(path.name) for path in checkpoints.complete(self._run.checkpoints)]
-        healthy = max((images for images in before if images < standing.findings.since), default=None)
-        kept = {standing.best.images} if standing.best else set()
-        return kept | ({healthy} if standing.findings.low and healthy is not None else set())
+    def checkpoints_to_keep(self) -> set[int]:
+        """Checkpoints to keep whatever their age: the best one, and the last one before diversity fell."""
+        state = self.state
+        saved = [int(path.name) for path in checkpoints.complete(self._run.checkpoints)]
+        healthy = max((images for images in saved if images < state.findings.since), default=None)
+        best = {state.best.images} if state.best else set()
+        return best | ({healthy} if state.findings.low and healthy is not None else set())
 
-    def _guards(self, steps: int) -> bool:
-        return self._guard is not None and steps >= collapse.WARM_UP
+    def _respond_to_collapse(self, evaluation: Evaluation) -> Decision:
+        """The response that `eval.guard` asks for; a run rolls back once at most."""
+        guard, findings = self._recipe.eval.guard, self.state.findings
+        reason = (
+            f"the samples have collapsed: at {evaluation.images:,} images their diversity is "
+            f"{evaluation.diversity:.2f} of the data's, and it has been below {self._recipe.eval.floor:g} since "
+            f"{findings.since:,} images"
+        )
+        if guard == "warn":
+            advice = (
+                f"look at {self._run.samples}; if they do not recover, start again with a lower learning rate of the "
+                "discriminator or another train.seed"
+            )
+            return Decision(warning=f"{reason}; {advice}" if findings.low == PERSISTENT else "")
+        if guard == "rollback" and not findings.rolled_back and (checkpoint := self._checkpoint_before(findings.since)):
+            return Decision(roll_back_to=checkpoint, reason=reason)
+        return Decision(
+            fail=True,
+            reason=f"{reason}; the run has ended and is saved: start again with a lower learning rate of the "
+            "discriminator or another train.seed, or continue with --resume --set eval.guard=warn",
+        )
+
+    def _checkpoint_before(self, images: int) -> Checkpoint | None:
+        """The best checkpoint before `images` training images, else the newest; None if there is none."""
+        best = self.state.best
+        paths = [path for path in checkpoints.complete(self._run.checkpoints) if int(path.name) < images]
+        paths.sort(key=lambda path: best is not None and int(path.name) == best.images, reverse=True)
+        for path in paths:
+            try:
+                return checkpoints.load(path)
+            except DataError:  # damaged: use an older one
+                continue
+        return None
+
+    def _detects(self, steps: int) -> bool:
+        return self._detector is not None and steps >= collapse.WARM_UP
 
     def _grows(self, nets: Nets) -> bool:
-        """Whether more pixels are to come: what is alike at a few of them often comes apart with the next layer."""
+        """True before the last resolution: samples that look alike at few pixels often differ after the next layer."""
         return nets.stage is not None and nets.stage.resolution != self._full_size
 
     def _checked(self, info: MetricInfo) -> MetricInfo:
-        lacks = [need for need in info.needs if need not in self._abilities]
-        if lacks:
+        missing = [need for need in info.needs if need not in self._abilities]
+        if missing:
             raise UsageError(
-                f"eval.metrics: the metric {info.name!r} needs {' and '.join(info.needs)}, and a model of "
-                f"{self._recipe.info.name!r} on {self._recipe.data.source!r} lacks {' and '.join(lacks)}; leave it out"
+                f"eval.metrics: the metric {info.name!r} needs {' and '.join(info.needs)}, but a model of "
+                f"{self._recipe.info.name!r} on {self._recipe.data.source!r} lacks {' and '.join(missing)}; remove it"
             )
         return info
 
     def _record(self, measurement: Measurement, model: Model, data: ModelData) -> Record:
-        """As `gan eval` has it; the checkpoint, which may not be written yet, is known by its images."""
+        """A record as `gan eval` writes it; the checkpoint, not yet written, is identified by its images."""
         record = record_of(measurement, model, data, self._options)
         return {**record, "protocol": {**record["protocol"], "checkpoint": None, "chosen": DURING}}
 
@@ -213,168 +302,28 @@ class Validator:
             family=self._family,
             nets=nets,
             abilities=self._abilities,
-            labels=self._packed.spec.labels if "label" in self._recipe.info.batch else (),
+            labels=self._dataset.spec.labels if "label" in self._recipe.info.batch else (),
             run=self._run.name,
             images=images,
             digest="",
             ema=self._ema,
             device=self._device,
-            passed_over=(),
-            mixture=self._packed.mixture,
+            skipped_checkpoints=(),
+            mixture=self._dataset.mixture,
         )
 
-    def _held_against(self, nets: Nets) -> ModelData:
-        """The data at the resolution of the networks' stage; of one stage only, since they may be large."""
+    def _data_of_stage(self, nets: Nets) -> ModelData:
+        """Reference data at the resolution of the networks' stage; kept for one stage, since they may be large."""
         size, config = nets.stage.resolution if nets.stage else None, self._recipe.data
-        if size not in self._data:
+        if size not in self._reference_data:
             trained_on = f"{config.source} {config.split}"
-            self._data = {size: ModelData(config, self._packed.spec, resolution=size, trained_on=trained_on)}
-        return self._data[size]
+            data = ModelData(config, self._dataset.spec, resolution=size, trained_on=trained_on)
+            self._reference_data = {size: data}
+        return self._reference_data[size]
 
 
-def _leading(info: MetricInfo, found: Sequence[Measurement]) -> dict[str, float]:
-    """The metric's value to go by, which may have a longer name than the metric; nothing where nothing was found."""
-    return {info.name: next((each for each in found if each.metric == info.name), found[0]).value} if found else {}
-
-
-def _abilities(family: Family[Any], recipe: Recipe) -> frozenset[str]:
-    """As `gancli.inference.model.abilities` has them of a checkpoint."""
-    can = {*recipe.info.tasks, family.data.kind}
-    can |= {"label"} if "label" in recipe.info.batch else set()
-    can |= {"discriminate"} if isinstance(family, Discriminates) else set()
-    return frozenset(can)
-
-
-def evaluate(trainer: Trainer) -> None:
-    """Measures where the trainer stands, and acts on it.
-
-    Raises:
-        Collapse: the recipe wants a run that collapsed to end; its last state is saved.
-        DiskError: the disk refuses.
-    """
-    nets, evaluations = trainer.nets(), trainer.evaluations
-    live = nets.holding(trainer.cast.modules)
-    trainer.listener.measuring()
-    with fork_all_rng(trainer.generator), eval_mode(nets.modules), eval_mode(live.modules):
-        found = evaluations.measure(nets, live, images=trainer.position.images, steps=trainer.position.step)
-    trainer.listener.evaluated(found)
-    for name, fault in found.faults.items():
-        trainer.listener.warned(f"left out from here on: {name}: {fault}")
-    if found.best:
-        trainer.save()
-        best_checkpoint.write(trainer.run.checkpoints, evaluations.standing.best)
-    if evaluations.standing.findings.collapsed:
-        _answer(trainer, found)
-    elif evaluations.over and (best := evaluations.standing.best):
-        trainer.listener.ended_early(
-            f"{best.metric} has been no better than {best.value:.4g} for {evaluations.standing.waited} measurements, "
-            f"since {best.images:,} images, so the run ends here (eval.patience)"
-        )
-
-
-def conclude(trainer: Trainer) -> None:
-    """Draws what was measured on the way, where there is something to draw with; the report has curves of its own.
-
-    Raises:
-        DiskError: the disk refuses.
-    """
-    try:
-        eval_curves.draw(trainer.run, best=trainer.evaluations.standing.best, floor=trainer.recipe.eval.floor)
-    except (DataError, UsageError) as error:  # a line that somebody else has written; nothing to draw with
-        trainer.listener.warned(f"no {eval_curves.NAME} is drawn: {error}")
-
-
-def _answer(trainer: Trainer, found: Evaluation) -> None:
-    """As `eval.guard` says; a run goes back once at most."""
-    guard, findings = trainer.recipe.eval.guard, trainer.evaluations.standing.findings
-    reason = (
-        f"the samples have collapsed: at {found.images:,} images their diversity is {found.diversity:.2f} of the "
-        f"data's, and it has been below {trainer.recipe.eval.floor:g} since {findings.since:,} images"
-    )
-    if guard == "warn":
-        if findings.low == PERSISTENT:
-            trainer.listener.warned(
-                f"{reason}; look at {trainer.run.samples}, and if nothing comes of it, begin anew with a lower "
-                "learning rate of the discriminator or another train.seed"
-            )
-        return
-    if guard == "rollback" and not findings.rolled_back and (before := _before(trainer, findings.since)):
-        trainer.go_back(before, reason)
-        trainer.evaluations.standing.findings.rolled_back = True
-        # Or else a run that is resumed would go on from what was given up.
-        checkpoints.discard_later(trainer.run.checkpoints, before.images)
-        return
-    trainer.save()
-    raise Collapse(
-        f"{reason}; the run has ended and is saved: begin anew with a lower learning rate of the discriminator or "
-        "another train.seed, or go on with --resume --set eval.guard=warn"
-    )
-
-
-def _before(trainer: Trainer, since: int) -> Checkpoint | None:
-    """The best checkpoint from before the first low finding, or else the newest; None where there is none."""
-    folder, best = trainer.run.checkpoints, trainer.evaluations.standing.best
-    paths = [path for path in checkpoints.complete(folder) if int(path.name) < since]
-    paths.sort(key=lambda path: best is not None and int(path.name) == best.images, reverse=True)
-    for path in paths:
-        try:
-            return checkpoints.load(path)
-        except DataError:  # damaged: an older one will do
-            continue
-    return None
-
-
-@dataclass
-class EvaluationState:
-    """What a run has to remember of its measurements; part of every checkpoint.
-
-    Args:
-        best: the best so far, by the metric that decides.
-        waited: measurements since then.
-        findings: of the guard.
-    """
-
-    best: Best | None = None
-    waited: int = 0
-    findings: Findings = field(default_factory=Findings)
-
-    def rank(self, value: float, decides: MetricInfo, *, images: int) -> bool:
-        """Takes note of a measurement; returns whether it is the best so far. Of equal ones, the first is."""
-        sign = -1 if decides.better == "lower" else 1
-        if self.best is not None and sign * value <= sign * self.best.value:
-            self.waited += 1
-            return False
-        self.best, self.waited = Best(images=images, metric=decides.name, value=value), 0
-        return True
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> EvaluationState:
-        best = Best(**values["best"]) if values.get("best") else None
-        return cls(best=best, waited=values.get("waited", 0), findings=Findings(**values.get("findings", {})))
-
-
-def forget_later(run: Run, images: int) -> None:
-    """Takes out of `eval.jsonl` what training measured after so many images; what `gan eval` did stays.
-
-    Raises:
-        DiskError: the disk refuses; what was there is intact.
-    """
-    file = run.evaluations
-    if not file.exists():
-        return
-    with disk_errors(file):
-        lines = file.read_bytes().splitlines(keepends=True)
-        kept = [line for line in lines if not _is_later(line, images)]
-        if len(kept) < len(lines):
-            write_atomically(file, b"".join(kept))
-
-
-def _is_later(line: bytes, images: int) -> bool:
-    try:
-        protocol = json.loads(line)["protocol"]
-        return bool(protocol.get("chosen") == DURING and protocol["images"] > images)
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return False
+def _leading_value(info: MetricInfo, measurements: Sequence[Measurement]) -> dict[str, float]:
+    """The value that stands for the metric: the one of its own name, else the first; nothing if there is none."""
+    if not measurements:
+        return {}
+    return {info.name: next((each for each in measurements if each.metric == info.name), measurements[0]).value}

@@ -11,7 +11,7 @@ import pytest
 
 from gancli.plugins.hookspecs import TrackerInfo
 from gancli.trackers.tracker import Start, Tracker
-from gancli.training.callbacks import Callback, tracking
+from gancli.training.callbacks import Callback, CallbackList, tracking
 from gancli.training.validation import Evaluation
 
 CALLS = ("started", "logged", "timed", "evaluated", "previewed", "rolled_back", "finished")
@@ -33,10 +33,10 @@ class Watcher(Callback):
         self.warnings: list[str] = []
         self.logs = 0
 
-    def warned(self, sentence: str) -> None:
+    def on_warning(self, sentence: str) -> None:
         self.warnings.append(sentence)
 
-    def logged(self, record: Any) -> None:
+    def on_log(self, record: Any) -> None:
         self.logs += 1
 
 
@@ -56,20 +56,20 @@ def info(name: str) -> TrackerInfo:
 START = Start(path=Path("runs/x"), name="x", recipe={}, manifest={}, images=64)
 
 
-def run(listener: Callback) -> None:
+def run(callbacks: Callback) -> None:
     """What a trainer tells."""
-    listener.previewed(Path("runs/x/samples/000000064.png"), "")
-    listener.logged({"images": 128, "step": 2, "stage": "all", "g/adversarial": 0.5})
-    listener.timed({"images": 128, "seconds": 1.0})
-    listener.evaluated(Evaluation(images=128, values={}, diversity=0.5))  # of the guard: no metric
-    listener.evaluated(Evaluation(images=128, values={"swd": 3.0}))
-    listener.rolled_back("the samples have collapsed", 64)
+    callbacks.on_preview(Path("runs/x/samples/000000064.png"), "")
+    callbacks.on_log({"images": 128, "step": 2, "stage": "all", "g/adversarial": 0.5})
+    callbacks.on_timing({"images": 128, "seconds": 1.0})
+    callbacks.on_evaluation(Evaluation(images=128, values={}, diversity=0.5))  # of the guard: no metric
+    callbacks.on_evaluation(Evaluation(images=128, values={"swd": 3.0}))
+    callbacks.on_rollback("the samples have collapsed", 64)
 
 
 def test_everything_is_passed_on(module: types.ModuleType) -> None:
     watcher = Watcher()
-    with tracking([info("Recorder")], START, watcher) as listener:
-        run(listener)
+    with tracking([info("Recorder")], START, watcher.on_warning) as trackers:
+        run(CallbackList([watcher, trackers]))
     assert Recorder.told == [
         ("started", (START,)),
         ("previewed", (Path("runs/x/samples/000000064.png"), 64)),
@@ -91,11 +91,11 @@ def test_one_that_raises_is_dropped_with_a_sentence(module: Any, call: str, erro
 
     module.Faulty = type("Faulty", (Tracker,), {call: fail})
     watcher = Watcher()
-    with tracking([info("Faulty"), info("Recorder")], START, watcher) as listener:
-        run(listener)
-        run(listener)
+    with tracking([info("Faulty"), info("Recorder")], START, watcher.on_warning) as trackers:
+        run(CallbackList([watcher, trackers]))
+        run(CallbackList([watcher, trackers]))
     reason = f"{type(error).__name__}: {error}".splitlines()[0]
-    assert watcher.warnings == [f"the tracker faulty has failed and hears no more of this run: {reason}"]
+    assert watcher.warnings == [f"tracker faulty failed and is disabled for the rest of this run: {reason}"]
     assert [name for name, _ in Recorder.told if name in ("started", "finished")] == ["started", "finished"]
     assert watcher.logs == 2
 
@@ -104,16 +104,16 @@ def test_one_that_raises_is_dropped_with_a_sentence(module: Any, call: str, erro
 def test_one_that_cannot_be_made_is_dropped_too(module: Any, name: str) -> None:
     module.Failing = lambda: 1 / 0
     watcher = Watcher()
-    with tracking([info(name)], START, watcher) as listener:
-        run(listener)
+    with tracking([info(name)], START, watcher.on_warning) as trackers:
+        run(CallbackList([watcher, trackers]))
     (warning,) = watcher.warnings
-    assert warning.startswith(f"the tracker {name.lower()} has failed and hears no more of this run: ")
+    assert warning.startswith(f"tracker {name.lower()} failed and is disabled for the rest of this run: ")
 
 
 def test_they_are_told_of_the_end_of_a_run_that_fails(module: types.ModuleType) -> None:
     with (
         pytest.raises(RuntimeError, match="out of memory"),
-        tracking([info("Recorder")], START, Watcher()),
+        tracking([info("Recorder")], START, Watcher().on_warning),
     ):
         raise RuntimeError("out of memory")
     assert Recorder.told[-1] == ("finished", ())
@@ -124,5 +124,5 @@ def test_a_person_is_obeyed(module: Any) -> None:
         raise KeyboardInterrupt
 
     module.Slow = type("Slow", (Tracker,), {"logged": interrupt})
-    with pytest.raises(KeyboardInterrupt), tracking([info("Slow")], START, Watcher()) as listener:
-        run(listener)
+    with pytest.raises(KeyboardInterrupt), tracking([info("Slow")], START, Watcher().on_warning) as trackers:
+        run(trackers)

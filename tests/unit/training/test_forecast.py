@@ -33,6 +33,7 @@ from gancli.training.forecast import (
     find_period,
     forecast,
 )
+from gancli.training.setup import build_training
 from gancli.training.trainer import Trainer
 
 DATA = DataSpec(channels=1, height=8, width=8)
@@ -120,7 +121,7 @@ def make(folder: Path, **train: object) -> Trainer:
         train=TrainConfig(**{"batch_size": 8, **train}),
         heading=[],
     )
-    return Trainer(recipe, Run(folder / "run"), synthetic(DATA), device=torch.device("cpu"))
+    return Trainer(build_training(recipe, Run(folder / "run"), synthetic(DATA)))
 
 
 def test_every_stage_is_measured(tmp_path: Path) -> None:
@@ -141,9 +142,9 @@ def test_nothing_is_written(tmp_path: Path) -> None:
 
 def test_nothing_is_learned(tmp_path: Path) -> None:
     trainer = make(tmp_path)
-    before = {name: tensor.clone() for name, tensor in trainer.cast.modules["d"].state_dict().items()}
+    before = {name: tensor.clone() for name, tensor in trainer.players.modules["d"].state_dict().items()}
     forecast(trainer)
-    assert all(torch.equal(tensor, before[name]) for name, tensor in trainer.cast.modules["d"].state_dict().items())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in trainer.players.modules["d"].state_dict().items())
 
 
 @pytest.mark.parametrize("every", [1, 7])

@@ -44,7 +44,7 @@ def test_updates_equal_plain_torch(name: str) -> None:
     cast, optimizer = Players({"g": ours}, [player(optimizer=declared)]), reference(plain.parameters())
     for step in range(5):
         x = torch.randn(7, 5, generator=torch.Generator().manual_seed(step))
-        actor = cast.turn("g")
+        actor = cast.begin_turn("g")
         ours(x).square().mean().backward()
         actor.update(CLOCK)
         optimizer.zero_grad()
@@ -59,7 +59,7 @@ def test_only_the_player_whose_turn_it_is_requires_grad_and_the_unowned_are_froz
     assert not modules["vgg"].training
     assert modules["g"].training
     for name in ("g", "d", "g"):
-        cast.turn(name)
+        cast.begin_turn(name)
         required = {key for key, module in modules.items() for p in module.parameters() if p.requires_grad}
         assert required == {name}
 
@@ -70,7 +70,7 @@ def test_ema_after_n_updates_is_a_closed_form() -> None:
     nn.init.zeros_(module.weight)
     cast = Players({"g": module}, [player(ema=0.9)])
     for _ in range(10):
-        actor = cast.turn("g")
+        actor = cast.begin_turn("g")
         set_gradient(module, -1.0)
         actor.update(CLOCK)
     shares = [0.9 ** (10 - update) for update in range(1, 11)]
@@ -85,7 +85,7 @@ def test_a_parameter_that_joins_late_is_averaged_from_there_on() -> None:
     cast = Players({"g": layers}, [player(ema=0.5)])
     for layer in layers:
         layer.weight.data.fill_(100.0)
-    actor = cast.turn("g")
+    actor = cast.begin_turn("g")
     for update in range(4):
         layers[0].weight.grad = torch.ones(1, 1)  # 99, 98, 97, 96
         layers[1].weight.grad = None if update < 2 else torch.ones(1, 1)  # 100, 100, 99, 98
@@ -93,16 +93,16 @@ def test_a_parameter_that_joins_late_is_averaged_from_there_on() -> None:
     averaged = cast.averaged()["g"]
     expected = (99 + 2 * 98 + 4 * 97 + 8 * 96) / 15, (99 + 2 * 98) / 3
     assert [float(layer.weight) for layer in averaged] == pytest.approx(expected)
-    assert actor.joined == {"g.0.weight": 0, "g.1.weight": 2}
-    again = Players({"g": copy.deepcopy(layers)}, [player(ema=0.5)]).actors["g"]
-    again.restore_counts(json.loads(json.dumps(actor.counts())))
-    assert (again.updates, again.joined) == (actor.updates, actor.joined)
+    assert actor.first_update == {"g.0.weight": 0, "g.1.weight": 2}
+    again = Players({"g": copy.deepcopy(layers)}, [player(ema=0.5)]).states["g"]
+    again.restore_counters(json.loads(json.dumps(actor.counters())))
+    assert (again.updates, again.first_update) == (actor.updates, actor.first_update)
 
 
 def test_ema_copies_buffers() -> None:
     modules = {"g": nn.BatchNorm1d(2)}
     cast = Players(modules, [player(ema=0.5)])
-    actor = cast.turn("g")
+    actor = cast.begin_turn("g")
     modules["g"](torch.randn(8, 2) + 3).sum().backward()
     actor.update(CLOCK)
     assert torch.equal(cast.averaged()["g"].running_mean, modules["g"].running_mean)
@@ -113,7 +113,7 @@ def test_clipping_scales_all_gradients_together() -> None:
     module = nn.Linear(1, 1)
     before = flat(module)
     cast = Players({"g": module}, [player(clip=1.0)])
-    actor = cast.turn("g")
+    actor = cast.begin_turn("g")
     module.weight.grad, module.bias.grad = torch.full((1, 1), 3.0), torch.full((1,), 4.0)
     actor.update(CLOCK)
     assert torch.allclose(before - flat(module), torch.tensor([0.6, 0.8]), atol=1e-5)
@@ -123,7 +123,7 @@ def test_schedules_drive_rate_and_momentum() -> None:
     module = nn.Linear(1, 1)
     schedules = {"lr_schedule": Exponential(divisor=2), "momentum_schedule": Linear(first=1, last=1.4, end=100)}
     cast = Players({"g": module}, [player(optimizer=SGD(lr=0.8, momentum=0.5), **schedules)])
-    actor = cast.turn("g")
+    actor = cast.begin_turn("g")
     set_gradient(module, 0.0)
     actor.update(Clock(images=50, total=1_000, updates=3))
     (group,) = actor.optimizer.param_groups
@@ -136,7 +136,7 @@ def test_a_gradient_that_is_not_finite_changes_nothing(bad: float) -> None:
     module = nn.Linear(2, 2)
     cast = Players({"g": module}, [player(optimizer=Adam(lr=1), ema=0.9)])
     before, average = flat(module), flat(cast.averaged()["g"])
-    actor = cast.turn("g")
+    actor = cast.begin_turn("g")
     set_gradient(module, 1.0)
     module.bias.grad[1] = bad
     with pytest.raises(NumericalError, match="gradient of g is not finite"):
@@ -155,15 +155,15 @@ def test_state_goes_through_a_save() -> None:
         )
 
     first, second = make(), make()
-    actor = first.turn("g")
+    actor = first.begin_turn("g")
     set_gradient(first.modules["g"], 0.3)
     actor.update(CLOCK)
     saved = first.tensors()
     assert {name.split("/")[0] for name in saved["optimizers"]} == {"g"}
     second.restore(saved)
-    second.actors["g"].restore_counts(first.actors["g"].counts())
+    second.states["g"].restore_counters(first.states["g"].counters())
     for cast in (first, second):
-        actor = cast.turn("g")
+        actor = cast.begin_turn("g")
         set_gradient(cast.modules["g"], -0.7)
         actor.update(CLOCK)
     for file, tensors in first.tensors().items():
@@ -187,7 +187,7 @@ def test_mistakes_of_authors_are_named(players: list[Player], words: str) -> Non
 def test_a_loss_that_does_not_reach_its_player_is_named() -> None:
     cast = Players({"g": nn.Linear(1, 1)}, [player()])
     with pytest.raises(UsageError, match="no gradient reaches the player 'g'"):
-        cast.turn("g").update(CLOCK)
+        cast.begin_turn("g").update(CLOCK)
 
 
 def test_levels_that_no_gradient_reaches_stay_as_they_are() -> None:
@@ -195,7 +195,7 @@ def test_levels_that_no_gradient_reaches_stay_as_they_are() -> None:
     torch.manual_seed(0)
     cast = Players({"g": nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])}, [player(optimizer=Adam(lr=0.1), ema=0.5)])
     idle = flat(cast.modules["g"][1])
-    actor = cast.turn("g")
+    actor = cast.begin_turn("g")
     cast.modules["g"][0](torch.ones(3, 2)).sum().backward()
     actor.update(CLOCK)
     assert torch.equal(flat(cast.modules["g"][1]), idle)
@@ -209,7 +209,7 @@ def test_clipped_weights_stay_in_their_box_after_every_update() -> None:
     modules = {"critic": nn.Linear(3, 2), "g": nn.Linear(3, 2)}
     cast = Players(modules, [player("critic", weight_clip=0.01, optimizer=RMSprop(lr=1.0)), player("g")])
     for sign in (1.0, -1.0, 1.0):
-        actor = cast.turn("critic")
+        actor = cast.begin_turn("critic")
         set_gradient(modules["critic"], sign)
         actor.update(CLOCK)
         # One step leads far beyond the box, so every weight ends on its wall.
@@ -227,7 +227,7 @@ def test_restored_moments_lie_in_memory_as_their_parameters_do() -> None:
 
     def update(cast: Players, seed: int) -> None:
         x = torch.randn(2, 8, 6, 6, generator=torch.Generator().manual_seed(seed))
-        actor = cast.turn("d")
+        actor = cast.begin_turn("d")
         cast.modules["d"](x.contiguous(memory_format=torch.channels_last)).square().mean().backward()
         actor.update(CLOCK)
 
@@ -243,7 +243,7 @@ def test_restored_moments_lie_in_memory_as_their_parameters_do() -> None:
     weight = second.modules["d"].weight
     assert weight.stride() == first.modules["d"].weight.stride() != weight.contiguous().stride()
     for slot in ("exp_avg", "exp_avg_sq"):
-        assert second.actors["d"].optimizer.state[weight][slot].stride() == weight.stride()
+        assert second.states["d"].optimizer.state[weight][slot].stride() == weight.stride()
     assert torch.equal(flat(first.modules["d"]), flat(second.modules["d"]))
 
 

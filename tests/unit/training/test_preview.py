@@ -29,6 +29,7 @@ from gancli.recipes.recipe import Recipe
 from gancli.runs import checkpoint as checkpoints
 from gancli.runs.run import Run
 from gancli.training.callbacks import Callback
+from gancli.training.setup import build_training
 from gancli.training.trainer import Trainer
 
 LINE = DataSpec(channels=1, height=1, width=1, kind="points")
@@ -95,7 +96,7 @@ class Ears(Callback):
     def __init__(self) -> None:
         self.heard: list[tuple[str, str]] = []
 
-    def previewed(self, path: Path, caption: str) -> None:
+    def on_preview(self, path: Path, caption: str) -> None:
         self.heard.append((path.name, caption))
 
 
@@ -119,7 +120,7 @@ def make(folder: Path, data: DataSpec, *, tasks: tuple[str, ...] = ("sample",), 
     )
     run = Run(folder)
     run.begin({}, "")
-    return Trainer(recipe, run, synthetic(data), device=torch.device("cpu"), listener=Ears())
+    return Trainer(build_training(recipe, run, synthetic(data)), [Ears()])
 
 
 def trained(trainer: Trainer) -> checkpoints.Checkpoint:
@@ -145,7 +146,7 @@ def test_training_does_not_notice_previews(tmp_path: Path, data: DataSpec) -> No
     seen = trained(watched)
     alone = make(tmp_path / "alone", data, tasks=())
     assert expect_same(seen, trained(alone))
-    assert watched.cast.modules["g"].training
+    assert watched.players.modules["g"].training
     assert not list(alone.run.samples.iterdir())
 
 
@@ -166,9 +167,10 @@ def test_a_resumed_run_tells_the_whole_story(tmp_path: Path, data: DataSpec, sto
 def test_the_caption_says_what_was_measured(tmp_path: Path) -> None:
     trainer = make(tmp_path, PLANE)
     trainer.train()
-    assert isinstance(trainer.listener, Ears)
-    names = [name for name, _ in trainer.listener.heard]
+    (ears,) = trainer.callbacks
+    assert isinstance(ears, Ears)
+    names = [name for name, _ in ears.heard]
     assert names == ["000000000.png", "000000016.png", "000000032.png"]
-    assert all("of 2 modes" in caption for _, caption in trainer.listener.heard)
+    assert all("of 2 modes" in caption for _, caption in ears.heard)
     last = json.loads((trainer.run.samples / "000000032.json").read_text())
-    assert trainer.listener.heard[-1][1].startswith(f"{last['covered']} of {last['total']} modes")
+    assert ears.heard[-1][1].startswith(f"{last['covered']} of {last['total']} modes")

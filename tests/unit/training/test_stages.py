@@ -28,7 +28,7 @@ def test_stages_follow_each_other_in_images_or_steps_and_the_recipe_caps_them() 
     plan = make_plan(stages, TrainConfig(images=2_000, batch_size=16))
     assert [(planned.start, planned.end) for planned in plan.stages] == [(0, 800), (800, 1_300), (1_300, 2_000)]
     assert [planned.images_per_step for planned in plan.stages] == [80, 4, 16]
-    assert [plan.at(images) for images in (0, 799, 800, 1_299, 1_300, 1_999, 2_000)] == [0, 0, 1, 1, 2, 2, 2]
+    assert [plan.index_at(images) for images in (0, 799, 800, 1_299, 1_300, 1_999, 2_000)] == [0, 0, 1, 1, 2, 2, 2]
     assert make_plan(stages, TrainConfig(images=900)).images == 900
 
 

@@ -25,6 +25,7 @@ from gancli.recipes.options import FamilyConfig, SourceConfig, TrainConfig
 from gancli.recipes.recipe import Recipe
 from gancli.runs import checkpoint as checkpoints
 from gancli.runs.run import Run
+from gancli.training.setup import build_training
 from gancli.training.trainer import Trainer
 
 DATA = DataSpec(channels=1, height=8, width=8)
@@ -97,7 +98,7 @@ def make(folder: Path, *, count: int = 43, **train: object) -> Trainer:
     )
     run = Run(folder)
     run.begin({}, "")
-    return Trainer(recipe, run, synthetic(DATA, count=count), device=torch.device("cpu"))
+    return Trainer(build_training(recipe, run, synthetic(DATA, count=count)))
 
 
 def end_of(trainer: Trainer) -> checkpoints.Checkpoint:
@@ -122,7 +123,7 @@ def test_turns_repeat_on_fresh_batches_and_the_next_turn_shares_the_last(tmp_pat
     sums = [note[5] for note in toy.diary]
     assert len(set(sums[:3])) == 3
     assert sums[3] == sums[2]
-    assert trainer.position.images == 48
+    assert trainer.state.images == 48
     assert trainer.loader.position == 48
 
 
@@ -170,8 +171,8 @@ def test_optimizers_are_reset_once_where_a_stage_begins(tmp_path: Path, toy: typ
     toy.stage_options = [{"name": "a", "images": 20}, {"name": "b", "images": 40, "reset_optimizers": True}]
     trainer = make(tmp_path, images=None)
     trainer.train()
-    steps = {float(state["step"]) for state in trainer.cast.actors["g"].optimizer.state.values()}
-    assert trainer.position.step == 8
+    steps = {float(state["step"]) for state in trainer.players.states["g"].optimizer.state.values()}
+    assert trainer.state.step == 8
     assert steps == {5}
 
 
@@ -190,7 +191,7 @@ def test_r2_stages_and_fades_resume_exactly(tmp_path: Path, toy: type[Toy], stop
     part.train(Stop(part, stop_after))
     rest = make(tmp_path / "part", **options)
     rest.resume()
-    assert rest.position.step == stop_after
+    assert rest.state.step == stop_after
     rest.train()
     assert same(end_of(whole), end_of(rest))
     assert whole.run.metrics.read_bytes() == rest.run.metrics.read_bytes()
@@ -204,7 +205,7 @@ class Stop:
 
     @property
     def requested(self) -> bool:
-        return self.trainer.position.step >= self.steps
+        return self.trainer.state.step >= self.steps
 
 
 def test_micro_batches_add_up_to_the_batch(tmp_path: Path, toy: type[Toy]) -> None:
@@ -212,17 +213,17 @@ def test_micro_batches_add_up_to_the_batch(tmp_path: Path, toy: type[Toy]) -> No
     whole, parts = make(tmp_path / "whole"), make(tmp_path / "parts", accumulate=4)
     for trainer in (whole, parts):
         trainer.train()
-    first, second = (trainer.cast.modules["d"].state_dict() for trainer in (whole, parts))
+    first, second = (trainer.players.modules["d"].state_dict() for trainer in (whole, parts))
     assert all(torch.allclose(first[name], second[name], rtol=1e-5, atol=1e-7) for name in first)
     assert len(toy.diary) == 8 + 4 * 8
 
 
 def test_a_network_without_an_owner_never_changes(tmp_path: Path) -> None:
     trainer = make(tmp_path)
-    before = trainer.cast.modules["judge"].weight.clone()
+    before = trainer.players.modules["judge"].weight.clone()
     trainer.train()
-    assert torch.equal(trainer.cast.modules["judge"].weight, before)
-    assert not trainer.cast.modules["judge"].training
+    assert torch.equal(trainer.players.modules["judge"].weight, before)
+    assert not trainer.players.modules["judge"].training
 
 
 def test_the_log_holds_means_and_no_clock(tmp_path: Path) -> None:

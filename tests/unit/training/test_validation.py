@@ -22,7 +22,7 @@ from gancli.errors import Collapse, DataError, UsageError
 from gancli.family.context import Batch, Context, Losses, Nets, Stage, Turn
 from gancli.family.contract import Family, Player
 from gancli.family.optim import SGD
-from gancli.figures import plots
+from gancli.figures import eval_curves
 from gancli.metrics.context import Measurement, MetricContext
 from gancli.plugins.hookspecs import FamilyInfo, MetricInfo
 from gancli.plugins.registry import registry
@@ -34,6 +34,7 @@ from gancli.runs.eval_log import read
 from gancli.runs.run import Run
 from gancli.training import collapse
 from gancli.training.callbacks import Callback
+from gancli.training.setup import build_training
 from gancli.training.trainer import Trainer
 from gancli.training.validation import Evaluation
 
@@ -126,7 +127,7 @@ def painter(monkeypatch: pytest.MonkeyPatch) -> type[Painter]:
     monkeypatch.setattr(Painter, "grows_for", Painter.grows_for)
     monkeypatch.setattr(Script, "values", [])
     monkeypatch.setattr(collapse, "WARM_UP", 0)
-    monkeypatch.setattr(plots, "metric_curves", lambda panels: np.zeros((1, len(panels), 3), dtype=np.uint8))
+    monkeypatch.setattr(eval_curves, "plot_curves", lambda curves: np.zeros((1, len(curves), 3), dtype=np.uint8))
     return Painter
 
 
@@ -136,16 +137,16 @@ class Ears(Callback):
         self.said: list[str] = []
         self.back: list[int] = []
 
-    def evaluated(self, evaluation: Evaluation) -> None:
+    def on_evaluation(self, evaluation: Evaluation) -> None:
         self.seen.append(evaluation)
 
-    def warned(self, sentence: str) -> None:
+    def on_warning(self, sentence: str) -> None:
         self.said.append(sentence)
 
-    def ended_early(self, reason: str) -> None:
+    def on_early_stop(self, reason: str) -> None:
         self.said.append(reason)
 
-    def rolled_back(self, reason: str, images: int) -> None:
+    def on_rollback(self, reason: str, images: int) -> None:
         self.back.append(images)
 
 
@@ -170,7 +171,7 @@ def make(folder: Path, *, eval: dict[str, Any] | None = None, **train: Any) -> T
     )
     run = Run(folder)
     run.begin({}, "")
-    return Trainer(recipe, run, synthetic(DATA, count=43), device=torch.device("cpu"), listener=Ears())
+    return Trainer(build_training(recipe, run, synthetic(DATA, count=43)), [Ears()])
 
 
 class Stop:
@@ -181,12 +182,13 @@ class Stop:
 
     @property
     def requested(self) -> bool:
-        return self.trainer.position.step >= self.steps
+        return self.trainer.state.step >= self.steps
 
 
 def ears(trainer: Trainer) -> Ears:
-    assert isinstance(trainer.listener, Ears)
-    return trainer.listener
+    (found,) = trainer.callbacks
+    assert isinstance(found, Ears)
+    return found
 
 
 def lines(trainer: Trainer) -> list[dict[str, Any]]:
@@ -265,7 +267,7 @@ def test_where_high_values_are_better_the_highest_is_best(tmp_path: Path, monkey
     Script.values = [5.0, 3.0, 7.0, 4.0]
     trainer = make(tmp_path, eval={"every": 16, "metrics": ("told",)})
     trainer.train()
-    assert trainer.evaluations.standing.best == BestCheckpoint(images=48, metric="told", value=7.0)
+    assert trainer.validator.state.best == BestCheckpoint(images=48, metric="told", value=7.0)
 
 
 def test_the_first_metric_that_has_a_better_side_decides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,7 +276,7 @@ def test_the_first_metric_that_has_a_better_side_decides(tmp_path: Path, monkeyp
     Script.values = [1.0]
     trainer = make(tmp_path, images=8, eval={"metrics": ("brightness", "told"), "samples": 8})
     trainer.train()
-    assert trainer.evaluations.standing.best == BestCheckpoint(images=8, metric="told", value=1.0)
+    assert trainer.validator.state.best == BestCheckpoint(images=8, metric="told", value=1.0)
     assert set(ears(trainer).seen[0].values) == {"brightness", "told"}
 
 
@@ -324,7 +326,7 @@ def test_what_a_resumed_run_has_gone_back_on_is_forgotten_and_what_people_measur
     again = make(tmp_path, eval={"every": 8, "metrics": ("told",)})
     faults = again.resume()
     assert faults
-    assert again.position.images == 8
+    assert again.state.images == 8
     *measured, last = trainer.run.evaluations.read_text().splitlines()
     assert last == "no JSON"
     assert [json.loads(line)["protocol"]["images"] for line in measured] == [8, 8, 8, 1_000]
@@ -387,8 +389,8 @@ def test_nothing_is_a_collapse_before_training_has_got_under_way(
     painter.collapses = lambda step: True
     trainer = make(tmp_path)
     trainer.train()
-    assert trainer.evaluations.standing.findings.since == 56
-    assert trainer.evaluations.standing.findings.low == 4
+    assert trainer.validator.state.findings.since == 56
+    assert trainer.validator.state.findings.low == 4
 
 
 def test_what_still_grows_has_not_collapsed(tmp_path: Path, painter: type[Painter]) -> None:
@@ -398,7 +400,7 @@ def test_what_still_grows_has_not_collapsed(tmp_path: Path, painter: type[Painte
     assert [each.diversity is not None and each.diversity < 0.5 for each in ears(trainer).seen] == [True] * 10
     (sentence,) = ears(trainer).said
     assert "since 48 images" in sentence  # at 40 images the networks are those of the stage that has just ended
-    assert trainer.evaluations.standing.findings.low == 5
+    assert trainer.validator.state.findings.low == 5
 
 
 def test_the_guard_can_be_off(tmp_path: Path, painter: type[Painter]) -> None:
@@ -414,7 +416,7 @@ def test_a_collapse_ends_the_run_where_the_recipe_says_so(tmp_path: Path, painte
     with pytest.raises(Collapse, match="the run has ended and is saved") as raised:
         trainer.train()
     assert raised.value.exit_code == 70
-    assert kept(trainer)[-1] == trainer.position.images == 48
+    assert kept(trainer)[-1] == trainer.state.images == 48
     again = make(tmp_path, eval={"guard": "warn"})
     again.resume()
     assert again.train() is True
@@ -433,7 +435,7 @@ def test_a_collapse_goes_back_to_before_it_with_other_noise(tmp_path: Path, pain
     trainer = make(tmp_path, keep=1, checkpoint_every=24, eval={"guard": "rollback"})
     assert trainer.train() is True
     assert ears(trainer).back == [24]
-    assert trainer.position.rollbacks == 1
+    assert trainer.state.rollbacks == 1
     assert kept(trainer) == [80]
     plain = make(tmp_path / "plain")
     plain.train()
@@ -463,15 +465,15 @@ def test_waiting_for_a_new_best_comes_to_an_end(tmp_path: Path) -> None:
     options = {"every": 8, "metrics": ("told",), "patience": 2}
     trainer = make(tmp_path, eval=options)
     assert trainer.train() is True
-    assert trainer.position.images == 32
+    assert trainer.state.images == 32
     assert ears(trainer).said == [
         "told has been no better than 3 for 2 measurements, since 16 images, so the run ends here (eval.patience)"
     ]
     again = make(tmp_path, eval=options)
     again.resume()
     assert again.train() is True
-    assert again.position.images == 32
+    assert again.state.images == 32
     more = make(tmp_path, eval={**options, "patience": 3})
     more.resume()
     more.train()
-    assert more.position.images == 40
+    assert more.state.images == 40
