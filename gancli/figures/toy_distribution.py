@@ -53,7 +53,7 @@ class DensityResult:
     Args:
         curves: densities and discriminators.
         arrows: (K, 2), z at equal steps of probability and G(z); None if z has more than one dimension.
-        gap: maximum of |D - D*|, see `densities.gap`.
+        gap: maximum of |D - D*|, see `densities.optimum_gap`.
         value: V(D, G) of the loss of 2014; None for other losses.
         outside: share of generated points outside the range of the curves.
     """
@@ -73,7 +73,7 @@ class DensityResult:
 
     def to_json(self) -> dict[str, Any]:
         numbers = {"gap": self.gap, "value": self.value, "beside": self.outside, "samples": densities.SAMPLES}
-        arrows = None if self.arrows is None else densities.listed(self.arrows)
+        arrows = None if self.arrows is None else densities.to_json_list(self.arrows)
         return {**numbers, "arrows": arrows, "curves": self.curves.to_json()}
 
     @classmethod
@@ -105,7 +105,7 @@ class ModeResult:
         return f"{coverage.covered} of {coverage.total} modes, {coverage.high_quality:.0%} of high quality"
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self.coverage), "points": densities.listed(self.points)}
+        return {**asdict(self.coverage), "points": densities.to_json_list(self.points)}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> ModeResult:
@@ -136,8 +136,8 @@ def evaluate(family: Family[Any], nets: Nets, mixture: Mixture, ctx: Context, *,
     return DensityResult(
         curves=curves,
         arrows=_arrows(z[:, 0], points[:, 0]) if z[0].size == 1 else None,
-        gap=densities.gap(curves),
-        value=densities.value(curves) if has_value else None,
+        gap=densities.optimum_gap(curves),
+        value=densities.game_value(curves) if has_value else None,
         outside=float(1 - ((points >= curves.x[0]) & (points <= curves.x[-1])).mean()),
     )
 

@@ -1,39 +1,48 @@
-"""A trained model's search for what it cannot make, in images of the user."""
+"""Anomaly detection with a trained model."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 
 from gancli.family.context import Context
 from gancli.family.tasks import Detection, Detects
 from gancli.inference.model import Model
+from gancli.inference.reference_outputs import COUNT, uniform_noise
+from gancli.io.images import normalize, quantize
 from gancli.io.types import Bytes
 from gancli.runtime.device import keep_freed_memory
 from gancli.runtime.random import fork_torch_rng, make_generator
 
 BATCH = 8
-"""How many images are scored at once, always: a smaller batch is filled up. For another number of rows, matrix products
-round otherwise, which a search makes larger, and a score must not depend on how many images are scored with it."""
+"""Fixed batch size; smaller batches are padded. Matrix products round differently for other numbers of rows, a search
+amplifies the difference, and a score must not depend on the number of images."""
 
 
 @torch.enable_grad()
 def detect(model: Model, images: Bytes, *, seed: int) -> Iterator[Detection]:
-    """What the model says of images, on the CPU, a batch at a time; of each the same whatever the others are.
+    """Yield the detections of images in batches, on the CPU; each image is scored independently of the others.
 
     Args:
-        model: of a family that detects.
-        images: (N, C, H, W), of the size and the channels of training.
-        seed: of the search, and the same for every image.
+        model: model that detects anomalies.
+        images: (N, C, H, W), of the size and the number of channels of the training data.
+        seed: seed of the search, the same for every image.
     """
     assert isinstance(model.family, Detects)
     keep_freed_memory()
     for start in range(0, len(images), BATCH):
         part = torch.from_numpy(images[start : start + BATCH].copy())
-        full = torch.cat([part, part[-1:].expand(BATCH - len(part), -1, -1, -1)])
+        batch = torch.cat([part, part[-1:].expand(BATCH - len(part), -1, -1, -1)]).to(model.device)
         context = Context(device=model.device, generator=make_generator(model.device, seed))
         with fork_torch_rng(model.device):
             torch.manual_seed(seed)
-            found = model.family.detect(model.nets, full.to(model.device, torch.float32) / 127.5 - 1, context)
-        yield Detection(*(each.detach()[: len(part)].float().cpu() for each in found))
+            detection = model.family.detect(model.nets, normalize(batch), context)
+        yield Detection(*(tensor.detach()[: len(part)].float().cpu() for tensor in detection))
+
+
+def reference_outputs(model: Model) -> dict[str, Tensor]:
+    """Return the scores of noise images, as `gancli.inference.reference_outputs` collects them."""
+    pixels = quantize(uniform_noise(COUNT, *model.family.data.shape)).byte().numpy()
+    return {"detect": torch.cat([detection.score for detection in detect(model, pixels, seed=0)])}

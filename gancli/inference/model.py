@@ -1,4 +1,4 @@
-"""A trained model, rebuilt from a checkpoint alone."""
+"""A trained model, loaded from a checkpoint."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gancli.data.spec import DataSpec
 from gancli.errors import DataError
 from gancli.family.context import Nets
 from gancli.family.contract import Family
-from gancli.family.tasks import Discriminates
+from gancli.family.tasks import abilities
 from gancli.plugins.registry import import_class, registry
 from gancli.recipes.messages import complaints
 from gancli.recipes.options import FamilyConfig
@@ -29,20 +29,20 @@ from gancli.runtime.random import fork_torch_rng
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """Networks that are ready to use, in eval mode, without gradients.
+    """Networks in eval mode, without gradients, and the data needed to use them.
 
     Args:
-        family: whose tasks they do.
-        nets: on `device`, where training left them; the averaged ones where `ema`.
-        abilities: what it can do, as `abilities` says.
-        labels: the names of the labels it takes; empty if it takes none.
-        run: name of the run it comes from.
-        images: training images it had seen.
-        digest: SHA-256 that names the checkpoint's content.
-        ema: whether these are averaged weights.
-        device: where the networks are.
-        skipped_checkpoints: what is wrong with newer checkpoints of the run.
-        mixture: the known distribution of the points it was trained on; None for images.
+        family: family of the networks.
+        nets: networks on `device`, in the stage of the checkpoint.
+        abilities: uses of the model, as `gancli.family.tasks.abilities` lists them.
+        labels: names of the labels that it reads; empty if it reads none.
+        run: name of its run.
+        images: training images shown before the checkpoint.
+        digest: SHA-256 of the checkpoint's content.
+        ema: whether the weights are averaged.
+        device: device of the networks.
+        skipped_checkpoints: errors of newer checkpoints of the run.
+        mixture: distribution of the training data, if it is a known one of points.
     """
 
     family: Family[Any]
@@ -59,28 +59,27 @@ class Model:
 
 
 def open_model(path: Path, *, device: torch.device, ema: bool | None = None) -> Model:
-    """Rebuilds the model of a run (its newest sound checkpoint) or of one checkpoint directory.
+    """Load the model of a run, from its newest valid checkpoint, or of a checkpoint.
 
     Args:
-        path: a run directory, `<run>/checkpoints/<images>`, or `<run>/checkpoints/best` for the one that was kept as
-            the best.
-        device: where to put the networks.
-        ema: averaged weights or the live ones; the averaged ones where there are any, if None.
+        path: run directory, `<run>/checkpoints/<images>`, or `<run>/checkpoints/best` for the best checkpoint.
+        device: device of the networks.
+        ema: use averaged weights (default: if the checkpoint has them).
 
     Raises:
-        DataError: nothing sound is there, or the installed family cannot read it.
+        DataError: there is no valid checkpoint, or it does not fit the installed family.
     """
     checkpoint, run, skipped_checkpoints = find_checkpoint(path)
     manifest = checkpoint.manifest
     family = _family(manifest)
     checkpoint = checkpoint.rename_networks(family.renamed)
-    averaged = checkpoint.tensors.get("ema", {})
-    if ema and not averaged:
-        raise DataError(f"{run} keeps no averaged weights; leave --ema out, or train with train.ema=0.999")
-    use_average = bool(averaged) and ema is not False
+    ema_tensors = checkpoint.tensors.get("ema", {})
+    if ema and not ema_tensors:
+        raise DataError(f"{run} has no averaged weights; omit --ema, or train with train.ema=0.999")
+    use_ema = bool(ema_tensors) and ema is not False
     with fork_torch_rng(device):
         modules = family.build()
-    tensors = {**checkpoint.tensors["model"], **(averaged if use_average else {})}
+    tensors = {**checkpoint.tensors["model"], **(ema_tensors if use_ema else {})}
     try:
         load_state(modules, tensors)
     except (KeyError, RuntimeError) as error:
@@ -90,13 +89,13 @@ def open_model(path: Path, *, device: torch.device, ema: bool | None = None) -> 
         ) from None
     return Model(
         family=family,
-        nets=_standing(family, manifest, _ready(modules, device)),
-        abilities=abilities(manifest),
+        nets=_nets_in_stage(family, manifest, _prepare(modules, device)),
+        abilities=manifest_abilities(manifest),
         labels=tuple(manifest["labels"]),
         run=run,
         images=checkpoint.images,
         digest=checkpoint.digest,
-        ema=use_average,
+        ema=use_ema,
         device=device,
         skipped_checkpoints=tuple(skipped_checkpoints),
         mixture=Mixture.from_json(manifest["mixture"]) if manifest.get("mixture") else None,
@@ -104,34 +103,33 @@ def open_model(path: Path, *, device: torch.device, ema: bool | None = None) -> 
 
 
 def untrained(model: Model, seed: int) -> Nets:
-    """Networks of the model's architecture as they are before training, on its device and as ready as its own, and as
-    far grown.
+    """Return untrained networks of the model's architecture, on its device, in eval mode and in its stage.
 
-    Whatever the seed, from 0 to 2**31 - 1, they are not those that the model's own training began with.
+    Args:
+        model: trained model.
+        seed: from 0 to 2**31 - 1; no seed gives the networks that the training of the model started with.
     """
     with fork_torch_rng(model.device):
-        torch.manual_seed(seed + 2**31)  # beyond every `train.seed`
-        return model.nets.holding(_ready(model.family.build(), model.device))
+        torch.manual_seed(seed + 2**31)  # larger than any `train.seed`
+        return model.nets.holding(_prepare(model.family.build(), model.device))
 
 
-def abilities(manifest: Mapping[str, Any]) -> frozenset[str]:
-    """What the model of a run or a checkpoint can do: the words of `MetricInfo.needs`.
+def manifest_abilities(manifest: Mapping[str, Any]) -> frozenset[str]:
+    """Return the abilities of the model of a run or checkpoint, in the words of `MetricInfo.needs`.
 
     Raises:
-        UsageError: its family is not installed.
+        UsageError: the family is not installed.
     """
     family = import_class(registry().family(manifest["family"]).family)
-    can = {*manifest["tasks"], DataSpec.from_json(manifest["data"]).kind}
-    can |= {"label"} if manifest["labels"] else set()
-    can |= {"discriminate"} if issubclass(family, Discriminates) else set()
-    return frozenset(can)
+    kind = DataSpec.from_json(manifest["data"]).kind
+    return abilities(family, tasks=manifest["tasks"], kind=kind, labels=bool(manifest["labels"]))
 
 
 def find_checkpoint(path: Path) -> tuple[Checkpoint, str, list[str]]:
-    """What `open_model` opens for a path: the checkpoint, the name of its run, and what is wrong with newer ones.
+    """Return the checkpoint that `open_model` loads, the name of its run, and the errors of newer checkpoints.
 
     Raises:
-        DataError: nothing sound is there.
+        DataError: there is no valid checkpoint.
     """
     if path.parent.name == "checkpoints" and path.name == checkpoints.BEST:
         path = _best(path.parent)
@@ -147,7 +145,7 @@ def _best(folder: Path) -> Path:
     best = checkpoints.find_best(folder)
     if best is None:
         raise DataError(
-            f"{folder.parent} keeps no best checkpoint; name the run for its newest one, or train with eval.metrics"
+            f"{folder.parent} has no best checkpoint; name the run to use its newest one, or train with eval.metrics"
         )
     return folder / str(best.images)
 
@@ -160,19 +158,19 @@ def _family(manifest: Mapping[str, Any]) -> Family[Any]:
     except ValidationError as error:
         wrong = "; ".join(each.sentence for each in complaints(error, options, "model", manifest["model"], {}))
         raise DataError(
-            f"this model's options are not those of the installed family {info.name!r}, so install the version that "
-            f"trained it, which its manifest.json names: {wrong}"
+            f"the options of this model do not fit the installed family {info.name!r} ({wrong}); install the version "
+            "that trained it, which its manifest.json names"
         ) from None
     family: Family[Any] = import_class(info.family)(config, DataSpec.from_json(manifest["data"]))
     return family
 
 
-def _standing(family: Family[Any], manifest: Mapping[str, Any], modules: Mapping[str, nn.Module]) -> Nets:
-    """The networks in the stage that the checkpoint was taken in, if the family still has a stage of that name."""
+def _nets_in_stage(family: Family[Any], manifest: Mapping[str, Any], modules: Mapping[str, nn.Module]) -> Nets:
+    """Return networks in the stage of the checkpoint, if the family still has a stage of that name."""
     reached = manifest.get("reached") or {}
     stage = next((stage for stage in family.stages() if stage.name == reached.get("stage")), None)
     return Nets(modules, stage=stage, fade=float(reached.get("fade", 1.0)))
 
 
-def _ready(modules: Mapping[str, nn.Module], device: torch.device) -> dict[str, nn.Module]:
+def _prepare(modules: Mapping[str, nn.Module], device: torch.device) -> dict[str, nn.Module]:
     return {name: module.to(device).requires_grad_(False).eval() for name, module in modules.items()}

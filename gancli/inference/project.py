@@ -1,4 +1,4 @@
-"""The latent of which a trained model makes an image most like a given one."""
+"""GAN inversion: search for the latent from which a trained model generates the image closest to a given one."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from gancli.errors import NumericalError
 from gancli.family.tasks import Samples
 from gancli.inference.model import Model
 from gancli.inference.sample import BATCH, generate, latents
+from gancli.io.types import Progress
 from gancli.runtime.random import fork_torch_rng
 
 LEARNING_RATE = 0.1
-"""Of Adam at the first step; it falls to 0 along half a cosine, so that the last steps settle."""
+"""Initial learning rate of Adam; it falls to 0 along half a cosine."""
 
 
 class Inversion(NamedTuple):
-    """What a search found.
+    """Result of a search.
 
     Args:
         z: the latent (1, ...), on the model's device.
-        image: what the model makes of it, (1, C, H, W) in [-1, 1], on the CPU.
-        error: mean squared error of that image; 4 is that of black for white.
-        seed: where the search for it began.
-        label: the index that it goes with, in a family that reads labels.
+        image: the image generated from it, (1, C, H, W) in [-1, 1], on the CPU.
+        error: mean squared error of the image; 4 is the error of black for white.
+        seed: seed of the initial latent.
+        label: label index, in a family that reads labels.
     """
 
     z: Tensor
@@ -44,52 +45,53 @@ def invert(
     seeds: Sequence[int],
     labels: Sequence[int],
     steps: int,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Inversion:
-    """Searches from the latent of every seed with every label, by gradients of the error; the best that any passed.
+    """Search from the latent of each seed with each label by gradient descent; return the best latent of all steps.
 
-    The model stays as it is. Errors have many valleys, so that one search often ends in a poor one (Lipton and Tripathy
-    2017, who recover latents like this).
+    The model is not changed. The error has many local minima, so that a single search often ends in a poor one (Lipton
+    and Tripathy 2017, who recover latents in this way).
 
     Args:
-        model: of a family that samples images.
-        target: (1, C, H, W) in [-1, 1], of the size that the model draws.
-        seeds: as `gan sample` takes them.
+        model: model that samples images.
+        target: (1, C, H, W) in [-1, 1], of the size that the model generates.
+        seeds: seeds of the initial latents, as in `gan sample`.
         labels: label indices to try; empty for a family without labels.
-        steps: of each search; 0 takes the best of the latents that it would begin at.
-        progress: called with the steps done and all of them.
+        steps: number of steps of each search; 0 returns the best initial latent.
+        progress: called with the number of finished steps and of all steps.
 
     Raises:
-        NumericalError: what the model draws is not finite.
+        NumericalError: the model generates values that are not finite.
     """
-    tried: Sequence[int | None] = labels or [None]
-    starts = [(seed, label) for label in tried for seed in seeds]
+    candidates: Sequence[int | None] = labels or [None]
+    starts = [(seed, label) for label in candidates for seed in seeds]
     batches = [starts[begin : begin + BATCH] for begin in range(0, len(starts), BATCH)]
-    found: list[tuple[Tensor, Tensor]] = []
+    results: list[tuple[Tensor, Tensor]] = []
     for number, batch in enumerate(batches):
 
-        def tell(step: int, before: int = number * steps) -> None:
+        def report(step: int, before: int = number * steps) -> None:
             if progress:
                 progress(before + step, len(batches) * steps)
 
         z = latents(model, [seed for seed, _ in batch])
-        label = _indices([label for _, label in batch], model)
-        found.append(_search(model, target.to(model.device), z, label, steps, tell))
-    z, errors = (torch.cat(each) for each in zip(*found, strict=True))
+        label = _label_tensor([label for _, label in batch], model)
+        results.append(_search(model, target.to(model.device), z, label, steps, report))
+    z, errors = (torch.cat(parts) for parts in zip(*results, strict=True))
     best = int(errors.argmin())
     if not math.isfinite(float(errors[best])):
-        raise NumericalError(f"{model.run} draws values that are not finite; train it anew")
-    seed, chosen = starts[best]
-    image = generate(model, z[best : best + 1], _indices([chosen], model))
+        raise NumericalError(f"{model.run} generates values that are not finite; train it again")
+    seed, best_label = starts[best]
+    image = generate(model, z[best : best + 1], _label_tensor([best_label], model))
     error = float((image - target.cpu()).square().mean())
-    return Inversion(z[best : best + 1], image, error, seed, chosen)
+    return Inversion(z[best : best + 1], image, error, seed, best_label)
 
 
 def _search(
-    model: Model, target: Tensor, z: Tensor, label: Tensor | None, steps: int, tell: Callable[[int], None]
+    model: Model, target: Tensor, z: Tensor, label: Tensor | None, steps: int, report: Callable[[int], None]
 ) -> tuple[Tensor, Tensor]:
-    """The best latents (N, ...) on the ways from `z`, and their errors (N,). Rows have nothing to do with each other,
-    since Adam goes by single numbers.
+    """Return the best latents (N, ...) of the searches that start at `z`, and their errors (N,).
+
+    The rows are independent of each other, since Adam works elementwise.
     """
     family = model.family
     assert isinstance(family, Samples)
@@ -105,10 +107,10 @@ def _search(
                 adam.param_groups[0]["lr"] = LEARNING_RATE * (1 + math.cos(math.pi * step / steps)) / 2
                 (z.grad,) = torch.autograd.grad(errors.sum(), z)
                 adam.step()
-                tell(step + 1)
+                report(step + 1)
     return best, lowest
 
 
-def _indices(labels: Sequence[int | None], model: Model) -> Tensor | None:
-    known = [label for label in labels if label is not None]
-    return torch.tensor(known, device=model.device) if known else None
+def _label_tensor(labels: Sequence[int | None], model: Model) -> Tensor | None:
+    indices = [label for label in labels if label is not None]
+    return torch.tensor(indices, device=model.device) if indices else None

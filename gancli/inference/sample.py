@@ -1,4 +1,4 @@
-"""Images of a trained model, each from a random stream of its own seed."""
+"""Sampling from a trained model: each image depends only on its own seed."""
 
 from __future__ import annotations
 
@@ -11,77 +11,83 @@ from gancli.errors import UsageError
 from gancli.family.context import Context
 from gancli.family.tasks import Samples
 from gancli.inference.model import Model
+from gancli.inference.reference_outputs import COUNT, reference_labels
 from gancli.runtime.random import fork_torch_rng, make_generator
 
 BATCH = 16
-"""How many images are drawn at once, always: a smaller batch is filled up. For another number of rows, matrix products
-round otherwise, and an image must not depend on how many are drawn with it."""
+"""Fixed batch size; smaller batches are padded. Matrix products round differently for other numbers of rows, and an
+image must not depend on the number of images generated with it."""
 
 
 def sample_images(
     model: Model, seeds: Sequence[int], labels: Sequence[int], *, truncation: float | None = None
 ) -> Tensor:
-    """Images (N, C, H, W) in [-1, 1] on the CPU, each from the latent of its own seed.
+    """Generate images (N, C, H, W) in [-1, 1] on the CPU, each from the latent of its own seed.
 
     Args:
-        model: of a family that samples.
-        seeds: one for each image.
-        labels: label indices, one for each image; empty for a family without labels.
-        truncation: largest absolute value of a normal number in a latent; None: no limit.
+        model: model that samples.
+        seeds: one per image.
+        labels: label indices, one per image; empty for a family without labels.
+        truncation: maximum absolute value of a normal number in a latent; None for no limit.
 
     Raises:
-        UsageError: there are no normal numbers to truncate.
+        UsageError: `truncation` is given, and the latents contain no normal numbers.
     """
-    drawn = []
+    images = []
     for start in range(0, len(seeds), BATCH):
         z = latents(model, seeds[start : start + BATCH], truncation=truncation)
-        drawn.append(generate(model, z, torch.tensor(labels[start : start + BATCH]) if labels else None))
-    return torch.cat(drawn)
+        images.append(generate(model, z, torch.tensor(labels[start : start + BATCH]) if labels else None))
+    return torch.cat(images)
 
 
 def latents(model: Model, seeds: Sequence[int], *, truncation: float | None = None) -> Tensor:
-    """The latents (N, ...) of seeds, on the model's device; each is what `draw` makes an image of.
+    """Return the latents (N, ...) of seeds, on the model's device, as `sample_images` uses them.
 
     Raises:
-        UsageError: there are no normal numbers to truncate.
+        UsageError: `truncation` is given, and the latents contain no normal numbers.
     """
     contexts = [
         Context(device=model.device, generator=make_generator(model.device, seed), truncation=truncation)
         for seed in seeds
     ]
-    family = _sampler(model)
+    family = _family(model)
     with fork_torch_rng(model.device):
         z = torch.cat([family.latent(1, context) for context in contexts])
     if truncation is not None and not all(context.truncated for context in contexts):
         raise UsageError(
-            f"the latents of {model.run} hold no normal numbers, so --truncation means nothing to it; leave it out"
+            f"the latents of {model.run} contain no normal numbers, so --truncation has no effect; omit --truncation"
         )
     return z
 
 
 @torch.no_grad()
 def generate(model: Model, z: Tensor, label: Tensor | None) -> Tensor:
-    """Images (N, C, H, W) in [-1, 1] on the CPU.
+    """Generate images (N, C, H, W) in [-1, 1] on the CPU.
 
     Args:
-        model: of a family that samples.
+        model: model that samples.
         z: latents (N, ...).
         label: indices (N,) or weights (N, labels), in a family that reads labels.
     """
-    family, drawn = _sampler(model), []
+    family, images = _family(model), []
     with fork_torch_rng(model.device):
         for start in range(0, len(z), BATCH):
-            part = None if label is None else _full(label[start : start + BATCH]).to(model.device)
-            images = family.sample(model.nets, _full(z[start : start + BATCH]).to(model.device), part)
-            drawn.append(images[: len(z) - start].float().cpu())
-    return torch.cat(drawn)
+            part = None if label is None else _pad(label[start : start + BATCH]).to(model.device)
+            batch = family.sample(model.nets, _pad(z[start : start + BATCH]).to(model.device), part)
+            images.append(batch[: len(z) - start].float().cpu())
+    return torch.cat(images)
 
 
-def _full(part: Tensor) -> Tensor:
-    """A batch of `BATCH`, the last one repeated where some are missing."""
+def reference_outputs(model: Model) -> dict[str, Tensor]:
+    """Return the images of seeds 0, 1, ..., as `gancli.inference.reference_outputs` collects them."""
+    return {"sample": sample_images(model, range(COUNT), reference_labels(model))}
+
+
+def _pad(part: Tensor) -> Tensor:
+    """Repeat the last row until there are `BATCH` rows."""
     return torch.cat([part, part[-1:].expand(BATCH - len(part), *part.shape[1:])])
 
 
-def _sampler(model: Model) -> Samples:
+def _family(model: Model) -> Samples:
     assert isinstance(model.family, Samples)
     return model.family

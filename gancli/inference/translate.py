@@ -1,4 +1,4 @@
-"""A trained model's translation of one image of any size."""
+"""Image-to-image translation of one image of any size with a trained model."""
 
 from __future__ import annotations
 
@@ -10,60 +10,76 @@ from torch import Tensor
 from gancli.errors import UsageError
 from gancli.family.tasks import Translates, Translation
 from gancli.inference.model import Model
-from gancli.inference.tiling import padded, tiled
+from gancli.inference.reference_outputs import uniform_noise
+from gancli.inference.tiling import apply_padded, apply_tiled
 from gancli.runtime.random import fork_torch_rng
 
 
 class Translated(NamedTuple):
-    """An image, (1, C, H, W) in [-1, 1] on the CPU, and whether another seed would give another one."""
+    """A translated image (1, C, H, W) in [-1, 1] on the CPU, and whether it depends on the seed."""
 
     image: Tensor
     noisy: bool
 
 
 def find_translation(model: Model, to: str | None) -> Translation:
-    """The model's way to a domain; its first where None.
+    """Return the translation of a model to a domain (default: its first).
 
     Raises:
-        UsageError: there is no such way.
+        UsageError: the model does not translate to this domain.
     """
-    ways = {way.to: way for way in _translator(model).translations()}
+    translations = {translation.to: translation for translation in _family(model).translations()}
     if to is None:
-        return next(iter(ways.values()))
-    if to not in ways:
-        raise UsageError(f"unknown domain {to!r}; {model.run} translates to {', '.join(ways)}")
-    return ways[to]
+        return next(iter(translations.values()))
+    if to not in translations:
+        raise UsageError(f"unknown domain {to!r}; {model.run} translates to {', '.join(translations)}")
+    return translations[to]
 
 
 @torch.no_grad()
-def translate(model: Model, image: Tensor, way: Translation, *, tile: int | None = None, seed: int = 0) -> Translated:
-    """What the model makes of an image, which depends on nothing else but the seed.
+def translate(
+    model: Model, image: Tensor, translation: Translation, *, tile: int | None = None, seed: int = 0
+) -> Translated:
+    """Translate an image; the result depends only on the image and the seed.
 
     Args:
-        model: of a family that translates.
+        model: model that translates.
         image: (1, C, H, W) in [-1, 1], of any size.
-        way: one of the model's.
-        tile: side of the tiles in which it is done; None: whole. Networks that normalise by the statistics of what they
-            see give each tile a tone of its own, which the blend of the tiles evens out.
-        seed: of the noise, in a family that has some.
+        translation: one of the model's translations.
+        tile: side of the tiles; None to translate the whole image at once. A network that normalises by the statistics
+            of its input gives each tile a slightly different tone, which blending evens out.
+        seed: seed of the noise, in a family that uses noise.
     """
-    family = _translator(model)
+    family = _family(model)
 
     def apply(part: Tensor) -> Tensor:
-        return family.translate(model.nets, part, way.to)
+        return family.translate(model.nets, part, translation.to)
 
     with fork_torch_rng(model.device):
         torch.manual_seed(seed)
-        before = _state(model.device)
+        before = _rng_state(model.device)
         image = image.to(model.device)
-        drawn = padded(apply, image, way.multiple) if tile is None else tiled(apply, image, way.multiple, tile)
-        return Translated(drawn.float().cpu(), not torch.equal(before, _state(model.device)))
+        if tile is None:
+            output = apply_padded(apply, image, translation.multiple)
+        else:
+            output = apply_tiled(apply, image, translation.multiple, tile)
+        return Translated(output.float().cpu(), not torch.equal(before, _rng_state(model.device)))
 
 
-def _state(device: torch.device) -> Tensor:
+def reference_outputs(model: Model) -> dict[str, Tensor]:
+    """Return translations of a noise image by domain, as `gancli.inference.reference_outputs` collects them."""
+    return {
+        f"translate to {translation.to}": translate(
+            model, uniform_noise(1, *model.family.data.shape_of(translation.reads)), translation
+        ).image
+        for translation in _family(model).translations()
+    }
+
+
+def _rng_state(device: torch.device) -> Tensor:
     return torch.cuda.get_rng_state(device) if device.type == "cuda" else torch.get_rng_state()
 
 
-def _translator(model: Model) -> Translates:
+def _family(model: Model) -> Translates:
     assert isinstance(model.family, Translates)
     return model.family

@@ -49,7 +49,7 @@ def test_there_may_be_no_best(gan) -> None:
     assert not Path("run/eval.jsonl").exists()
     ended = gan("sample", "run/checkpoints/best")
     assert ended.code == 65
-    assert "run keeps no best checkpoint; name the run for its newest one" in ended.err
+    assert "run has no best checkpoint; name the run to use its newest one" in ended.err
 
 
 def test_a_collapse_ends_with_its_own_code_and_goes_on_where_it_is_wanted(gan, monkeypatch: pytest.MonkeyPatch) -> None:

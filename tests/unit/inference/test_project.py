@@ -1,4 +1,4 @@
-"""The search for a latent, in a linear generator, of which the answer is known."""
+"""GAN inversion of a linear generator, whose solution is known."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LATENT, SIDE = 3, 4
 
 
 class Linear(Family[FamilyConfig]):
-    """Images that are a matrix times z, plus a level for each label; a batch norm that must not learn."""
+    """Images are a matrix times z plus the label's index; batch norm statistics must not change."""
 
     def build(self) -> dict[str, nn.Module]:
         torch.manual_seed(0)
@@ -54,10 +54,10 @@ def model(*labels: str) -> Model:
 def test_what_the_model_made_is_found_again() -> None:
     toy = model()
     z = torch.tensor([[0.3, -1.2, 0.8]])
-    found = invert(toy, generate(toy, z, None), seeds=range(2), labels=[], steps=300)
-    assert found.z == pytest.approx(z, abs=1e-3)
-    assert found.error < 1e-7
-    assert torch.equal(generate(toy, found.z, None), found.image)
+    inversion = invert(toy, generate(toy, z, None), seeds=range(2), labels=[], steps=300)
+    assert inversion.z == pytest.approx(z, abs=1e-3)
+    assert inversion.error < 1e-7
+    assert torch.equal(generate(toy, inversion.z, None), inversion.image)
 
 
 def test_what_it_cannot_make_comes_as_near_as_least_squares() -> None:
@@ -66,18 +66,18 @@ def test_what_it_cannot_make_comes_as_near_as_least_squares() -> None:
     zero = generate(toy, torch.zeros(1, LATENT), None)
     matrix = torch.cat([generate(toy, row[None], None) - zero for row in torch.eye(LATENT)]).flatten(1).T
     best = torch.linalg.lstsq(matrix, (target - zero).flatten()[:, None]).solution.T
-    found = invert(toy, target, seeds=[5], labels=[], steps=400)
-    assert found.error == pytest.approx(float((generate(toy, best, None) - target).square().mean()), rel=1e-4)
-    assert found.error == pytest.approx(float((found.image - target).square().mean()))
+    inversion = invert(toy, target, seeds=[5], labels=[], steps=400)
+    assert inversion.error == pytest.approx(float((generate(toy, best, None) - target).square().mean()), rel=1e-4)
+    assert inversion.error == pytest.approx(float((inversion.image - target).square().mean()))
 
 
 def test_no_step_takes_the_best_seed_as_it_is() -> None:
     toy = model()
     z = latents(toy, range(20))
     target = generate(toy, z[13:14] + 1e-3, None)
-    found = invert(toy, target, seeds=range(20), labels=[], steps=0)
-    assert found.seed == 13
-    assert torch.equal(found.z, z[13:14])
+    inversion = invert(toy, target, seeds=range(20), labels=[], steps=0)
+    assert inversion.seed == 13
+    assert torch.equal(inversion.z, z[13:14])
 
 
 def test_more_seeds_or_steps_are_never_worse() -> None:
@@ -92,11 +92,11 @@ def test_the_label_is_found_too() -> None:
     toy = model("a", "b", "c")
     z = torch.zeros(1, LATENT)
     target = generate(toy, z, torch.tensor([2]))
-    seen = []
-    found = invert(toy, target, seeds=[0], labels=[0, 1, 2], steps=100, progress=lambda *each: seen.append(each))
-    assert found.label == 2
-    assert seen == [(step, 100) for step in range(1, 101)]
-    assert invert(toy, target, seeds=[0], labels=[1], steps=100).error > found.error
+    calls = []
+    inversion = invert(toy, target, seeds=[0], labels=[0, 1, 2], steps=100, progress=lambda *each: calls.append(each))
+    assert inversion.label == 2
+    assert calls == [(step, 100) for step in range(1, 101)]
+    assert invert(toy, target, seeds=[0], labels=[1], steps=100).error > inversion.error
 
 
 def test_the_model_stays_as_it_is() -> None:

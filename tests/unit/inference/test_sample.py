@@ -1,3 +1,5 @@
+"""Sampling: independence of the batch, random streams, labels and truncation."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -36,7 +38,7 @@ def trained(kind: type, folder: Path) -> Model:
 
 @pytest.mark.parametrize("kind", [Unconditional, Conditional])
 def test_an_image_does_not_depend_on_its_company(tmp_path: Path, kind: type) -> None:
-    """Not even in its last bit."""
+    """Images are equal bit for bit."""
     model = trained(kind, tmp_path)
     seeds = range(2 * BATCH + 3)
     labels = [seed % 3 for seed in seeds] if model.labels else []

@@ -1,4 +1,4 @@
-"""Padding and tiles leave what a network would have done by itself, and no seams."""
+"""Padding and tiles: the output of the network is unchanged, and there are no seams."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gancli.inference.tiling import OVERLAP, padded, tiled
+from gancli.inference.tiling import OVERLAP, apply_padded, apply_tiled
 
 
-def draw(*shape: int) -> Tensor:
+def normal(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-class Seen:
-    """A network that remembers the sizes that it was given; it doubles values and takes the mean of the channels."""
+class RecordSizes:
+    """A network that records the sizes of its inputs, doubles values and averages channels."""
 
     def __init__(self, multiple: int) -> None:
         self.multiple = multiple
@@ -30,59 +30,59 @@ class Seen:
 
 @pytest.mark.parametrize("size", [(8, 8), (1, 1), (3, 17), (9, 8), (5, 100)])
 def test_any_size_comes_back_as_it_was(size: tuple[int, int]) -> None:
-    image, network = draw(2, 3, *size), Seen(8)
-    assert torch.equal(padded(network, image, 8), 2 * image.mean(1, keepdim=True))
+    image, network = normal(2, 3, *size), RecordSizes(8)
+    assert torch.equal(apply_padded(network, image, 8), 2 * image.mean(1, keepdim=True))
     assert network.sizes == [tuple(-(-side // 8) * 8 for side in size)]
 
 
 def test_what_is_added_is_a_reflection() -> None:
     shown: list[Tensor] = []
 
-    def keep(image: Tensor) -> Tensor:
+    def record(image: Tensor) -> Tensor:
         shown.append(image)
         return image
 
-    padded(keep, draw(1, 2, 13, 11), 8)
-    assert torch.equal(shown[0], F.pad(draw(1, 2, 13, 11), (0, 5, 0, 3), mode="reflect"))
-    padded(keep, draw(1, 1, 1, 3), 8)  # more than one reflection
-    assert torch.equal(shown[1][0, 0, 0], draw(1, 1, 1, 3)[0, 0, 0, [0, 1, 2, 1, 0, 1, 2, 1]])
+    apply_padded(record, normal(1, 2, 13, 11), 8)
+    assert torch.equal(shown[0], F.pad(normal(1, 2, 13, 11), (0, 5, 0, 3), mode="reflect"))
+    apply_padded(record, normal(1, 1, 1, 3), 8)  # reflected more than once
+    assert torch.equal(shown[1][0, 0, 0], normal(1, 1, 1, 3)[0, 0, 0, [0, 1, 2, 1, 0, 1, 2, 1]])
 
 
 @pytest.mark.parametrize("size", [(64, 64), (33, 65), (200, 31), (7, 100)])
 def test_tiles_of_a_network_without_context_are_the_whole(size: tuple[int, int]) -> None:
-    image, network = draw(2, 3, *size), Seen(8)
-    assert torch.allclose(tiled(network, image, 8, 30), 2 * image.mean(1, keepdim=True), rtol=1e-12)
+    image, network = normal(2, 3, *size), RecordSizes(8)
+    assert torch.allclose(apply_tiled(network, image, 8, 30), 2 * image.mean(1, keepdim=True), rtol=1e-12)
     assert max(max(size) for size in network.sizes) <= 32
 
 
 def test_an_image_of_one_tile_is_not_cut() -> None:
-    network = Seen(8)
-    tiled(network, draw(1, 1, 32, 20), 8, 32)
+    network = RecordSizes(8)
+    apply_tiled(network, normal(1, 1, 32, 20), 8, 32)
     assert network.sizes == [(32, 24)]
 
 
 def test_pixels_far_from_a_border_are_exact() -> None:
-    """A network that sees 5x5 pixels errs at the borders of a tile, where tiles weigh least."""
-    image, kernel = draw(1, 1, 100, 100), draw(1, 1, 5, 5)
+    """A network with a 5x5 receptive field errs at the borders of tiles, where the weights are lowest."""
+    image, kernel = normal(1, 1, 100, 100), normal(1, 1, 5, 5)
 
     def blur(part: Tensor) -> Tensor:
         return F.conv2d(part, kernel, padding=2)
 
-    whole, parts = blur(image), tiled(blur, image, 4, 64)
+    whole, parts = blur(image), apply_tiled(blur, image, 4, 64)
     assert torch.allclose(whole[:, :, :30, :30], parts[:, :, :30, :30], rtol=1e-12)
     assert not torch.allclose(whole, parts, rtol=1e-12)
 
 
 def test_tiles_of_different_tone_pass_into_each_other() -> None:
-    """Where tiles differ by 1, neighbouring pixels differ by no more than a step of the shared part, and a corner's."""
+    """If tiles differ by 1, neighbouring pixels differ by at most one step of the ramp over the overlap."""
     tones = iter(range(100))
 
     def tone(part: Tensor) -> Tensor:
         return torch.full_like(part, next(tones) % 2)
 
-    drawn = tiled(tone, torch.zeros(1, 1, 64, 300, dtype=torch.float64), 8, 64)
-    assert drawn.min() < 0.01
-    assert drawn.max() > 0.99
+    output = apply_tiled(tone, torch.zeros(1, 1, 64, 300, dtype=torch.float64), 8, 64)
+    assert output.min() < 0.01
+    assert output.max() > 0.99
     shared = 64 // OVERLAP
-    assert drawn.diff(dim=3).abs().max() <= 1.01 / shared
-    assert drawn.diff(dim=2).abs().max() == 0
+    assert output.diff(dim=3).abs().max() <= 1.01 / shared
+    assert output.diff(dim=2).abs().max() == 0

@@ -1,4 +1,4 @@
-"""Tiles that cannot be told from the whole, memory that runs out, and pictures of every kind."""
+"""Upscaling: tiles equal to the whole image, running out of memory, precision, and kinds of channels."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gancli.family.contract import Family
 from gancli.inference import receptive_field
 from gancli.inference import upscale as upscaling
 from gancli.inference.model import Model
-from gancli.inference.tiling import cuts
+from gancli.inference.tiling import split_into_tiles
 from gancli.inference.upscale import Upscaler
 from gancli.nn.imresize import imresize
 from gancli.recipes.options import FamilyConfig
@@ -30,10 +30,10 @@ class Config(FamilyConfig):
 
 
 class Toy(Family[Config]):
-    """Twice as large by a network that was never trained, or by `drawn`."""
+    """Upscales by a factor of two with an untrained network, or with the function `network`."""
 
     scale = SCALE
-    drawn: Any = None
+    network: Any = None
 
     def build(self) -> dict[str, nn.Module]:
         channels = self.data.channels
@@ -42,12 +42,12 @@ class Toy(Family[Config]):
         return {"generator": nn.Sequential(*layers, nn.Conv2d(8, 4 * channels, 3, padding=1), nn.PixelShuffle(SCALE))}
 
     def upscale(self, nets: Nets, image: Tensor) -> Tensor:
-        return self.drawn(image) if self.drawn else nets.generator(image)
+        return self.network(image) if self.network else nets.generator(image)
 
 
-def model(channels: int = 3, drawn: Any = None) -> Model:
+def model(channels: int = 3, network: Any = None) -> Model:
     family = Toy(Config(), DataSpec(channels=channels, height=16, width=16))
-    family.drawn = drawn
+    family.network = network
     modules = {name: module.eval().requires_grad_(False) for name, module in family.build().items()}
     return Model(
         family=family,
@@ -63,7 +63,7 @@ def model(channels: int = 3, drawn: Any = None) -> Model:
     )
 
 
-def picture(*shape: int, dtype: Any = np.uint8) -> Any:
+def random_image(*shape: int, dtype: Any = np.uint8) -> Any:
     return np.random.default_rng(0).integers(0, np.iinfo(dtype).max + 1, shape, dtype=dtype)
 
 
@@ -78,9 +78,9 @@ def levels(images: Tensor) -> np.ndarray:
 @pytest.mark.parametrize("size", [(64, 64), (33, 100), (7, 200), (5, 5), (97, 98)])
 def test_kept_parts_cover_an_image_once_and_margins_are_as_wide_as_wanted(size: tuple[int, int]) -> None:
     covered = np.zeros(size, dtype=int)
-    for cut in cuts(*size, tile=32, margin=6):
-        covered[cut.kept_rows, cut.kept_columns] += 1
-        for shown, kept, side in zip((cut.rows, cut.columns), (cut.kept_rows, cut.kept_columns), size, strict=True):
+    for tile in split_into_tiles(*size, tile=32, margin=6):
+        covered[tile.kept_rows, tile.kept_columns] += 1
+        for shown, kept, side in zip((tile.rows, tile.columns), (tile.kept_rows, tile.kept_columns), size, strict=True):
             assert shown.stop - shown.start == min(32, side)
             assert kept.start - shown.start >= 6 or shown.start == kept.start == 0
             assert shown.stop - kept.stop >= 6 or shown.stop == kept.stop == side
@@ -88,7 +88,7 @@ def test_kept_parts_cover_an_image_once_and_margins_are_as_wide_as_wanted(size: 
 
 
 def test_tiles_are_the_whole() -> None:
-    pixels = picture(150, 201, 3)
+    pixels = random_image(150, 201, 3)
     whole = Upscaler(model(), precision="fp32")(pixels)
     upscaler = Upscaler(model(), precision="fp32", tile=64)
     tiled = upscaler(pixels)
@@ -99,24 +99,24 @@ def test_tiles_are_the_whole() -> None:
 
 
 def test_a_margin_is_what_the_network_sees() -> None:
-    """Convolutions of 5, 3 and 3 see 4 pixels to every side; and what normalises by all it is shown sees it all."""
+    """Convolutions of 5, 3 and 3 have a radius of 4 pixels; normalisation over the input has an unlimited one."""
     network = model().nets.generator
-    found, all_of_it = receptive_field.margin(network, channels=3, scale=SCALE, device=CPU, side=96)
-    assert 1 + receptive_field._SAFETY <= found <= 4 + receptive_field._SAFETY
-    assert all_of_it
+    margin, sufficient = receptive_field.tile_margin(network, channels=3, scale=SCALE, device=CPU, side=96)
+    assert 1 + receptive_field._SAFETY <= margin <= 4 + receptive_field._SAFETY
+    assert sufficient
 
     def normalised(image: Tensor) -> Tensor:
         return repeat(image / image.std((2, 3), keepdim=True) / 4 + image.mean((2, 3), keepdim=True))
 
-    assert not receptive_field.margin(normalised, channels=3, scale=SCALE, device=CPU, side=96)[1]
+    assert not receptive_field.tile_margin(normalised, channels=3, scale=SCALE, device=CPU, side=96)[1]
     for tile, seams in ((200, False), (160, True)):
-        upscaler = Upscaler(model(drawn=normalised), precision="fp32", tile=tile)
-        upscaler(picture(180, 170, 3))
+        upscaler = Upscaler(model(network=normalised), precision="fp32", tile=tile)
+        upscaler(random_image(180, 170, 3))
         assert upscaler.may_show_seams is seams
 
 
 def test_the_memory_of_a_pixel_is_that_of_the_largest_layer() -> None:
-    """The last convolution reads 8 numbers and writes 12; the shuffle reads and writes 12; and as much again."""
+    """The last convolution reads 8 numbers and writes 12, the shuffle reads and writes 12; this is doubled."""
     network = model().nets.generator
     taken = receptive_field.bytes_per_pixel(network, [network], channels=3, device=CPU)
     assert taken == 2 * (12 + 12) * 4
@@ -125,69 +125,71 @@ def test_the_memory_of_a_pixel_is_that_of_the_largest_layer() -> None:
 def test_little_memory_makes_small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
 
-    def drawn(image: Tensor) -> Tensor:
+    def network(image: Tensor) -> Tensor:
         sizes.append(image.shape[2])
         return repeat(image)
 
     monkeypatch.setattr(upscaling, "free", lambda _: 2 * 192 * 40 * 40)
-    pixels = picture(100, 100, 3)
-    assert (Upscaler(model(drawn=drawn), precision="fp32")(pixels) == pixels.repeat(2, 0).repeat(2, 1)).all()
+    pixels = random_image(100, 100, 3)
+    assert (Upscaler(model(network=network), precision="fp32")(pixels) == pixels.repeat(2, 0).repeat(2, 1)).all()
     assert sizes[-1] <= 64
 
 
 def test_memory_that_runs_out_is_met_with_smaller_tiles() -> None:
     refused: list[int] = []
 
-    def drawn(image: Tensor) -> Tensor:
+    def network(image: Tensor) -> Tensor:
         if image.shape[2] * image.shape[3] > 64 * 64:
             refused.append(image.shape[2])
             raise RuntimeError("[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory")
         return repeat(image)
 
-    pixels, told = picture(250, 130, 3), []
-    upscaler = Upscaler(model(drawn=drawn), precision="fp32", tile=256)
-    upscaler._margin = (4, True)  # as it cannot be measured within so little
-    assert (upscaler(pixels, told.append) == pixels.repeat(2, 0).repeat(2, 1)).all()
+    pixels, reported = random_image(250, 130, 3), []
+    upscaler = Upscaler(model(network=network), precision="fp32", tile=256)
+    upscaler._margin = (4, True)  # cannot be measured with so little memory
+    assert (upscaler(pixels, reported.append) == pixels.repeat(2, 0).repeat(2, 1)).all()
     assert refused
-    assert sum(told) == 250 * 130
+    assert sum(reported) == 250 * 130
     before = len(refused)
-    upscaler(pixels)  # the next picture is not tried at that size again
+    upscaler(pixels)  # later images do not try this size again
     assert len(refused) == before
 
 
 def test_memory_that_is_never_enough_is_said() -> None:
-    def drawn(image: Tensor) -> Tensor:
+    def network(image: Tensor) -> Tensor:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    upscaler = Upscaler(model(drawn=drawn), precision="fp32", tile=256)
+    upscaler = Upscaler(model(network=network), precision="fp32", tile=256)
     upscaler._margin = (4, True)
     with pytest.raises(DataError, match="not enough memory even for tiles of"):
-        upscaler(picture(100, 100, 3))
+        upscaler(random_image(100, 100, 3))
 
 
 def test_other_errors_are_not_taken_for_it() -> None:
-    def drawn(image: Tensor) -> Tensor:
+    def network(image: Tensor) -> Tensor:
         raise RuntimeError("shapes do not fit")
 
     with pytest.raises(RuntimeError, match="do not fit"):
-        Upscaler(model(drawn=drawn), precision="fp32", tile=256)(picture(100, 100, 3))
+        Upscaler(model(network=network), precision="fp32", tile=256)(random_image(100, 100, 3))
 
 
 def test_a_tile_that_is_not_finite_in_bf16_is_drawn_in_fp32() -> None:
     kinds: list[bool] = []
 
-    def drawn(image: Tensor) -> Tensor:
+    def network(image: Tensor) -> Tensor:
         kinds.append(torch.is_autocast_enabled("cpu"))
         return repeat(image) * (float("inf") if kinds[-1] else 1.0)
 
-    pixels = picture(20, 20, 3)
-    assert (Upscaler(model(drawn=drawn), precision="bf16", tile=32)(pixels) == pixels.repeat(2, 0).repeat(2, 1)).all()
+    pixels = random_image(20, 20, 3)
+    assert (
+        Upscaler(model(network=network), precision="bf16", tile=32)(pixels) == pixels.repeat(2, 0).repeat(2, 1)
+    ).all()
     assert kinds == [True, False]
 
 
 def test_what_is_never_finite_is_said() -> None:
     with pytest.raises(NumericalError, match="not finite"):
-        Upscaler(model(drawn=lambda image: repeat(image) * float("nan")), precision="fp32")(picture(9, 9, 3))
+        Upscaler(model(network=lambda image: repeat(image) * float("nan")), precision="fp32")(random_image(9, 9, 3))
 
 
 def test_auto_is_bf16_only_where_it_is_accurate(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,12 +203,12 @@ def test_auto_is_bf16_only_where_it_is_accurate(monkeypatch: pytest.MonkeyPatch)
     def inaccurate(image: Tensor) -> Tensor:
         return exact(image) + 0.01 * torch.is_autocast_enabled("cpu")
 
-    for drawn, pixels, chosen in (
-        (exact, picture(8, 8, 3), True),
-        (inaccurate, picture(8, 8, 3), False),
-        (exact, picture(8, 8, 3, dtype=np.uint16), False),
+    for network, pixels, chosen in (
+        (exact, random_image(8, 8, 3), True),
+        (inaccurate, random_image(8, 8, 3), False),
+        (exact, random_image(8, 8, 3, dtype=np.uint16), False),
     ):
-        Upscaler(model(drawn=drawn))(pixels)
+        Upscaler(model(network=network))(pixels)
         assert kinds[-1] is chosen
 
 
@@ -214,31 +216,31 @@ def test_auto_is_bf16_only_where_it_is_accurate(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize("kind", [1, 2, 3, 4])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_pictures_of_every_kind_come_back_as_they_were(channels: int, kind: int, dtype: Any) -> None:
-    pixels = picture(6, 7, kind, dtype=dtype)
-    pixels[..., -1] = pixels[..., -1] | 1  # nothing is quite invisible
-    drawn = Upscaler(model(channels, drawn=repeat), precision="fp32")(pixels)
-    assert drawn.dtype == dtype
+    pixels = random_image(6, 7, kind, dtype=dtype)
+    pixels[..., -1] = pixels[..., -1] | 1  # no pixel is fully transparent
+    output = Upscaler(model(channels, network=repeat), precision="fp32")(pixels)
+    assert output.dtype == dtype
     same = slice(None) if kind in (1, 3) or channels == 4 else slice(-1)
-    assert np.abs(drawn[..., same].astype(int) - pixels.repeat(2, 0).repeat(2, 1)[..., same]).max() <= 1
+    assert np.abs(output[..., same].astype(int) - pixels.repeat(2, 0).repeat(2, 1)[..., same]).max() <= 1
 
 
 def test_opacity_is_enlarged_by_bicubic_interpolation() -> None:
-    pixels = picture(12, 12, 4)
+    pixels = random_image(12, 12, 4)
     expected = imresize(torch.from_numpy(pixels[None, ..., 3:]).permute(0, 3, 1, 2).float() / 127.5 - 1, scale=SCALE)
-    drawn = Upscaler(model(drawn=repeat), precision="fp32")(pixels)
-    assert np.abs(drawn[..., 3].astype(int) - levels(expected)[..., 0]).max() <= 1
+    output = Upscaler(model(network=repeat), precision="fp32")(pixels)
+    assert np.abs(output[..., 3].astype(int) - levels(expected)[..., 0]).max() <= 1
 
 
 def test_invisible_colours_do_not_bleed() -> None:
     pixels = np.zeros((31, 31, 4), dtype=np.uint8)
     pixels[...] = (0, 255, 0, 0)
     pixels[10:20, 7:20] = (200, 10, 10, 255)
-    drawn = Upscaler(model(drawn=lambda image: imresize(image, scale=SCALE)), precision="fp32")(pixels)
-    assert np.abs(drawn[..., :3].astype(int) - (200, 10, 10)).max() <= 1
+    output = Upscaler(model(network=lambda image: imresize(image, scale=SCALE)), precision="fp32")(pixels)
+    assert np.abs(output[..., :3].astype(int) - (200, 10, 10)).max() <= 1
 
 
 def test_a_tile_that_is_all_margin_is_refused() -> None:
     upscaler = Upscaler(model(), precision="fp32", tile=16)
-    with pytest.raises(UsageError, match=r"--tile 16 .* take at least \d+"):
-        upscaler(picture(40, 40, 3))
-    assert upscaler(picture(16, 9, 3)).shape == (32, 18, 3)
+    with pytest.raises(UsageError, match=r"--tile 16 .* use at least \d+"):
+        upscaler(random_image(40, 40, 3))
+    assert upscaler(random_image(16, 9, 3)).shape == (32, 18, 3)

@@ -225,5 +225,5 @@ def test_a_young_run_and_a_damaged_one(tmp_path: Path) -> None:
     run_data = load_run_data(run)
     assert [line["images"] for line in run_data.lines] == [5, 9]
     texts = " ".join(read(render_report(run_data, [])).texts)
-    for words in ("metrics.jsonl:2 and 2 other lines are damaged", "no measurement", "cannot be read", "000000000.png"):
+    for words in ("metrics.jsonl:2 and 2 other lines are damaged", "Metrics are omitted", "cannot be read", "000000000.png"):
         assert words in texts
