@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gancli.cli.options import Json
-from gancli.errors import DataError, UsageError
+from gancli.errors import DataError, UsageError, unknown_name
 
 if TYPE_CHECKING:
     from gancli.plugins.hookspecs import FamilyInfo
     from gancli.plugins.registry import Plugin
-    from gancli.testing.finding import Finding
-    from gancli.testing.fixture import FamilyFixture
+    from gancli.testing.fixture import FamilyFixture, Finding
     from gancli.testing.suite import Verdict
 
 
@@ -39,7 +38,7 @@ def check(
     """Check the families of a plugin against the contract, and report each violation with file and line."""
     from contextlib import redirect_stdout
 
-    from gancli.testing.finding import Finding
+    from gancli.testing.fixture import Finding
     from gancli.testing.suite import Verdict, examine
 
     plugin = _find_plugin(package)
@@ -78,7 +77,7 @@ def _find_plugin(target: str) -> Plugin:
     """
     import tomllib
 
-    from gancli.plugins.registry import registry, unknown
+    from gancli.plugins.registry import registry
 
     name, is_folder = target, False
     if (project := Path(target) / "pyproject.toml").is_file():
@@ -95,7 +94,7 @@ def _find_plugin(target: str) -> Plugin:
     if is_folder:
         raise UsageError(f"{name} is not installed; install it first: pip install --editable {shlex.quote(target)}")
     known = {plugin.package for plugin in plugins}
-    raise UsageError(f"{unknown('plugin', target, known)}; `gan plugins ls` lists what is installed")
+    raise UsageError(f"{unknown_name('plugin', target, known)}; `gan plugins ls` lists what is installed")
 
 
 def _normalize(name: str) -> str:
