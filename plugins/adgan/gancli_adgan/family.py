@@ -1,40 +1,51 @@
-"""The game of Arjovsky et al. 2017 between the networks of Radford et al. 2015, on normal images alone.
+"""Anomaly detection of Deecke et al. 2018 and Schlegl et al. 2017: a Wasserstein GAN (Arjovsky et al. 2017) with the
+networks of Radford et al. 2015, trained on normal images only.
 
-Every number is a mean over the batch. Under the gradient penalty, which is about single images, the critic does not
-normalise over the batch; with clipped weights it does.
+All losses are means over the batch. With the gradient penalty, which applies to single images, the critic does not use
+batch normalisation; with clipped weights it does.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from gancli import losses
-from gancli.family import Adam, Batch, Context, Detection, Family, Losses, Nets, Optimizer, Player, RMSprop, Stage, Turn
+from gancli.family import (
+    Adam,
+    Batch,
+    Context,
+    Detection,
+    Family,
+    Losses,
+    Nets,
+    Optimizer,
+    Player,
+    RMSprop,
+    Stage,
+    alternate,
+)
+from gancli.latent import LatentSampler
 from gancli.nn.dcgan import initialise_normal, strided_discriminator, strided_generator
 from gancli_adgan.config import Config
 from gancli_adgan.search import Objective, search_latent, search_weights
 
-WIDTH = 8
-"""Images that are searched for at once, at most."""
+BATCH = 8
+"""Largest number of images that are searched for at once."""
 
 MEMORY = {"cpu": 2**30, "cuda": 2**33}
-"""Bytes that their copies and maps may take, about."""
+"""Approximate memory limit in bytes for the weights and feature maps of these searches, by device type."""
 
 MAPS, COPIES = 16, 6
-"""Maps as large as the image with as many channels as the layer beside it, and copies of the weights, that a search
-holds for each start: gradients, Adam's moments and what is in between.
+"""Number of full-size feature maps with `channels` channels, and of copies of the weights, that a search needs for each
+start, including gradients, moments of Adam and intermediate values.
 """
 
 
-C = TypeVar("C", int, float)
-
-
-class ADGAN(Family[Config]):
+class ADGAN(LatentSampler, Family[Config]):
     """A generator and a critic."""
 
     optimum_values = {"critic/distance": 0.0}
@@ -58,18 +69,14 @@ class ADGAN(Family[Config]):
         ]
 
     def stages(self) -> Sequence[Stage]:
-        turns = (
-            Turn(player="critic", loss=self.critic_loss, repeat=self.config.critic_steps),
-            Turn(player="generator", loss=self.generator_loss),
-        )
+        turns = alternate(critic=self.critic_loss, generator=self.generator_loss, repeat=self.config.critic_steps)
         return [Stage(name="train", turns=turns)]
 
     def critic_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         real = batch["image"]
         fake = nets.generator(self.latent(len(real), ctx))
-        distance = nets.critic(real).mean() - nets.critic(fake).mean()
-        ctx.log(distance=distance)
-        terms = {"adversarial": -distance}
+        terms = losses.discriminator_terms(nets.critic(real), nets.critic(fake), "wasserstein")
+        ctx.log(distance=-terms["adversarial"])
         if self.config.penalty == "gradient":
             penalty = losses.gradient_penalty(nets.uncompiled.critic, real, fake, ctx.rand(len(real)))
             terms["penalty"] = self.config.penalty_weight * penalty
@@ -77,90 +84,84 @@ class ADGAN(Family[Config]):
 
     def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         fake = nets.generator(self.latent(len(batch["image"]), ctx))
-        return {"adversarial": -nets.critic(fake).mean()}
-
-    def latent(self, n: int, ctx: Context) -> Tensor:
-        return ctx.randn(n, self.config.latent_dim)
-
-    def sample(self, nets: Nets, z: Tensor, label: Tensor | None = None) -> Tensor:
-        images: Tensor = nets.generator(z)
-        return images
+        return losses.generator_terms(nets.critic(fake), "wasserstein")
 
     def discriminate(self, nets: Nets, image: Tensor, label: Tensor | None = None) -> Tensor:
         scores: Tensor = nets.critic(image)
         return scores.squeeze(1)
 
     def detect(self, nets: Nets, image: Tensor, ctx: Context) -> Detection:
-        """By the score of `config.score`; the heat is the distance from the nearest image, a mean over channels."""
+        """Search for the nearest image that the generator can make; the heat map is the distance to it."""
         starts = self.latent(self.config.seeds, ctx)
         generator, critic = (
             copy.deepcopy(net).requires_grad_(False).eval()
             for net in (nets.uncompiled.generator, nets.uncompiled.critic)
         )
-        width, found = self._width(generator, image), []
+        size, results = self._batch_size(generator, image), []
         with torch.autocast(image.device.type, enabled=False):
-            for start in range(0, len(image), width):
-                part = image[start : start + width].float()
-                # Always as many, the last one repeated where some are missing: for another number of rows, products
-                # would round otherwise.
-                full = torch.cat([part, part[-1:].expand(width - len(part), *part.shape[1:])])
-                found.append([each[: len(part)] for each in self.searched(generator, critic, full, starts)])
-        return Detection(*map(torch.cat, zip(*found, strict=True)))
+            for start in range(0, len(image), size):
+                part = image[start : start + size].float()
+                # The last batch is filled up by repeating its last image, because matrix products with another number
+                # of rows would round differently.
+                full = torch.cat([part, part[-1:].expand(size - len(part), *part.shape[1:])])
+                results.append([result[: len(part)] for result in self.search(generator, critic, full, starts)])
+        return Detection(*map(torch.cat, zip(*results, strict=True)))
 
-    def searched(self, generator: nn.Module, critic: nn.Module, image: Tensor, starts: Tensor) -> Detection:
-        """What a search from each of the starts (S, latent_dim) finds of images (N, C, H, W), all at once."""
+    def search(self, generator: nn.Module, critic: nn.Module, image: Tensor, starts: Tensor) -> Detection:
+        """Search for images (N, C, H, W), each from all starts (S, latent_dim), at the same time."""
         config, seeds = self.config, len(starts)
         rows, z = image.repeat_interleave(seeds, 0), starts.repeat(len(image), 1)
         assert isinstance(generator, nn.Sequential)
         assert isinstance(critic, nn.Sequential)
         if config.score == "adgan":
-            made = search_weights(
+            generated = search_weights(
                 generator,
                 rows,
                 z,
-                steps=_chosen(config.steps, 5),
-                latent_rate=_chosen(config.latent_rate, 0.25),
+                steps=5 if config.steps is None else config.steps,
+                latent_rate=0.25 if config.latent_rate is None else config.latent_rate,
                 weights_rate=config.weights_rate,
             )
-            errors = (made - rows).square().flatten(1).mean(1)
+            errors = (generated - rows).square().flatten(1).mean(1)
         else:
             objective = self._objective(critic)
-            made = search_latent(
-                generator, rows, z, objective, steps=_chosen(config.steps, 25), rate=_chosen(config.latent_rate, 0.1)
+            generated = search_latent(
+                generator,
+                rows,
+                z,
+                objective,
+                steps=25 if config.steps is None else config.steps,
+                rate=0.1 if config.latent_rate is None else config.latent_rate,
             )
-            errors = objective(made, rows)
-        errors, made = errors.view(-1, seeds), made.view(-1, seeds, *image.shape[1:])
-        nearest = made[torch.arange(len(image), device=made.device), errors.argmin(1)]
+            errors = objective(generated, rows)
+        errors, generated = errors.view(-1, seeds), generated.view(-1, seeds, *image.shape[1:])
+        nearest = generated[torch.arange(len(image), device=generated.device), errors.argmin(1)]
         return Detection(errors.mean(1), (nearest - image).abs().mean(1, keepdim=True), nearest)
 
     def _objective(self, critic: nn.Sequential) -> Objective:
-        """AnoGAN's: the mean absolute difference of pixels, and of the maps before the critic's last layer."""
+        """Return AnoGAN's error: mean absolute differences of pixels and of the inputs of the critic's last layer."""
         weight = self.config.feature_weight
 
-        def objective(made: Tensor, image: Tensor) -> Tensor:
-            residual = (made - image).abs().flatten(1).mean(1)
+        def objective(generated: Tensor, image: Tensor) -> Tensor:
+            residual = (generated - image).abs().flatten(1).mean(1)
             if not weight:
                 return residual
-            maps, known = (critic[:-1](x).flatten(1) for x in (made, image))
-            features: Tensor = (maps - known).abs().mean(1)
+            actual, target = (critic[:-1](x).flatten(1) for x in (generated, image))
+            features: Tensor = (actual - target).abs().mean(1)
             return (1 - weight) * residual + weight * features
 
         return objective
 
-    def _width(self, generator: nn.Module, image: Tensor) -> int:
-        """How many images fit into `MEMORY` at once; it depends on nothing but the model and the kind of device."""
+    def _batch_size(self, generator: nn.Module, image: Tensor) -> int:
+        """Return the number of images that fit into `MEMORY`; depends only on the model and the type of device."""
         maps = MAPS * self.config.channels * image.shape[2] * image.shape[3]
         copies = COPIES * sum(weight.numel() for weight in generator.parameters())
         row = 4 * (maps + (copies if self.config.score == "adgan" else 0))
         memory = MEMORY.get(image.device.type, MEMORY["cpu"])
-        fitting = max(1, min(WIDTH, memory // (row * self.config.seeds)))
-        return 1 << (fitting.bit_length() - 1)  # parts of batches of 8, 16, ... then need no filling up
+        size = max(1, min(BATCH, memory // (row * self.config.seeds)))
+        return 1 << (size.bit_length() - 1)  # divides batches of 8, 16, ...
 
     def _optimizer(self, lr: float | None) -> Optimizer:
         if self.config.penalty == "clip":
             return RMSprop(lr=lr or 5e-5)
         return Adam(lr=lr or 1e-4, betas=self.config.betas)
-
-
-def _chosen(option: C | None, default: C) -> C:
-    return default if option is None else option

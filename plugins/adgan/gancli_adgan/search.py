@@ -1,7 +1,8 @@
-"""The searches for what a generator can make of an image: through its latent space alone (Schlegl et al. 2017), or
-through its weights as well, each start with a copy of them (Deecke et al. 2018).
+"""Searches for the output of a generator that is nearest to an image: over latents (Schlegl et al. 2017), or over
+latents and the generator's weights, with a copy of the weights for each start (Deecke et al. 2018).
 
-A search takes rows: an image and a start (z) each. Rows know nothing of each other, and none changes the networks.
+The inputs of a search are rows of an image and a start z. Rows do not depend on each other, and the networks do not
+change.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from torch.func import functional_call, grad, vmap
 from gancli.nn.dcgan import LatentToMap
 
 Objective = Callable[[Tensor, Tensor], Tensor]
-"""How far made images (R, C, H, W) are from those that were searched for, (R,)."""
+"""Function from generated images and target images (R, C, H, W) to their distances (R,)."""
 
 
-class Product(nn.Module):
-    """A transposed convolution as one matrix product, so that with a kernel for every row it is a batched product: the
-    library's convolution in groups takes longer.
+class ProductConvTranspose2d(nn.Module):
+    """A transposed convolution as one matrix product. With one kernel per row it is a batched product, which is faster
+    than PyTorch's grouped convolution.
     """
 
     def __init__(self, layer: nn.ConvTranspose2d) -> None:
         super().__init__()
-        # As a matrix whose gradient comes out lying as it does itself: otherwise the optimizer would turn each.
+        # The gradient of this matrix has the same memory layout; otherwise the optimizer would transpose each one.
         self.weight = nn.Parameter(layer.weight.flatten(1).t().contiguous(), requires_grad=False)
         self.bias = layer.bias
         self.stride, self.kernel = layer.stride, layer.kernel_size
@@ -41,13 +42,13 @@ class Product(nn.Module):
                 x.shape[2:], self.stride, self.padding, self.kernel, self.output_padding, strict=True
             )
         )
-        strokes = self.weight @ x.flatten(2)
-        image = F.fold(strokes, (height, width), self.kernel, padding=self.padding, stride=self.stride)
+        parts = self.weight @ x.flatten(2)
+        image = F.fold(parts, (height, width), self.kernel, padding=self.padding, stride=self.stride)
         return image if self.bias is None else image + self.bias.view(-1, 1, 1)
 
 
-class Scale(nn.Module):
-    """Batch normalisation in evaluation: each map times a number, plus a number."""
+class FrozenBatchNorm2d(nn.Module):
+    """Batch normalisation in eval mode: a scale and a shift per channel."""
 
     def __init__(self, layer: nn.BatchNorm2d) -> None:
         super().__init__()
@@ -66,15 +67,15 @@ class Scale(nn.Module):
 def search_latent(
     generator: nn.Module, image: Tensor, z: Tensor, objective: Objective, *, steps: int, rate: float
 ) -> Tensor:
-    """What the generator makes (R, C, H, W) after steps of Adam on each z towards a low objective.
+    """Return the generated images (R, C, H, W) after minimising an objective over each z with Adam.
 
     Args:
-        generator: in eval mode; its gradients are not asked for.
-        image: (R, C, H, W) in [-1, 1].
-        z: the starts, (R, latent_dim).
-        objective: of each row by itself.
-        steps: 0 leaves the starts.
-        rate: step length.
+        generator: network in eval mode, whose parameters get no gradients.
+        image: target images (R, C, H, W) in [-1, 1].
+        z: starts (R, latent_dim).
+        objective: distance to minimise.
+        steps: number of steps (0: use the starts).
+        rate: learning rate.
     """
     z = z.detach().clone().requires_grad_()
     optimizer = torch.optim.Adam([z], lr=rate)
@@ -83,74 +84,70 @@ def search_latent(
             (z.grad,) = torch.autograd.grad(objective(generator(z), image).sum(), z)
             optimizer.step()
     with torch.no_grad():
-        made: Tensor = generator(z)
-        return made
+        generated: Tensor = generator(z)
+        return generated
 
 
 def search_weights(
     generator: nn.Sequential, image: Tensor, z: Tensor, *, steps: int, latent_rate: float, weights_rate: float
 ) -> Tensor:
-    """What copies of the generator, one for each row, make (R, C, H, W) after steps of Adam on z and on their weights
-    towards a low mean squared error.
+    """Return the images (R, C, H, W) of one copy of the generator per row, after minimising the mean squared error over
+    z and the weights of the copies with Adam.
 
     Args:
-        generator: in eval mode, of layers that treat each image by itself then.
-        image: (R, C, H, W) in [-1, 1].
-        z: the starts, (R, latent_dim).
-        steps: 0 leaves starts and weights.
-        latent_rate: step length of z.
-        weights_rate: step length of the weights; 0 needs no copies.
+        generator: network in eval mode, in which images do not depend on each other.
+        image: target images (R, C, H, W) in [-1, 1].
+        z: starts (R, latent_dim).
+        steps: number of steps (0: use the starts and the original weights).
+        latent_rate: learning rate of z.
+        weights_rate: learning rate of the weights; with 0 there are no copies.
     """
-    net = products(generator)
+    net = with_fast_rows(generator)
     z, weights = z.detach().clone(), _views(net, len(z)) if weights_rate else {}
     buffers = dict(net.named_buffers())
 
-    def make(weights: dict[str, Tensor], z: Tensor) -> Tensor:
-        made: Tensor = functional_call(net, {**buffers, **weights}, (z.unsqueeze(0),))
-        return made.squeeze(0)
+    def generate(weights: dict[str, Tensor], z: Tensor) -> Tensor:
+        generated: Tensor = functional_call(net, {**buffers, **weights}, (z.unsqueeze(0),))
+        return generated.squeeze(0)
 
     def error(weights: dict[str, Tensor], z: Tensor, image: Tensor) -> Tensor:
-        return (make(weights, z) - image).square().mean()
+        return (generate(weights, z) - image).square().mean()
 
     gradients = vmap(grad(error, argnums=(0, 1)))
     optimizer: torch.optim.Optimizer | None = None
     with torch.no_grad():
         for _ in range(steps):
-            by_weights, z.grad = gradients(weights, z, image)
-            if optimizer is None:  # only from here on do the weights of the rows differ
+            weight_gradients, z.grad = gradients(weights, z, image)
+            if optimizer is None:  # the weights of the rows are equal until here
                 weights = {
                     name: weight.clone(memory_format=torch.contiguous_format) for name, weight in weights.items()
                 }
                 optimizer = _adam(z, latent_rate, weights, weights_rate)
             for name, weight in weights.items():
-                weight.grad = by_weights[name]
+                weight.grad = weight_gradients[name]
             optimizer.step()
-        made: Tensor = vmap(make)(weights, z)
-        return made
+        generated: Tensor = vmap(generate)(weights, z)
+        return generated
 
 
-def products(generator: nn.Sequential) -> nn.Sequential:
-    """A frozen copy of the generator, of layers that are quick with weights for each row."""
+def with_fast_rows(generator: nn.Sequential) -> nn.Sequential:
+    """Return a frozen copy of the generator whose layers are fast with different weights for each row."""
     layers = copy.deepcopy(generator).requires_grad_(False)
     for index, layer in enumerate(layers):
         if isinstance(layer, nn.BatchNorm2d):
-            layers[index] = Scale(layer)
+            layers[index] = FrozenBatchNorm2d(layer)
         elif isinstance(layer, nn.ConvTranspose2d) and not isinstance(layer, LatentToMap):
-            layers[index] = Product(layer)
+            layers[index] = ProductConvTranspose2d(layer)
     return layers
 
 
 def _views(net: nn.Module, rows: int) -> dict[str, Tensor]:
-    """Every weight as if there were one for each row."""
+    """Return every weight expanded to one per row, without copying."""
     return {name: weight.detach().expand(rows, *weight.shape) for name, weight in net.named_parameters()}
 
 
-def _own(weight: Tensor) -> Tensor:
-    return weight.clone(memory_format=torch.contiguous_format)
-
-
 def _adam(z: Tensor, latent_rate: float, weights: dict[str, Tensor], weights_rate: float) -> torch.optim.Optimizer:
-    """It treats every number by itself, so that one serves all rows; fused, it passes over the copies once."""
+    """Return one Adam for all rows, which is possible because it treats every number separately; fused for speed."""
     groups = [{"params": [z], "lr": latent_rate}]
     if weights:
         groups.append({"params": list(weights.values()), "lr": weights_rate})

@@ -15,7 +15,7 @@ from gancli.testing import batch, context
 from gancli_adgan.config import Config
 from gancli_adgan.family import ADGAN
 from gancli_adgan.plugin import gan_families
-from gancli_adgan.search import products, search_weights
+from gancli_adgan.search import search_weights, with_fast_rows
 
 GREY = DataSpec(channels=1, height=16, width=16)
 COLOUR = DataSpec(channels=3, height=16, width=24)
@@ -48,7 +48,7 @@ def images(data: DataSpec, count: int) -> Tensor:
 
 
 def searched(of: ADGAN, nets: Nets, image: Tensor, starts: Tensor) -> Detection:
-    return of.searched(nets.modules["generator"], nets.modules["critic"], image, starts)
+    return of.search(nets.modules["generator"], nets.modules["critic"], image, starts)
 
 
 def made(of: ADGAN, nets: Nets, starts: Tensor) -> Tensor:
@@ -199,7 +199,7 @@ def test_products_are_the_generator() -> None:
         generator = networks(family(data)).modules["generator"]
         assert isinstance(generator, nn.Sequential)
         z = torch.randn(2, 6)
-        assert torch.allclose(products(generator)(z), generator(z), atol=1e-6)
+        assert torch.allclose(with_fast_rows(generator)(z), generator(z), atol=1e-6)
 
 
 class Plane(nn.Module):

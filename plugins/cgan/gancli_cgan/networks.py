@@ -1,8 +1,8 @@
-"""Networks that are told a label.
+"""Networks with a label as second input.
 
-Labels come as weights (N, labels) that sum to one: a one-hot row, or a point between labels. Generators map z
-(N, latent_dim) and a label to images (N, C, H, W) in [-1, 1], or to points (N, D, 1, 1); discriminators map images and
-labels to logits (N, 1).
+Labels are weights (N, labels) that sum to one: one-hot rows, or points between labels. Generators map z (N, latent_dim)
+and a label to images (N, C, H, W) in [-1, 1] or to points (N, D, 1, 1). Discriminators map images and labels to logits
+(N, 1).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from gancli.nn.dcgan import InstanceNoise, strided_discriminator
 from gancli.nn.layers import Maxout, ToUnitRange, UnitSigmoid
 
 
-class Joined(nn.Module):
-    """Hands z and the label, side by side, to a generator of (N, latent_dim + labels)."""
+class ConcatLabel(nn.Module):
+    """Pass z concatenated with the label to a generator from (N, latent_dim + labels)."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -29,12 +29,12 @@ class Joined(nn.Module):
         return images
 
 
-class WithMaps(nn.Module):
-    """Hands the image with a constant map for each label to a discriminator of C + labels channels.
+class LabelMaps(nn.Module):
+    """Pass the image concatenated with a constant channel for each label to a discriminator of C + labels channels.
 
     Args:
-        network: the discriminator.
-        noise: standard deviation of `InstanceNoise` on the images, not on the maps.
+        network: discriminator.
+        noise: standard deviation of `InstanceNoise` on the images, but not on the label channels.
     """
 
     def __init__(self, network: nn.Module, *, noise: float = 0.0) -> None:
@@ -50,8 +50,9 @@ class WithMaps(nn.Module):
 
 
 class Projection(nn.Module):
-    """A logit for the image plus one for the image under each label, of which the label chooses (Miyato and Koyama
-    2018: an inner product of features and the label's embedding).
+    """Logit of the image plus an inner product of its features and the embedding of the label (Miyato and Koyama 2018).
+
+    The network has one output for the image and one for each label; the label selects among the latter.
     """
 
     def __init__(self, shape: tuple[int, int, int], labels: int, *, channels: int, noise: float = 0.0) -> None:
@@ -65,7 +66,7 @@ class Projection(nn.Module):
 
 
 class MaxoutGenerator(nn.Module):
-    """Mirza and Osindero's: 200 hidden units for z and 1000 for the label, 1200 for both, sigmoid pixels."""
+    """Generator of the paper: 200 hidden units for z, 1000 for the label, 1200 for both, and sigmoid pixels."""
 
     def __init__(self, latent_dim: int, data: DataSpec) -> None:
         super().__init__()
@@ -86,8 +87,8 @@ class MaxoutGenerator(nn.Module):
 
 
 class MaxoutDiscriminator(nn.Module):
-    """Mirza and Osindero's: maxout layers of 240 units with 5 pieces for the image, 50 with 5 for the label, 240 with 4
-    for both.
+    """Discriminator of the paper: maxout layers of 240 units with 5 pieces for the image, 50 units with 5 pieces for
+    the label, and 240 units with 4 pieces for both.
     """
 
     def __init__(self, data: DataSpec) -> None:

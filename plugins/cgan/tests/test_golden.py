@@ -14,7 +14,7 @@ from gancli.family import SGD, Adam, Batch, DataSpec, Nets
 from gancli.testing import batch, context
 from gancli_cgan.config import Config
 from gancli_cgan.family import CGAN
-from gancli_cgan.networks import WithMaps
+from gancli_cgan.networks import LabelMaps
 from gancli_cgan.plugin import gan_families
 
 LABELS = ("zero", "one", "two")
@@ -102,7 +102,7 @@ def test_between_two_labels_projection_is_between_two_logits() -> None:
 
 
 def test_a_label_is_a_map_of_ones_beside_the_image_which_no_noise_touches() -> None:
-    shown = WithMaps(nn.Identity(), noise=0.5)(torch.zeros(2, 1, 4, 4), torch.eye(3)[[0, 2]])
+    shown = LabelMaps(nn.Identity(), noise=0.5)(torch.zeros(2, 1, 4, 4), torch.eye(3)[[0, 2]])
     assert shown.shape == (2, 4, 4, 4)
     assert shown[:, :1].std() > 0
     assert torch.equal(shown[:, 1:], torch.eye(3)[[0, 2], :, None, None].expand(-1, -1, 4, 4))
@@ -112,7 +112,7 @@ def test_a_label_is_a_map_of_ones_beside_the_image_which_no_noise_touches() -> N
 def test_nothing_is_done_without_a_label(call: str) -> None:
     options, data = KINDS["points"]
     family = CGAN(Config(**options), data)
-    with pytest.raises(UsageError, match="without a label"):
+    with pytest.raises(UsageError, match="needs a label"):
         getattr(family, call)(Nets(family.build()), torch.zeros(1, 8))
 
 
@@ -209,5 +209,5 @@ def test_the_optimizers_are_adam_and_for_the_papers_networks_its_own() -> None:
 
 
 def test_maxout_networks_are_for_images() -> None:
-    with pytest.raises(UsageError, match="draw images, not points"):
+    with pytest.raises(UsageError, match="cannot generate points"):
         CGAN(Config(architecture="maxout"), PLANE).build()

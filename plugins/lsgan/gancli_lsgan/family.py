@@ -1,30 +1,32 @@
-"""The game of Mao et al. 2017. The discriminator ends without a sigmoid: its output itself is squared."""
+"""The least squares GAN of Mao et al. 2017. The discriminator has no sigmoid: the loss squares its unbounded output."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from torch import Tensor, nn
 
-from gancli import latent, losses
+from gancli import losses
 from gancli.errors import UsageError
-from gancli.family import Adam, Batch, Context, Family, Losses, Nets, Player, RMSprop, Stage, Turn
+from gancli.family import Adam, Batch, Context, Family, Losses, Nets, Player, RMSprop, Stage, alternate, two_players
+from gancli.latent import LatentSampler
 from gancli.nn.dcgan import initialise_normal, strided_discriminator, strided_generator
 from gancli.nn.mlp import mlp_discriminator, mlp_generator
 from gancli_lsgan import networks
 from gancli_lsgan.config import Config
 
 POINTS_GAIN = 1.4
-"""Of the orthogonal initialisation of the perceptrons, as in the authors' script for mixtures of Gaussians."""
+"""Gain of the orthogonal initialisation of the perceptrons, from the authors' script for mixtures of Gaussians."""
 
 
-class LSGAN(Family[Config]):
-    """Least squares on DCGAN's networks, on the paper's, or on perceptrons where the data are points."""
+class LSGAN(LatentSampler, Family[Config]):
+    """Least squares losses for the networks of DCGAN or of the paper; perceptrons if the data are points."""
 
     @property
     def optimum_values(self) -> Mapping[str, float]:  # type: ignore[override]
-        """Where D's answers and loss settle once no image tells the distributions apart."""
+        """Outputs and loss of the optimal discriminator once both distributions are equal."""
         a, b, _ = self.config.coding
         middle = (a + b) / 2
         return {
@@ -38,7 +40,7 @@ class LSGAN(Family[Config]):
         config, data = self.config, self.data
         if data.kind == "points":
             if config.architecture != "dcgan":
-                raise UsageError("architecture: lsun draws images, not points; leave it out for points")
+                raise UsageError("architecture lsun cannot generate points; remove model.architecture")
             return {
                 "generator": _orthogonal(
                     mlp_generator(config.latent_dim, config.points_widths, data, activation=nn.Tanh)
@@ -63,16 +65,12 @@ class LSGAN(Family[Config]):
         return {name: initialise_normal(net) for name, net in zip(("generator", "discriminator"), pair, strict=True)}
 
     def players(self) -> Sequence[Player]:
-        return [
-            self._player("generator", self.config.generator_lr, ema=0.0),
-            self._player("discriminator", self.config.discriminator_lr, ema=None),
-        ]
+        config = self.config
+        optimizer = partial(Adam, betas=(config.beta1, 0.999)) if config.optimizer == "adam" else RMSprop
+        return two_players(optimizer(lr=config.generator_lr), optimizer(lr=config.discriminator_lr))
 
     def stages(self) -> Sequence[Stage]:
-        turns = (
-            Turn(player="generator", loss=self.generator_loss),
-            Turn(player="discriminator", loss=self.discriminator_loss),
-        )
+        turns = alternate(generator=self.generator_loss, discriminator=self.discriminator_loss)
         return [Stage(name="train", turns=turns)]
 
     def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
@@ -86,26 +84,14 @@ class LSGAN(Family[Config]):
         ctx.log(**{"D(x)": real.mean(), "D(G(z))": fake.mean()})
         return {"real": losses.least_squares(real, b), "fake": losses.least_squares(fake, a)}
 
-    def latent(self, n: int, ctx: Context) -> Tensor:
-        return latent.noise(self.config.noise, n, self.config.latent_dim, ctx)
-
-    def sample(self, nets: Nets, z: Tensor, label: Tensor | None = None) -> Tensor:
-        images: Tensor = nets.generator(z)
-        return images
-
     def discriminate(self, nets: Nets, image: Tensor, label: Tensor | None = None) -> Tensor:
         outputs: Tensor = nets.discriminator(image)
         return outputs.squeeze(1)
 
     def optimal_discriminator(self, data_density: Tensor, model_density: Tensor) -> Tensor:
-        """Equation 5 of the paper."""
+        """Return the optimal D, equation 5 of the paper."""
         a, b, _ = self.config.coding
         return (b * data_density + a * model_density) / (data_density + model_density)
-
-    def _player(self, name: str, lr: float, *, ema: float | None) -> Player:
-        adam = Adam(lr=lr, betas=(self.config.beta1, 0.999))
-        optimizer = adam if self.config.optimizer == "adam" else RMSprop(lr=lr)
-        return Player(name=name, modules=(name,), optimizer=optimizer, ema=ema)
 
 
 def _orthogonal(network: nn.Module) -> nn.Module:

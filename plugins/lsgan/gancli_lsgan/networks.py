@@ -1,4 +1,4 @@
-"""The networks that the authors train on LSUN at 112x112 pixels."""
+"""The networks of the paper for LSUN at 112x112 pixels."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ BASE = 7
 
 
 def lsun_generator(latent_dim: int, shape: tuple[int, int, int]) -> nn.Sequential:
-    """Latents (N, latent_dim) to images (N, C, 112, 112) in [-1, 1]: kernels of 3, and a layer without a stride after
-    each of the first two with one.
+    """Build a generator from latents (N, latent_dim) to images (N, C, 112, 112) in [-1, 1], with 3x3 kernels.
+
+    A layer with stride 1 follows each of the first two layers with stride 2.
 
     Raises:
-        UsageError: images have another size.
+        UsageError: the images have another size.
     """
     _check(shape)
     strides = (2, 1, 2, 1, 2, 2)
@@ -40,10 +41,10 @@ def lsun_generator(latent_dim: int, shape: tuple[int, int, int]) -> nn.Sequentia
 
 
 def lsun_discriminator(shape: tuple[int, int, int]) -> nn.Sequential:
-    """Images (N, C, 112, 112) to outputs (N, 1): kernels of 5, strides of 2.
+    """Build a discriminator from images (N, C, 112, 112) to outputs (N, 1), with 5x5 kernels and stride 2.
 
     Raises:
-        UsageError: images have another size.
+        UsageError: the images have another size.
     """
     _check(shape)
     widths = (64, 128, 256, 512)
@@ -62,4 +63,4 @@ def lsun_discriminator(shape: tuple[int, int, int]) -> nn.Sequential:
 
 def _check(shape: tuple[int, int, int]) -> None:
     if shape[1:] != (SIDE, SIDE):
-        raise UsageError(f"architecture: lsun is for images of {SIDE}x{SIDE} pixels; set data.resolution to {SIDE}")
+        raise UsageError(f"architecture lsun needs images of {SIDE}x{SIDE} pixels; set data.resolution to {SIDE}")

@@ -163,7 +163,7 @@ def test_a_coding_must_tell_real_from_fake() -> None:
         Config(coding=(1, 1, 0))
 
 
-@pytest.mark.parametrize(("data", "words"), [(GREY, "set data.resolution to 112"), (PLANE, "draws images, not points")])
+@pytest.mark.parametrize(("data", "words"), [(GREY, "set data.resolution to 112"), (PLANE, "cannot generate points")])
 def test_the_papers_networks_have_one_size(data: DataSpec, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         LSGAN(Config(**PAPER), data).build()

@@ -1,6 +1,6 @@
-"""The game of Arjovsky et al. 2017, with the penalty of Gulrajani et al. 2017.
+"""The Wasserstein GAN of Arjovsky et al. 2017 with the gradient penalty of Gulrajani et al. 2017.
 
-Every number is a mean over the batch. The critic never normalises over the batch, since the penalty is about single
+All losses are means over the batch. The critic never uses batch normalisation, because the penalty applies to single
 images.
 """
 
@@ -12,7 +12,8 @@ from functools import partial
 from torch import Tensor, nn
 
 from gancli import losses
-from gancli.family import Adam, Batch, Context, Family, Losses, Nets, Optimizer, Player, RMSprop, Stage, Turn
+from gancli.family import Adam, Batch, Context, Family, Losses, Nets, Optimizer, Player, RMSprop, Stage, alternate
+from gancli.latent import LatentSampler
 from gancli.nn.dcgan import strided_discriminator, strided_generator
 from gancli.nn.mlp import mlp_discriminator, mlp_generator
 from gancli_wgan_gp import networks
@@ -21,7 +22,7 @@ from gancli_wgan_gp.config import Config
 GREY_LEVEL = 2 / 255
 
 
-class WGANGP(Family[Config]):
+class WGANGP(LatentSampler, Family[Config]):
     """A generator and a critic."""
 
     optimum_values = {"critic/distance": 0.0}
@@ -42,27 +43,15 @@ class WGANGP(Family[Config]):
         return {"generator": networks.initialise(generator), "critic": networks.initialise(critic)}
 
     def players(self) -> Sequence[Player]:
-        clipped = self.config.penalty == "clip"
+        config = self.config
+        clip = config.clip if config.penalty == "clip" else None
         return [
-            Player(
-                name="generator",
-                modules=("generator",),
-                optimizer=self._optimizer(self.config.generator_lr),
-                ema=0.0,
-            ),
-            Player(
-                name="critic",
-                modules=("critic",),
-                optimizer=self._optimizer(self.config.critic_lr),
-                weight_clip=self.config.clip if clipped else None,
-            ),
+            Player(name="generator", modules=("generator",), optimizer=self._optimizer(config.generator_lr), ema=0.0),
+            Player(name="critic", modules=("critic",), optimizer=self._optimizer(config.critic_lr), weight_clip=clip),
         ]
 
     def stages(self) -> Sequence[Stage]:
-        turns = (
-            Turn(player="critic", loss=self.critic_loss, repeat=self.config.critic_steps),
-            Turn(player="generator", loss=self.generator_loss),
-        )
+        turns = alternate(critic=self.critic_loss, generator=self.generator_loss, repeat=self.config.critic_steps)
         return [Stage(name="train", turns=turns)]
 
     def critic_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
@@ -70,9 +59,8 @@ class WGANGP(Family[Config]):
         if self.config.dequantize and self.data.kind == "image":
             real = real + GREY_LEVEL * ctx.rand(*real.shape)
         fake = nets.generator(self.latent(len(real), ctx))
-        distance = nets.critic(real).mean() - nets.critic(fake).mean()
-        ctx.log(distance=distance)
-        terms = {"adversarial": -distance}
+        terms = losses.discriminator_terms(nets.critic(real), nets.critic(fake), "wasserstein")
+        ctx.log(distance=-terms["adversarial"])
         if self.config.penalty == "gradient":
             penalty = losses.gradient_penalty(nets.uncompiled.critic, real, fake, ctx.rand(len(real)))
             terms["penalty"] = self.config.penalty_weight * penalty
@@ -80,14 +68,7 @@ class WGANGP(Family[Config]):
 
     def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         fake = nets.generator(self.latent(len(batch["image"]), ctx))
-        return {"adversarial": -nets.critic(fake).mean()}
-
-    def latent(self, n: int, ctx: Context) -> Tensor:
-        return ctx.randn(n, self.config.latent_dim)
-
-    def sample(self, nets: Nets, z: Tensor, label: Tensor | None = None) -> Tensor:
-        images: Tensor = nets.generator(z)
-        return images
+        return losses.generator_terms(nets.critic(fake), "wasserstein")
 
     def discriminate(self, nets: Nets, image: Tensor, label: Tensor | None = None) -> Tensor:
         scores: Tensor = nets.critic(image)

@@ -1,4 +1,4 @@
-"""The residual networks of Gulrajani et al. 2017 for 32x32 pixels, and its initialisation.
+"""Residual networks of Gulrajani et al. 2017 for 32x32 pixels, and the paper's initialisation.
 
 The generator maps z (N, latent_dim) to images (N, C, H, W) in [-1, 1], the critic images to scores (N, 1).
 """
@@ -17,7 +17,7 @@ BASE = 4
 
 
 class ResidualUp(nn.Module):
-    """Doubles the sides of (N, inputs, H, W): BN, ReLU, nearest neighbours, two convolutions, beside a 1x1 shortcut."""
+    """Residual block that doubles the sides of (N, channels, H, W) by nearest neighbours, with a 1x1 shortcut."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -33,13 +33,13 @@ class ResidualUp(nn.Module):
 
 
 class ResidualCritic(nn.Module):
-    """Two convolutions after their ReLUs, beside a shortcut; halves the sides where `down`.
+    """Residual block of the critic: ReLU and convolution twice, with a shortcut.
 
     Args:
-        inputs: channels that come in.
-        channels: channels that go out.
-        down: mean over 2x2 pixels at the end.
-        first: the images' own block, which has no ReLU in front and shrinks before its shortcut.
+        inputs: input channels.
+        channels: output channels.
+        down: halve the sides by the mean over 2x2 pixels.
+        first: block for images: no ReLU before the first convolution, and averaging before the shortcut.
     """
 
     def __init__(self, inputs: int, channels: int, *, down: bool, first: bool = False) -> None:
@@ -60,17 +60,17 @@ class ResidualCritic(nn.Module):
 
 
 class MeanPool(nn.Module):
-    """(N, C, H, W) to (N, C)."""
+    """Mean over all pixels, (N, C, H, W) to (N, C)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.mean((2, 3))
 
 
 def resnet_generator(latent_dim: int, shape: tuple[int, int, int], channels: int) -> nn.Sequential:
-    """A dense layer to 4x4, and one block for every doubling.
+    """Build a generator with a fully connected layer to 4x4 pixels and one block for every doubling.
 
     Raises:
-        UsageError: the sides are not 4 times one power of two.
+        UsageError: the sides are not 4 times the same power of two.
     """
     blocks = _doublings(shape)
 
@@ -88,10 +88,10 @@ def resnet_generator(latent_dim: int, shape: tuple[int, int, int], channels: int
 
 
 def resnet_critic(shape: tuple[int, int, int], channels: int) -> nn.Sequential:
-    """Halves to 8x8, adds two blocks of that size, and takes the mean over the map.
+    """Build a critic that halves images to 8x8 pixels, has two blocks of that size, and averages over all pixels.
 
     Raises:
-        UsageError: the sides are not 4 times one power of two.
+        UsageError: the sides are not 4 times the same power of two.
     """
     halvings = _doublings(shape) - 1
 
@@ -109,25 +109,25 @@ def resnet_critic(shape: tuple[int, int, int], channels: int) -> nn.Sequential:
 
 
 def initialise(network: nn.Sequential) -> nn.Sequential:
-    """The authors' initialisation: uniform weights, and biases of 0; returns the network.
+    """Initialise as the authors do: uniform weights, and biases of 0. Returns the network.
 
-    A convolution's variance is 4 / (inputs + outputs), both counted for every tap of the kernel, and the side of the
-    smaller map divided by the stride squared. Shortcuts, the residual generator's last layer and dense layers get half
-    of that (Glorot).
+    The variance of a convolution is 4 / (inputs + outputs). Both are counted for every tap of the kernel, and the
+    channels on the side of the smaller map are divided by the stride squared. Shortcuts, the last layer of the residual
+    generator and fully connected layers have half the variance (Glorot initialisation).
     """
     for module in network.modules():
         if isinstance(module, nn.Linear):
             nn.init.xavier_uniform_(module.weight)
             nn.init.zeros_(module.bias)
         elif isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
-            # Of the strided generator, whose last layer is transposed, the authors leave the last layer as the others.
+            # In the strided generator, whose last layer is transposed, the last layer is initialised like the others.
             last = isinstance(module, nn.Conv2d) and module is network[-2]
             _initialise_convolution(module, gain=1.0 if last or module.kernel_size == (1, 1) else 2.0)
     return network
 
 
 def _initialise_convolution(module: nn.Conv2d | nn.ConvTranspose2d, *, gain: float) -> None:
-    """Variance of 2 gain / (inputs + outputs), as `initialise` counts them."""
+    """Initialise with a variance of 2 gain / (inputs + outputs), counted as in `initialise`."""
     small, large = module.in_channels, module.out_channels
     if isinstance(module, nn.Conv2d):
         small, large = large, small
@@ -146,7 +146,7 @@ def _doublings(shape: tuple[int, int, int]) -> int:
     doublings = (height // BASE).bit_length() - 1
     if height != width or height != BASE << doublings or doublings < 2:
         raise UsageError(
-            f"architecture: resnet is for square images of 16, 32, 64, ... pixels, not {height}x{width}; set "
+            f"architecture resnet needs square images of 16, 32, 64, ... pixels, not {height}x{width}; set "
             "data.resolution to one of these"
         )
     return doublings

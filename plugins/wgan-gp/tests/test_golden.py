@@ -219,7 +219,7 @@ class Clipped(FamilyContract):
 @pytest.mark.parametrize("steps", [1, 3])
 def test_clipped_weights_stay_in_their_box(tmp_path: Path, steps: int) -> None:
     trainer = Clipped().trainer(tmp_path / "run", images=2 * steps * BATCH_SIZE)
-    critic, generator = trainer.cast.modules["critic"], trainer.cast.modules["generator"]
+    critic, generator = trainer.players.modules["critic"], trainer.players.modules["generator"]
     assert max(weight.abs().max() for weight in critic.parameters()) > 0.02
     trainer.train()
     assert max(weight.abs().max() for weight in critic.parameters()) <= torch.tensor(0.02)

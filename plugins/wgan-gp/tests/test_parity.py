@@ -43,11 +43,11 @@ def test_the_first_step_equals_plain_pytorch(tmp_path: Path) -> None:
         nn.Flatten(),
         nn.Linear(256, 1),
     )
-    generator.load_state_dict(twin.cast.modules["generator"].state_dict())
-    critic.load_state_dict(twin.cast.modules["critic"].state_dict())
+    generator.load_state_dict(twin.players.modules["generator"].state_dict())
+    critic.load_state_dict(twin.players.modules["critic"].state_dict())
     optimizer = torch.optim.Adam(critic.parameters(), lr=1e-4, betas=(0.5, 0.9))
     noise = torch.Generator().manual_seed(0)
-    real = twin.loader.draw(BATCH_SIZE)["image"]
+    real = twin.loader.next_batch(BATCH_SIZE)["image"]
     fake = generator(torch.randn(BATCH_SIZE, 16, generator=noise)).detach()
     alpha = torch.rand(BATCH_SIZE, generator=noise)[:, None, None, None]
     between = ((1 - alpha) * real + alpha * fake).requires_grad_()
@@ -66,7 +66,7 @@ def test_the_first_step_equals_plain_pytorch(tmp_path: Path) -> None:
     assert record["critic/penalty"] == pytest.approx(penalty.item(), rel=1e-5)
     assert record["generator/adversarial"] == pytest.approx(g_loss.item(), rel=1e-5)
     for name, gradients in (("critic", c_gradients), ("generator", g_gradients)):
-        actor = trainer.cast.actors[name]
+        actor = trainer.players.states[name]
         # After one update Adam's first moment is half the gradient. All of it at once, since biases before batch
         # normalisation have none but rounding.
         ours = [actor.optimizer.state[parameter]["exp_avg"] * 2 for parameter in actor.parameters]
