@@ -18,10 +18,10 @@ main()
 
 
 def run(*arguments: str, cwd: Path) -> tuple[int, str, str]:
-    ended = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", REPORT, *arguments], cwd=cwd, capture_output=True, text=True, check=False
     )
-    return ended.returncode, ended.stdout, ended.stderr
+    return result.returncode, result.stdout, result.stderr
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[2]
 
 def build(project: Path, out: Path) -> zipfile.ZipFile:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(out)]
-    ended = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
+    result = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
     (wheel,) = out.glob("*.whl")
     return zipfile.ZipFile(wheel)
 
@@ -39,8 +39,8 @@ def test_the_core_brings_its_recipes(tmp_path: Path) -> None:
         wheel.extractall(tmp_path / "site")
     site = str(tmp_path / "site")
     program = f"import sys; sys.path.insert(0, {site!r}); import gancli.recipes.bundled as b; print(b.bundled_dir())"
-    ended = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
-    assert ended.stdout.strip() == str(tmp_path / "site" / "gancli" / "_recipes")
+    result = subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == str(tmp_path / "site" / "gancli" / "_recipes")
 
 
 @pytest.mark.parametrize("plugin", sorted(path.parent.name for path in ROOT.glob("plugins/*/pyproject.toml")))

@@ -1,4 +1,4 @@
-"""The report in a real browser: it moves, complains of nothing and asks nobody anything."""
+"""The report in Chromium: its controls work, without console messages or network requests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOSTILE = "<img src=http://report.invalid/x onerror=alert(1)></script><script>al
 
 @pytest.fixture
 def report(tmp_path: Path) -> Path:
-    """The page of a run whose every word is hostile."""
+    """The page of a run with HTML injections in all its texts."""
     folder = tmp_path / "run"
     folder.mkdir()
     manifest = {
@@ -44,8 +44,8 @@ def report(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("scheme", [0, 1], ids=["dark", "light"])
 def test_it_complains_of_nothing_and_asks_nobody(report: Path, browse, scheme: int) -> None:
     seen = browse(report, f"--blink-settings=preferredColorScheme={scheme}")
-    assert seen.complaints == []
-    assert seen.asked == []
+    assert seen.console == []
+    assert seen.requests == []
     assert seen.dom.count("<script") == 1
     assert re.search(r'class="course moving"', seen.dom)
     assert seen.dom.count('class="past"') == 2
@@ -67,7 +67,7 @@ def test_the_sliders_move_what_they_say(report: Path, browse) -> None:
     text = re.sub(r"<meta http-equiv=[^>]*>", "", report.read_text(), count=1)
     report.write_text(text.replace("</body>", f"<script>{moves}</script></body>"))
     seen = browse(report)
-    assert seen.complaints == []
+    assert seen.console == []
     assert 'data-seen="100 images|200 images|0.5|2"' in seen.dom
 
 
@@ -75,5 +75,5 @@ def test_this_test_would_see_a_complaint_and_a_request(browse, tmp_path: Path) -
     file = tmp_path / "other.html"
     file.write_text("<!doctype html><img src=http://report.invalid/x><script>console.error('here')</script>")
     seen = browse(file)
-    assert any("here" in line for line in seen.complaints)
-    assert seen.asked == ["http://report.invalid/x"]
+    assert any("here" in line for line in seen.console)
+    assert seen.requests == ["http://report.invalid/x"]

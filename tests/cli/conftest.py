@@ -1,4 +1,4 @@
-"""Small trained runs, as commands that draw need them, a family that upscales, and one that detects."""
+"""Small trained runs, a family that upscales, and one that detects."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ FEW = ["--set", "train.images=64", "--device", "cpu"]
 def unconditional(gan, tmp_path: Path) -> Path:
     """`runs/gan`: digits of 8x8 pixels, without labels."""
     small = ["--set", "data.resolution=8", "--set", "model.generator_widths=[16]"]
-    ended = gan("train", "gan", *FEW, *small)
-    assert ended.code == 0, ended.err
+    result = gan("train", "gan", *FEW, *small)
+    assert result.code == 0, result.err
     return tmp_path / "runs" / "gan"
 
 
@@ -31,8 +31,8 @@ def conditional(gan, tmp_path: Path) -> Path:
     (tmp_path / "digits.yaml").write_text(
         "family: cgan\ndata: {source: digits, resolution: 16}\nmodel: {channels: 4}\ntrain: {images: 64}\n"
     )
-    ended = gan("train", "digits.yaml", *FEW)
-    assert ended.code == 0, ended.err
+    result = gan("train", "digits.yaml", *FEW)
+    assert result.code == 0, result.err
     return tmp_path / "runs" / "digits"
 
 
@@ -93,21 +93,21 @@ def gan_families():
         family="toyscale_plugin:Toyscale", config="toyscale_plugin:Config",
     )
 """
-"""A family that upscales, in one module: small enough for tests, and there whatever families are installed."""
+"""Plugin module with a small family that upscales, independent of the installed families."""
 
 
 @pytest.fixture
 def toyscale(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The family `toyscale`, as good as installed."""
-    yield from installed("toyscale", TOY, tmp_path / "site", monkeypatch)
+    """Make the family `toyscale` available as if it were installed."""
+    yield from install("toyscale", TOY, tmp_path / "site", monkeypatch)
 
 
-def installed(name: str, code: str, site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A plugin of one module, which is there until the test ends."""
-    about = site / f"{name}-1.0.dist-info"
-    about.mkdir(parents=True)
-    (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text(f"[gancli]\n{name} = {name}_plugin\n")
+def install(name: str, code: str, site: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Install a plugin of one module until the test ends."""
+    metadata = site / f"{name}-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(f"[gancli]\n{name} = {name}_plugin\n")
     (site / f"{name}_plugin.py").write_text(code)
     monkeypatch.syspath_prepend(site)
     monkeypatch.setattr(registry, "_registry", None)
@@ -117,7 +117,7 @@ def installed(name: str, code: str, site: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.fixture
 def toy_weights(toyscale: None, tmp_path: Path) -> Path:
-    """`weights.safetensors`: a generator of `toyscale`."""
+    """`weights.safetensors`: weights of a generator of `toyscale`."""
     from toyscale_plugin import Config, Toyscale
 
     torch.manual_seed(1)
@@ -166,14 +166,14 @@ def gan_families():
         family="toydetect_plugin:Toydetect", config="toydetect_plugin:Config",
     )
 """
-"""A family to which middle grey is normal: the score of an image is how far its pixels are from that, in [0, 1]."""
+"""Plugin module with a family for which middle grey is normal: a score is the mean distance from it, in [0, 1]."""
 
 
 @pytest.fixture
 def detector(gan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """`runs/grey`: a run of `toydetect` on digits of 8x8 pixels."""
-    for _ in installed("toydetect", DETECTOR, tmp_path / "site", monkeypatch):
+    for _ in install("toydetect", DETECTOR, tmp_path / "site", monkeypatch):
         (tmp_path / "grey.yaml").write_text("family: toydetect\ndata: {source: digits}\ntrain: {images: 64}\n")
-        ended = gan("train", "grey.yaml", "--device", "cpu")
-        assert ended.code == 0, ended.err
+        result = gan("train", "grey.yaml", "--device", "cpu")
+        assert result.code == 0, result.err
         yield "runs/grey"

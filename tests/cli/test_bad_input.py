@@ -1,4 +1,4 @@
-"""Bad input gets one sentence that says what to do, the documented exit code, and loses nothing."""
+"""Bad input: one sentence that says what to do, the documented exit code, and no lost data."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SMALL = ["--set", "train.images=320", "--set", "data.resolution=8", "--device", 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with a good image, a text file and a truncated one."""
+    """A folder with a valid image, a text file and a truncated image."""
     path = tmp_path / "pictures"
     path.mkdir()
     Image.radial_gradient("L").resize((16, 16)).save(path / "good.png")
     (path / "notes.txt").write_text("these are mine")
-    whole = (path / "good.png").read_bytes()
-    (path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    content = (path / "good.png").read_bytes()
+    (path / "cut.png").write_bytes(content[: len(content) // 2])
     return path
 
 
@@ -30,12 +30,12 @@ def from_folder(path: str) -> list[str]:
     return ["train", "gan", *(word for option in options for word in ("--set", option)), "--device", "cpu"]
 
 
-def assert_refused(ended, code: int, *words: str) -> None:
-    assert ended.code == code, ended.err
-    assert ended.err.startswith("error: ")
-    assert len(ended.err.strip().splitlines()) == 1
+def assert_refused(result, code: int, *words: str) -> None:
+    assert result.code == code, result.err
+    assert result.err.startswith("error: ")
+    assert len(result.err.strip().splitlines()) == 1
     for word in words:
-        assert word in ended.err
+        assert word in result.err
 
 
 def test_unknown_family(gan, tmp_path: Path) -> None:
@@ -119,10 +119,10 @@ def test_a_damaged_newest_checkpoint_is_passed_over(gan, tmp_path: Path) -> None
     assert gan("train", "gan", *SMALL, "--set", "train.checkpoint_every=192").code == 0
     newest = tmp_path / "runs" / "gan" / "checkpoints" / "320" / "model.safetensors"
     newest.write_bytes(newest.read_bytes()[:-1])
-    ended = gan("train", "gan", *SMALL, "--set", "train.checkpoint_every=192", "--resume")
-    assert ended.code == 0, ended.err
-    assert "skipped: the checkpoint" in ended.out
-    assert "resumed at 192 of 320 images" in ended.out
+    result = gan("train", "gan", *SMALL, "--set", "train.checkpoint_every=192", "--resume")
+    assert result.code == 0, result.err
+    assert "skipped: the checkpoint" in result.out
+    assert "resumed at 192 of 320 images" in result.out
 
 
 def test_device_that_is_not_there(gan) -> None:
@@ -161,6 +161,6 @@ def test_sampling_says_when_it_passes_over_a_damaged_checkpoint(gan, tmp_path: P
     assert gan("train", "gan", *SMALL, "--set", "train.checkpoint_every=192").code == 0
     newest = tmp_path / "runs" / "gan" / "checkpoints" / "320" / "state.json"
     newest.write_bytes(b"{}")
-    ended = gan("sample", "-n", "1")
-    assert ended.code == 0
-    assert "skipped: the checkpoint runs/gan/checkpoints/320 is damaged: state.json" in ended.err
+    result = gan("sample", "-n", "1")
+    assert result.code == 0
+    assert "skipped: the checkpoint runs/gan/checkpoints/320 is damaged: state.json" in result.err

@@ -1,4 +1,4 @@
-"""`gan convert`: weights of other programs by name, and files that are no such thing."""
+"""`gan convert`: weights of other programs, mappings of names, and files that are refused."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from safetensors.torch import load_file, save_file
 from gancli.inference.model import open_model
 
 
-def refused(ended, *words: str, code: int = 65) -> bool:
-    one = len(ended.err.strip().splitlines()) == 1 and ended.err.startswith("error: ")
-    return ended.code == code and one and all(word in ended.err for word in words)
+def refused(result, *words: str, code: int = 65) -> bool:
+    one_line = len(result.err.strip().splitlines()) == 1 and result.err.startswith("error: ")
+    return result.code == code and one_line and all(word in result.err for word in words)
 
 
 def generator_of(run: Path) -> dict[str, torch.Tensor]:
     return open_model(run, device=torch.device("cpu")).nets.modules["generator"].state_dict()
 
 
-def same(run: Path, weights: Path) -> bool:
-    found, expected = generator_of(run), load_file(weights)
-    return set(found) == set(expected) and all(torch.equal(found[name], value) for name, value in expected.items())
+def has_weights(run: Path, weights: Path) -> bool:
+    tensors, expected = generator_of(run), load_file(weights)
+    return set(tensors) == set(expected) and all(torch.equal(tensors[name], value) for name, value in expected.items())
 
 
-def renamed(weights: Path, target: Path, **changes: str) -> Path:
+def rename_tensors(weights: Path, target: Path, **changes: str) -> Path:
     state = load_file(weights)
     for old, new in changes.items():
         state = {name.replace(old, new): value for name, value in state.items()}
@@ -36,12 +36,12 @@ def renamed(weights: Path, target: Path, **changes: str) -> Path:
 
 
 def test_names_that_are_ours_need_no_mapping(gan, toy_weights: Path, tmp_path: Path) -> None:
-    ended = gan("convert", "weights.safetensors", "--family", "toyscale")
-    assert ended.code == 0, ended.err
-    assert "wrote runs/weights: 18 tensors of toyscale" in ended.out
-    assert "left as initialized: discriminator" in ended.out
-    assert "next: gan upscale runs/weights IMAGE" in ended.out
-    assert same(tmp_path / "runs" / "weights", toy_weights)
+    result = gan("convert", "weights.safetensors", "--family", "toyscale")
+    assert result.code == 0, result.err
+    assert "wrote runs/weights: 18 tensors of toyscale" in result.out
+    assert "left as initialized: discriminator" in result.out
+    assert "next: gan upscale runs/weights IMAGE" in result.out
+    assert has_weights(tmp_path / "runs" / "weights", toy_weights)
     listed = json.loads(gan("runs", "ls", "--json").out)
     assert [(row["run"], row["data"]) for row in listed] == [("runs/weights", "converted")]
     manifest = json.loads((tmp_path / "runs" / "weights" / "manifest.json").read_text())
@@ -49,20 +49,20 @@ def test_names_that_are_ours_need_no_mapping(gan, toy_weights: Path, tmp_path: P
 
 
 def test_usual_wrappings_are_seen_through(gan, toy_weights: Path, tmp_path: Path) -> None:
-    """A training state of parallel networks at half precision, without the counters that older versions lack."""
+    """Half-precision training state of `DataParallel` networks, without the counters that old versions lack."""
     state = {name: value for name, value in load_file(toy_weights).items() if "num_batches" not in name}
     wrapped = OrderedDict((f"module.{name}", value.half()) for name, value in state.items())
     steps = {"state": {0: {"step": torch.ones(())}}, "lr": 0.1}
     torch.save({"epoch": 7, "state_dict": wrapped, "optimizer": steps}, tmp_path / "other.pth")
-    ended = gan("convert", "other.pth", "--family", "toyscale", "--out", "model", "--json")
-    assert ended.code == 0, ended.err
-    assert json.loads(ended.out)["absent"] == ["discriminator"]
+    result = gan("convert", "other.pth", "--family", "toyscale", "--out", "model", "--json")
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["absent"] == ["discriminator"]
     found = generator_of(tmp_path / "model")
     assert all(torch.equal(found[name], value.half().float()) for name, value in state.items())
 
 
 def test_a_mapping_names_what_is_called_otherwise(gan, toy_weights: Path, tmp_path: Path) -> None:
-    renamed(
+    rename_tensors(
         toy_weights, tmp_path / "other.safetensors", **{"body.1.": "block4.", "body.0.": "block3.", "head": "conv1"}
     )
     (tmp_path / "names.yaml").write_text(
@@ -71,14 +71,14 @@ def test_a_mapping_names_what_is_called_otherwise(gan, toy_weights: Path, tmp_pa
     assert (
         gan("convert", "other.safetensors", "--family", "toyscale", "--map", "names.yaml", "--out", "model").code == 0
     )
-    assert same(tmp_path / "model", toy_weights)
+    assert has_weights(tmp_path / "model", toy_weights)
 
 
 def test_names_without_a_partner_are_listed_with_the_nearest(gan, toy_weights: Path, tmp_path: Path) -> None:
-    renamed(toy_weights, tmp_path / "other.safetensors", head="heads")
+    rename_tensors(toy_weights, tmp_path / "other.safetensors", head="heads")
     words = ("convert", "other.safetensors", "--family", "toyscale")
     assert refused(gan(*words), "lacks generator.head.weight (closest: heads.weight)", "--map")
-    renamed(toy_weights, tmp_path / "other.safetensors", **{"body.1.": "body.2."})
+    rename_tensors(toy_weights, tmp_path / "other.safetensors", **{"body.1.": "body.2."})
     assert refused(gan(*words), "lacks generator.body.1.first.weight", "model.options")
     save_file({"conv.kernel": torch.ones(3)}, tmp_path / "other.safetensors")
     assert refused(gan(*words), "no name in the file", "conv.kernel", "generator.head.weight")
@@ -88,9 +88,9 @@ def test_names_without_a_partner_are_listed_with_the_nearest(gan, toy_weights: P
 def test_what_is_left_over_is_an_error_unless_wanted(gan, toy_weights: Path, tmp_path: Path) -> None:
     words = ("convert", "weights.safetensors", "--family", "toyscale", "--set", "model.blocks=1", "--out", "model")
     assert refused(gan(*words), "body.1.first.bias", "--partial")
-    ended = gan(*words, "--partial")
-    assert ended.code == 0, ended.err
-    assert "not used from the file: body.1.first.bias" in ended.out
+    result = gan(*words, "--partial")
+    assert result.code == 0, result.err
+    assert "not used from the file: body.1.first.bias" in result.out
 
 
 def test_two_sets_of_weights_need_a_choice(gan, toy_weights: Path, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_two_sets_of_weights_need_a_choice(gan, toy_weights: Path, tmp_path: Pat
     words = ("convert", "two.safetensors", "--family", "toyscale", "--out", "model")
     assert refused(gan(*words), "more than once", "'params', 'params_ema'", "--prefix", code=2)
     assert gan(*words, "--prefix", "params_ema").code == 0
-    assert same(tmp_path / "model", toy_weights)
+    assert has_weights(tmp_path / "model", toy_weights)
 
 
 def test_other_shapes_and_values_that_are_not_finite(gan, toy_weights: Path, tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_file_that_would_run_code_is_refused_and_never_does(gan, toyscale: Non
             return os.system, (f"touch {tmp_path / 'canary'}",)
 
     torch.save({"head.weight": Runs()}, tmp_path / "bad.pth")
-    ended = gan("convert", "bad.pth", "--family", "toyscale")
-    assert refused(ended, "bad.pth is refused: loading it would run posix.system", "plain state dict")
+    result = gan("convert", "bad.pth", "--family", "toyscale")
+    assert refused(result, "bad.pth is refused: loading it would run posix.system", "plain state dict")
     assert not (tmp_path / "canary").exists()
     assert not (tmp_path / "runs").exists()

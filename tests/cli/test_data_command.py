@@ -17,7 +17,7 @@ from gancli.recipes.yaml import write
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Commands run in a folder of their own, with a cache of their own."""
+    """Return an empty working directory; the cache is empty as well."""
     monkeypatch.setenv("GANCLI_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "200")
     (tmp_path / "here").mkdir()
@@ -63,8 +63,8 @@ def test_ls_json(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("call", ["ls(json=True)", "check('digits', [], json=True)"])
 def test_neither_imports_torch(call: str) -> None:
     code = f"import sys; from gancli.cli import data; data.{call}; assert 'torch' not in sys.modules"
-    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
-    assert ended.returncode == 0, ended.stderr
+    result = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
 
 
 def test_check_a_source(capsys: pytest.CaptureFixture[str]) -> None:
@@ -208,17 +208,17 @@ def test_check_names_what_does_not_go_together(place: Path, capsys: pytest.Captu
 SMALL_AND_LARGE = ["data.root=large", "data.source_folder=low", "data.target_folder=high"]
 
 
-def enlarged(place: Path, *sides: int, times: int = 4) -> None:
-    """Pairs for super-resolution, whose sources have such sides, each a third wider than high."""
+def write_super_resolution_pairs(place: Path, *sides: int, times: int = 4) -> None:
+    """Write pairs for super-resolution: sources of these heights, each a third wider than high."""
     for number, side in enumerate(sides):
         for folder, factor, more in (("low", 1, 0), ("high", times, number % 2)):
             (place / "large" / folder).mkdir(parents=True, exist_ok=True)
-            size = side * 4 // 3 * factor, side * factor + more  # of some, a row is left over
+            size = side * 4 // 3 * factor, side * factor + more  # some targets have one more row
             Image.new("RGB", size).save(place / "large" / folder / f"{number}.png")
 
 
 def test_check_pairs_of_small_and_large_images(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    enlarged(place, 30, 21, 24)
+    write_super_resolution_pairs(place, 30, 21, 24)
     data.check("paired", SMALL_AND_LARGE, json=False)
     lines = capsys.readouterr().out.splitlines()
     assert "  scale: targets are 4 times as large as their sources" in lines
@@ -229,7 +229,7 @@ def test_check_pairs_of_small_and_large_images(place: Path, capsys: pytest.Captu
 
 
 def test_check_names_pairs_that_are_of_no_whole_factor(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    enlarged(place, 30, 21, 24, 27)
+    write_super_resolution_pairs(place, 30, 21, 24, 27)
     Image.new("RGB", (150, 90)).save(place / "large" / "high" / "1.png")
     Image.new("RGB", (32, 24)).save(place / "large" / "high" / "2.png")
     expected = (
@@ -242,7 +242,7 @@ def test_check_names_pairs_that_are_of_no_whole_factor(place: Path, capsys: pyte
 
 
 def test_check_a_recipe_that_would_train_on_pairs_of_two_sizes(place: Path) -> None:
-    enlarged(place, 30, 21, 24)
+    write_super_resolution_pairs(place, 30, 21, 24)
     (place / "pairs.yaml").write_text(
         "family: pix2pix\ndata: {source: paired, root: large, source_folder: low, target_folder: high, split: all}\n"
     )
@@ -263,7 +263,7 @@ def test_set5_is_sound(place: Path, shared_data: Path, capsys: pytest.CaptureFix
 
 
 def test_check_photographs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    enlarged(place, 30, 21, 24)
+    write_super_resolution_pairs(place, 30, 21, 24)
     whole = ["data.root=large/high"]
     data.check("photographs", whole, json=False)
     assert capsys.readouterr().out.splitlines()[-1].endswith("--set data.source=photographs --set data.root=large/high")
@@ -292,7 +292,7 @@ def test_exit_codes_of_pairs(place: Path, harm: str) -> None:
 def test_the_next_command_trains_on_what_was_checked(
     place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A bundled recipe that reads these keys; without one, where to look for a family that does."""
+    """The next command is a bundled recipe that reads these keys, or `gan plugins ls` if there is none."""
     recipes = place / "recipes"
     recipes.mkdir()
     (recipes / "gan.yaml").write_text("family: gan\ndata: {source: digits}\n")
@@ -314,8 +314,8 @@ def test_ls_tells_the_keys(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("source", ["photo-pairs", "digit-domains", "paired", "unpaired"])
 def test_a_family_of_single_images_refuses_pairs_and_domains(gan, source: str) -> None:
     root = ["--set", "data.root=x"] if source in ("paired", "unpaired") else []
-    ended = gan("train", "gan", "--set", f"data.source={source}", *root)
-    assert ended.code == 2
-    assert f"trains on image, but the source '{source}' has only" in ended.err
-    assert "use digits or photos or" in ended.err
-    assert len(ended.err.splitlines()) == 1
+    result = gan("train", "gan", "--set", f"data.source={source}", *root)
+    assert result.code == 2
+    assert f"trains on image, but the source '{source}' has only" in result.err
+    assert "use digits or photos or" in result.err
+    assert len(result.err.splitlines()) == 1

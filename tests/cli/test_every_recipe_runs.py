@@ -1,4 +1,4 @@
-"""A short run of every bundled recipe: what is in the box works."""
+"""A short run of every bundled recipe."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from gancli.training import preview
 
 STEPS = 3
 SHORT = [f"train.images={STEPS * 4}", "train.batch_size=4"]
-"""Small batches, since some networks are made for a GPU. An update beyond a step's first takes a batch of its own, so
-that such recipes have fewer steps.
+"""Small batches, because some networks need a GPU. Recipes with several updates a step take more batches, hence fewer
+steps.
 """
 
 GROWING = ["model.channels_base=64", "model.stable_images=4", "model.fade_images=4"]
-"""A step for every stage."""
+"""One step for each stage."""
 
 SMALL_TRANSLATORS = ["model.channels=2", "data.resolution=34", "data.random_crop=32"]
 
@@ -30,7 +30,7 @@ REFINING = [
     *("model.channels=2", "model.discriminator_channels=2", "model.history_size=10"),
     *("model.refiner_warm_up=1", "model.discriminator_warm_up=1"),
 ]
-"""A step for every stage."""
+"""One step for each stage."""
 
 REFINED_FOLDERS = ["data.a_folder=A", "data.b_folder=B"]
 
@@ -54,7 +54,7 @@ NARROWER = {
     "cyclegan-nuclei": [*SMALL_TRANSLATORS, "data.a_folder=A", "data.b_folder=B"],
     "paper/cyclegan-horse2zebra": SMALL_TRANSLATORS,
     **{f"paper/cyclegan-{name}2photo": SMALL_TRANSLATORS for name in ("monet", "cezanne", "ukiyoe", "vangogh")},
-    **{name: ["eval.metrics=[]"] for name in ("dcgan", "cgan")},  # which would train a classifier first
+    **{name: ["eval.metrics=[]"] for name in ("dcgan", "cgan")},  # their metrics would train a classifier first
     "stargan": ["model.channels=2", "model.n_critic=2"],
     **{f"paper/stargan-{name}": ["model.channels=2", "data.resolution=16"] for name in ("celeba", "celeba-rafd")},
     "simgan": REFINING,
@@ -66,7 +66,7 @@ NARROWER = {
     **{f"paper/{name}": [*REFINING, *REFINED_FOLDERS] for name in ("simgan-gaze", "simgan-gaze-cvpr")},
     "paper/pggan-celebahq": [*GROWING, "data.resolution=16", "model.batch_sizes=[4]"],
 }
-"""Options that spare the tests most of the weights, which a checkpoint would hold three times."""
+"""Options for small networks: a checkpoint stores the weights three times."""
 
 
 def mnist(folder: Path) -> list[str]:
@@ -80,7 +80,7 @@ def mnist(folder: Path) -> list[str]:
 
 
 def cifar10(folder: Path) -> list[str]:
-    """The binary version: records of one label byte and 3,072 of an image."""
+    """Write the binary version: records of 1 byte for the label and 3,072 bytes for the image."""
     random = np.random.default_rng(0)
     for name in ("test_batch", *(f"data_batch_{number}" for number in range(1, 6))):
         records = random.integers(0, 256, (12, 1 + 3 * 32 * 32), dtype=np.uint8)
@@ -89,7 +89,7 @@ def cifar10(folder: Path) -> list[str]:
     return [f"data.root={folder}"]
 
 
-def pictures(root: Path, size: tuple[int, int]) -> None:
+def write_images(root: Path, size: tuple[int, int]) -> None:
     random = np.random.default_rng(0)
     for number in range(12):
         pixels = random.integers(0, 256, (*size, 3), dtype=np.uint8)
@@ -97,32 +97,32 @@ def pictures(root: Path, size: tuple[int, int]) -> None:
 
 
 def folder(root: Path) -> list[str]:
-    pictures(root, (120, 160))
+    write_images(root, (120, 160))
     return [f"data.root={root}"]
 
 
 def paired(root: Path) -> list[str]:
-    """Images of two halves, in the two splits; and two folders."""
+    """Write side-by-side pairs in two splits, and two folders of pairs."""
     for split in ("train", "val"):
         (root / split).mkdir()
-        pictures(root / split, (40, 80))
+        write_images(root / split, (40, 80))
     for name in ("images", "masks"):
         (root / name).mkdir()
-        pictures(root / name, (40, 40))
+        write_images(root / name, (40, 40))
     return [f"data.root={root}"]
 
 
 def unpaired(root: Path) -> list[str]:
-    """Two domains in two splits, in folders called as the authors' are."""
+    """Write two domains in two splits, in folders with the names that the authors of CycleGAN use."""
     for name in ("trainA", "trainB", "testA", "testB"):
         (root / name).mkdir()
-        pictures(root / name, (40, 50))
+        write_images(root / name, (40, 50))
     return [f"data.root={root}"]
 
 
 def attributes(root: Path) -> list[str]:
-    """Pictures, and a table of what CelebA's has that recipes ask for."""
-    pictures(root, (40, 30))
+    """Write images and a table of the attributes of CelebA that recipes use."""
+    write_images(root, (40, 30))
     names = ("Black_Hair", "Blond_Hair", "Brown_Hair", "Male", "Young")
     lines = [
         f"{number}.png {' '.join('1' if number % 5 == each else '-1' for each in range(5))}" for number in range(12)
@@ -132,14 +132,14 @@ def attributes(root: Path) -> list[str]:
 
 
 def joined(root: Path) -> list[str]:
-    """Pictures with attributes, and coloured digits."""
+    """Write images with attributes; the second source is coloured digits."""
     options = [option.removeprefix("data.").replace("=", ": ") for option in attributes(root)]
     sources = f"faces: {{source: attributes, {', '.join(options)}}}, digits: {{source: coloured-digits}}"
     return [f"data.sources={{{sources}}}"]
 
 
 def lsun(root: Path) -> list[str]:
-    """Pictures in a folder, since LSUN's databases need a package that gancli does not bring."""
+    """Write images to a folder, because LSUN databases need a package that gancli does not depend on."""
     return ["data.source=folder", *folder(root)]
 
 
@@ -153,43 +153,43 @@ STAND_INS: dict[str, Callable[[Path], list[str]]] = {
     "paired": paired,
     "unpaired": unpaired,
 }
-"""By source: writes small files that take the place of the real ones, and returns the options that name them."""
+"""Functions by source that write small files in place of the real ones and return the options that use them."""
 
 
 def stand_in(source: str, folder: Path) -> list[str]:
     if not registry().dataset(source).needs:
         return []
-    assert source in STAND_INS, f"teach this test to stand in for the source {source!r}"
+    assert source in STAND_INS, f"add a function for the source {source!r} to STAND_INS"
     folder.mkdir()
     return STAND_INS[source](folder)
 
 
 @pytest.fixture
 def short_run(gan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Any]:
-    """Trains a recipe for some steps, and returns how that ended."""
+    """Return a function that trains a recipe for a few steps and returns the result of the command."""
     monkeypatch.setattr(preview, "ROWS", 1)
 
     def run(name: str) -> Any:
         options = [*SHORT, *NARROWER.get(name, []), *stand_in(load_recipe(name).data.source, tmp_path / "data")]
-        ended = gan("train", name, *(word for option in options for word in ("--set", option)), "--device", "cpu")
-        assert ended.code == 0, ended.err
-        return ended
+        result = gan("train", name, *(word for option in options for word in ("--set", option)), "--device", "cpu")
+        assert result.code == 0, result.err
+        return result
 
     return run
 
 
 @pytest.mark.parametrize("name", bundled())
 def test_a_short_run(gan, short_run, tmp_path: Path, name: str) -> None:
-    recipe, ended = load_recipe(name), short_run(name)
+    recipe, result = load_recipe(name), short_run(name)
     for task in recipe.info.tasks:
-        assert f"next: gan {task}" in ended.out
+        assert f"next: gan {task}" in result.out
     if "sample" in recipe.info.tasks:
         assert gan("sample", "-n", "4").code == 0
     if "translate" in recipe.info.tasks:
-        pictures(tmp_path, (20, 30))
+        write_images(tmp_path, (20, 30))
         assert gan("translate", "0.png", "1.png").code == 0
     if "upscale" in recipe.info.tasks:
-        pictures(tmp_path, (20, 30))
+        write_images(tmp_path, (20, 30))
         assert gan("upscale", "0.png", "1.png").code == 0
 
 

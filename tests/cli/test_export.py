@@ -26,11 +26,11 @@ def files(model: Path) -> set[str]:
 
 
 def test_it_draws_what_the_run_draws(gan, conditional: Path, tmp_path: Path) -> None:
-    ended = gan("export")
-    assert ended.code == 0, ended.err
-    assert "wrote models/digits" in ended.out
-    assert "bit for bit: sample, discriminate" in ended.out
-    assert "next: gan sample models/digits" in ended.out
+    result = gan("export")
+    assert result.code == 0, result.err
+    assert "wrote models/digits" in result.out
+    assert "bit for bit: sample, discriminate" in result.out
+    assert "next: gan sample models/digits" in result.out
     model = tmp_path / "models" / "digits"
     assert files(model) == {"manifest.json", "model.safetensors", "state.json"}
     for path, out in ((conditional, "a.png"), (model, "b.png")):
@@ -66,17 +66,17 @@ def test_averaged_weights_take_the_place_of_live_ones(gan, tmp_path: Path) -> No
 
 def test_other_tasks_are_compared_too(gan, toy_weights: Path, tmp_path: Path) -> None:
     assert gan("convert", "weights.safetensors", "--family", "toyscale").code == 0
-    ended = gan("export", "runs/weights", "--json")
-    assert json.loads(ended.out)["compared"] == ["upscale"]
+    result = gan("export", "runs/weights", "--json")
+    assert json.loads(result.out)["compared"] == ["upscale"]
     assert not (tmp_path / "models" / "weights" / "recipe.yaml").exists()
     assert "next: gan upscale models/w IMAGE" in gan("export", "runs/weights", "--out", "models/w").out
 
 
 def test_a_directory_is_not_written_over(gan, unconditional: Path) -> None:
     assert gan("export").code == 0
-    ended = gan("export")
-    assert ended.code == 2
-    assert ended.err == "error: models/gan already exists; choose another --out\n"
+    result = gan("export")
+    assert result.code == 2
+    assert result.err == "error: models/gan already exists; choose another --out\n"
 
 
 def test_a_model_that_answers_otherwise_is_not_kept(
@@ -90,18 +90,18 @@ def test_a_model_that_answers_otherwise_is_not_kept(
         return model
 
     monkeypatch.setattr("gancli.inference.model.open_model", changed)
-    ended = gan("export", str(unconditional))
-    assert ended.code == 65
-    assert "sample" in ended.err
-    assert "discriminate" not in ended.err
+    result = gan("export", str(unconditional))
+    assert result.code == 65
+    assert "sample" in result.err
+    assert "discriminate" not in result.err
     assert not (tmp_path / "models" / "gan").exists()
 
 
 def test_an_exported_model_is_no_run_to_resume(gan, unconditional: Path) -> None:
     assert gan("export", "--out", "model").code == 0
-    ended = gan("train", "gan", "--resume", "--out", "model", "--set", "train.images=128", "--device", "cpu")
-    assert ended.code in (2, 65)
-    assert len(ended.err.splitlines()) == 1
+    result = gan("train", "gan", "--resume", "--out", "model", "--set", "train.images=128", "--device", "cpu")
+    assert result.code in (2, 65)
+    assert len(result.err.splitlines()) == 1
 
 
 def test_answers_are_the_same_twice_and_tell_models_apart(unconditional: Path) -> None:

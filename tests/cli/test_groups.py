@@ -19,10 +19,10 @@ SWD = ["--metrics", "swd", "--samples", "40", "--device", "cpu"]
 
 @pytest.fixture
 def group(gan, tmp_path: Path) -> Path:
-    """`runs/gan`: the seeds 0 and 3."""
-    ended = gan("train", "gan", *SHORT, "--seeds", "0,3")
-    assert ended.code == 0, ended.err
-    assert ended.out.splitlines()[-1] == "next: gan eval runs/gan"
+    """`runs/gan`: a group with the seeds 0 and 3."""
+    result = gan("train", "gan", *SHORT, "--seeds", "0,3")
+    assert result.code == 0, result.err
+    assert result.out.splitlines()[-1] == "next: gan eval runs/gan"
     return tmp_path / "runs"
 
 
@@ -30,12 +30,12 @@ def weights(run: Path) -> bytes:
     return (run / "checkpoints" / "128" / "model.safetensors").read_bytes()
 
 
-def assert_refused(ended, code: int, *words: str) -> None:
-    assert ended.code == code, ended.err
-    assert ended.out == ""
-    assert len(ended.err.strip().splitlines()) == 1
+def assert_refused(result, code: int, *words: str) -> None:
+    assert result.code == code, result.err
+    assert result.out == ""
+    assert len(result.err.strip().splitlines()) == 1
     for word in words:
-        assert word in ended.err
+        assert word in result.err
 
 
 def test_a_group_is_runs_like_any_others(gan, group: Path) -> None:
@@ -73,24 +73,24 @@ def test_resume_goes_on_with_what_stopped_and_begins_what_did_not(
         return train(trainer, Stop() if len(begun) == 2 else stop)
 
     monkeypatch.setattr(Trainer, "train", stopped)
-    ended = gan("train", "gan", *SHORT, "--seeds", "0,3,5", "--out", "all")
-    assert ended.code == 75
-    assert "continue with:\n  gan train gan" in ended.err
-    assert ended.err.rstrip().endswith("--seeds 0,3,5 --device cpu --out all --resume")
+    result = gan("train", "gan", *SHORT, "--seeds", "0,3,5", "--out", "all")
+    assert result.code == 75
+    assert "continue with:\n  gan train gan" in result.err
+    assert result.err.rstrip().endswith("--seeds 0,3,5 --device cpu --out all --resume")
     assert begun == [Path("all-seed0"), Path("all-seed3")]
     assert_refused(gan("train", "gan", *SHORT, "--seeds", "0,3,5", "--out", "all"), 2, "add --resume")
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
-    ended = gan("train", "gan", *SHORT, "--seeds", "0,3,5", "--out", "all", "--resume")
-    assert ended.code == 0, ended.err
+    result = gan("train", "gan", *SHORT, "--seeds", "0,3,5", "--out", "all", "--resume")
+    assert result.code == 0, result.err
     for seed in (0, 3):
         assert weights(tmp_path / f"all-seed{seed}") == weights(group / f"gan-seed{seed}")
     assert weights(tmp_path / "all-seed5")
 
 
 def test_without_a_name_the_newest_group_is_resumed_and_may_grow(gan, group: Path) -> None:
-    ended = gan("train", "gan", *SHORT, "--seeds", "0,3,4", "--resume")
-    assert ended.code == 0, ended.err
+    result = gan("train", "gan", *SHORT, "--seeds", "0,3,4", "--resume")
+    assert result.code == 0, result.err
     assert sorted(path.name for path in group.iterdir()) == ["gan-seed0", "gan-seed3", "gan-seed4"]
 
 
@@ -111,17 +111,17 @@ def test_what_makes_no_group_is_refused(gan, tmp_path: Path, arguments: list[str
 
 
 def test_a_dry_run_of_a_group_writes_nothing(gan, tmp_path: Path) -> None:
-    ended = gan("train", "gan", *SHORT, "--seeds", "7,8", "--dry-run")
-    assert ended.code == 0, ended.err
-    assert ended.out.startswith("2 runs, one after the other")
-    assert "seed 7" in ended.out
+    result = gan("train", "gan", *SHORT, "--seeds", "7,8", "--dry-run")
+    assert result.code == 0, result.err
+    assert result.out.startswith("2 runs, one after the other")
+    assert "seed 7" in result.out
     assert list(tmp_path.iterdir()) == []
 
 
 def test_mean_and_spread_of_a_group_are_those_of_its_runs(gan, group: Path) -> None:
-    ended = gan("eval", "runs/gan", *SWD, "--json")
-    assert (ended.code, ended.err) == (0, "")
-    found = {entry["metric"]: entry for entry in json.loads(ended.out)["metrics"]}
+    result = gan("eval", "runs/gan", *SWD, "--json")
+    assert (result.code, result.err) == (0, "")
+    found = {entry["metric"]: entry for entry in json.loads(result.out)["metrics"]}
     alone = {}
     for seed in (0, 3):
         name = f"runs/gan-seed{seed}"
@@ -135,7 +135,7 @@ def test_mean_and_spread_of_a_group_are_those_of_its_runs(gan, group: Path) -> N
     assert (protocol["samples"], protocol["data"], protocol["images"]) == (40, "digits", 128)
     assert not {"run", "checkpoint"} & set(protocol)
     assert len((group / "gan-seed0" / "eval.jsonl").read_text().splitlines()) == 2 * len(found)
-    assert gan("eval", "runs/gan-seed0", "runs/gan-seed3", *SWD, "--json").out == ended.out
+    assert gan("eval", "runs/gan-seed0", "runs/gan-seed3", *SWD, "--json").out == result.out
     shown = gan("eval", "runs/gan", *SWD).out
     assert "2 runs at 128 images" in shown
     assert f"{found['swd']['value']:.4g}" in shown
@@ -157,9 +157,9 @@ def test_side_by_side_a_row_a_run_or_group(gan, group: Path) -> None:
     assert gan("eval", "runs/gan", *SWD).code == 0
     measured = json.loads(gan("eval", "runs/other", *SWD, "--json").out)["metrics"]
     before = {path: path.read_bytes() for path in group.rglob("eval.jsonl")}
-    ended = gan("eval", "--compare", "runs/gan", "runs/other", "runs/gan-seed0", "--json")
-    assert (ended.code, ended.err) == (0, "")
-    cells = {(cell["run"], cell["metric"]): cell for cell in json.loads(ended.out)["metrics"]}
+    result = gan("eval", "--compare", "runs/gan", "runs/other", "runs/gan-seed0", "--json")
+    assert (result.code, result.err) == (0, "")
+    cells = {(cell["run"], cell["metric"]): cell for cell in json.loads(result.out)["metrics"]}
     assert cells["runs/other", "swd"]["value"] == measured[0]["value"]
     assert set(cells["runs/gan", "swd"]["values"]) == {"runs/gan-seed0", "runs/gan-seed3"}
     assert cells["runs/gan", "swd"]["values"]["runs/gan-seed0"] == cells["runs/gan-seed0", "swd"]["value"]
@@ -212,9 +212,9 @@ def test_truncation_is_part_of_the_protocol_and_changes_samples(gan, group: Path
 
 
 def test_a_protocol_says_how_a_number_was_taken(gan, group: Path) -> None:
-    ended = gan("eval", "runs/gan-seed3", "--metrics", "swd,feature_svm", "--labelled", "40", *SWD[2:], "--json")
-    assert ended.code == 0, ended.err
-    found = {entry["metric"]: entry["protocol"] for entry in json.loads(ended.out)["metrics"]}
+    result = gan("eval", "runs/gan-seed3", "--metrics", "swd,feature_svm", "--labelled", "40", *SWD[2:], "--json")
+    assert result.code == 0, result.err
+    found = {entry["metric"]: entry["protocol"] for entry in json.loads(result.out)["metrics"]}
     swd, svm = found["swd"], found["feature_svm"]
     for protocol in (swd, svm):
         assert (protocol["run"], protocol["images"], protocol["seed"]) == ("gan-seed3", 128, 0)
@@ -259,9 +259,9 @@ def test_one_class_normal_after_the_other_has_a_mean(gan, tmp_path: Path) -> Non
     for digit in (3, 8):
         assert gan("train", *options, "--set", f"data.classes=[{digit}]", "--out", f"normal-{digit}").code == 0
     few = ["--metrics", "auroc", "--limit", "40", "--device", "cpu"]
-    ended = gan("eval", "normal-3", "normal-8", *few, "--json")
-    assert ended.code == 0, ended.err
-    found = {entry["metric"]: entry for entry in json.loads(ended.out)["metrics"]}
+    result = gan("eval", "normal-3", "normal-8", *few, "--json")
+    assert result.code == 0, result.err
+    found = {entry["metric"]: entry for entry in json.loads(result.out)["metrics"]}
     area = found["auroc"]
     assert set(area["values"]) == {"normal-3", "normal-8"}
     assert area["value"] == statistics.fmean(area["values"].values())

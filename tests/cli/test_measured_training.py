@@ -1,4 +1,4 @@
-"""`eval:` as it is seen from the command line."""
+"""Evaluation during training (`eval:`) on the command line."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ MEASURED = (*SMALL, "--set", "eval.metrics=[distinct]", "--set", "eval.samples=2
 
 
 def test_measurements_are_told_and_the_best_is_there_to_use(gan) -> None:
-    ended = gan(*MEASURED)
-    assert ended.code == 0
-    told = [line.split() for line in ended.out.splitlines() if " measured  " in line]
-    assert [line[:3] for line in told] == [[images, "measured", "distinct"] for images in ("32", "64", "96")]
-    assert "measured at 96 images: distinct" in ended.out
+    result = gan(*MEASURED)
+    assert result.code == 0
+    lines = [line.split() for line in result.out.splitlines() if " measured  " in line]
+    assert [line[:3] for line in lines] == [[images, "measured", "distinct"] for images in ("32", "64", "96")]
+    assert "measured at 96 images: distinct" in result.out
     records = [json.loads(line) for line in Path("run/eval.jsonl").read_text().splitlines()]
     values = {each["protocol"]["images"]: each["value"] for each in records if each["metric"] == "distinct"}
     best = json.loads(Path("run/checkpoints/best.json").read_text())
@@ -37,9 +37,9 @@ def test_without_matplotlib_a_measured_run_ends_well_and_lacks_one_picture(
     gan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    ended = gan(*MEASURED)
-    assert ended.code == 0
-    assert "no eval.png is drawn: figures need matplotlib, which is not installed" in ended.out + ended.err
+    result = gan(*MEASURED)
+    assert result.code == 0
+    assert "no eval.png is drawn: figures need matplotlib, which is not installed" in result.out + result.err
     assert not Path("run/eval.png").exists()
     assert "distinct" in Path("run/report.html").read_text(encoding="utf-8")
 
@@ -47,18 +47,18 @@ def test_without_matplotlib_a_measured_run_ends_well_and_lacks_one_picture(
 def test_there_may_be_no_best(gan) -> None:
     gan(*SMALL)
     assert not Path("run/eval.jsonl").exists()
-    ended = gan("sample", "run/checkpoints/best")
-    assert ended.code == 65
-    assert "run has no best checkpoint; name the run to use its newest one" in ended.err
+    result = gan("sample", "run/checkpoints/best")
+    assert result.code == 65
+    assert "run has no best checkpoint; name the run to use its newest one" in result.err
 
 
 def test_a_collapse_ends_with_its_own_code_and_goes_on_where_it_is_wanted(gan, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(collapse, "WARM_UP", 0)
     strict = (*SMALL, "--set", "eval.every=16", "--set", "eval.floor=0.999")
-    ended = gan(*strict, "--set", "eval.guard=stop")
-    assert ended.code == 70
-    assert "the samples have collapsed: at 32 images their diversity is" in ended.err
-    assert "it has been below 0.999 since 16 images" in ended.err
+    result = gan(*strict, "--set", "eval.guard=stop")
+    assert result.code == 70
+    assert "the samples have collapsed: at 32 images their diversity is" in result.err
+    assert "it has been below 0.999 since 16 images" in result.err
     again = gan(*strict, "--set", "eval.guard=warn", "--resume")
     assert again.code == 0
     assert "trained on 96 images" in again.out
@@ -67,7 +67,7 @@ def test_a_collapse_ends_with_its_own_code_and_goes_on_where_it_is_wanted(gan, m
 
 def test_a_run_is_forecast_with_what_it_measures_and_refused_what_it_cannot(gan) -> None:
     assert gan(*MEASURED, "--dry-run").code == 0
-    ended = gan(*SMALL, "--set", "eval.metrics=[modes]")
-    assert ended.code == 2
-    assert "the metric 'modes' needs sample and points, and a model of 'gan' on 'digits' lacks points" in ended.err
+    result = gan(*SMALL, "--set", "eval.metrics=[modes]")
+    assert result.code == 2
+    assert "the metric 'modes' needs sample and points, and a model of 'gan' on 'digits' lacks points" in result.err
     assert not Path("run").exists()

@@ -1,4 +1,4 @@
-"""`gan plugins check`: each mistake that a family's author may make is named in words, with file and line."""
+"""`gan plugins check`: every mistake in a family is reported as a sentence with file and line."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Plant = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def plant(gan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plant]:
-    """Writes the family that `gan plugins new` writes, changes a line of it, and returns what the check says."""
+    """Return a function that creates a family with `gan plugins new`, changes it, and returns the output of the check."""
 
     def planted(file: str, old: str, new: str, *more: str) -> dict[str, Any]:
         site = tmp_path / "site"
@@ -39,11 +39,11 @@ def plant(gan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plan
         monkeypatch.syspath_prepend(site)
         monkeypatch.delenv(plugins.SUBSET_VARIABLE, raising=False)
         monkeypatch.setattr(plugins, "_registry", None)
-        ended = gan("plugins", "check", "gancli-wobble", "--set", "model.channels=4", "--json")
-        said: dict[str, Any] = json.loads(ended.out)
+        result = gan("plugins", "check", "gancli-wobble", "--set", "model.channels=4", "--json")
+        said: dict[str, Any] = json.loads(result.out)
         findings = said["findings"] + [finding for family in said["families"] for finding in family["findings"]]
-        assert ended.code == (65 if findings else 0), ended.err
-        assert bool(findings) == ("found in gancli-wobble" in ended.err)
+        assert result.code == (65 if findings else 0), result.err
+        assert bool(findings) == ("found in gancli-wobble" in result.err)
         return {"findings": findings, "site": site, "said": said}
 
     yield planted
@@ -52,7 +52,7 @@ def plant(gan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plan
 
 
 def the_finding(planted: dict[str, Any], *, file: str, line: str) -> str:
-    """The sentence of the only finding, which is at the line of a file that has the given text."""
+    """Return the sentence of the only finding, which must be at the line of a file that contains a text."""
     (finding,) = planted["findings"]
     path = planted["site"] / "gancli_wobble" / file
     assert finding["file"] == str(path)
@@ -102,7 +102,7 @@ def test_what_makes_the_device_wait(plant: Plant, expression: str) -> None:
 
 
 def test_a_wait_within_a_network(plant: Plant) -> None:
-    """In another file than the loss, where only the call shows it."""
+    """The wait is in another file than the loss."""
     old = "def generator(latent_dim: int"
     loud = "class Loud(nn.Module):\n    def forward(self, x):\n        return x if x.mean() > 9 else x * 1\n\n\n"
     changed = plant(
@@ -189,7 +189,7 @@ def test_a_task_that_does_not_exist(plant: Plant) -> None:
 
 
 def test_images_beyond_their_range(plant: Plant) -> None:
-    """Also where an untrained network's are small by chance."""
+    """Also reported if the outputs of the untrained network happen to be small."""
     changed = plant("networks.py", "        nn.Tanh(),\n", "")
     sentence = the_finding(changed, file="family.py", line="def sample(")
     assert "beyond [-1, 1]" in sentence
@@ -364,13 +364,13 @@ SMALL = {
     "srgan": ("blocks=1", "channels=4", "discriminator_channels=2"),
     "stargan": ("channels=2", "blocks=1"),
 }
-"""Options that make the networks of families small, where they are installed."""
+"""Options for small networks of the installed families."""
 
 
 @pytest.mark.parametrize("family", sorted(registry().families()))
 def test_nothing_is_wrong_with_an_installed_family(gan, family: str) -> None:
     small = [word for option in SMALL.get(family, ()) for word in ("--set", f"model.{option}")]
-    ended = gan("plugins", "check", family, *small)
-    assert ended.code == 0, ended.out
-    assert "no problems found" in ended.out
-    assert "  ok         losses only compute" in ended.out
+    result = gan("plugins", "check", family, *small)
+    assert result.code == 0, result.out
+    assert "no problems found" in result.out
+    assert "  ok         losses only compute" in result.out

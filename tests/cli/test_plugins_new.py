@@ -1,4 +1,4 @@
-"""`gan plugins new`: what it writes is a distribution that installs, is found, passes, trains and samples, unedited."""
+"""`gan plugins new`: the unchanged distribution installs, is found, passes its tests, trains and samples."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def test_it_installs_passes_trains_and_samples(gan, tmp_path: Path) -> None:
 
     def run(*words: str) -> str:
         command = [sys.executable, "-m", *words]
-        ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-        return ended.stdout
+        result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
 
     offline = ["--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check"]
     run("pip", "install", "-q", *offline, "--target", str(site), ".")
@@ -42,14 +42,14 @@ def test_its_files_need_no_formatting(gan, tmp_path: Path) -> None:
     for name in ("a", "wobble", "a-name-as-long-as-names-may-be-here-40ch"):
         assert gan("plugins", "new", name).code == 0
         for command in (["format", "--check"], ["check", "--extend-select", "I,B,UP,SIM"]):
-            ended = subprocess.run(
+            result = subprocess.run(
                 [sys.executable, "-m", "ruff", *command, "--no-cache", "."],
                 cwd=tmp_path / f"gancli-{name}",
                 capture_output=True,
                 text=True,
                 check=False,
             )
-            assert ended.returncode == 0, ended.stdout
+            assert result.returncode == 0, result.stdout
 
 
 @pytest.mark.parametrize(
@@ -81,17 +81,17 @@ def test_the_family_is_called_as_families_are(name: str, kind: str) -> None:
 )
 def test_names_that_will_not_do(gan, tmp_path: Path, name: str, says: str) -> None:
     before = set(tmp_path.rglob("*"))
-    ended = gan("plugins", "new", name)
-    assert ended.code == 2
-    assert says in ended.err
+    result = gan("plugins", "new", name)
+    assert result.code == 2
+    assert says in result.err
     assert set(tmp_path.rglob("*")) == before
 
 
 def test_nothing_is_written_over(gan, tmp_path: Path) -> None:
     (tmp_path / "here" / "gancli-wobble").mkdir(parents=True)
-    ended = gan("plugins", "new", "wobble", "--out", "here")
-    assert ended.code == 2
-    assert "already exists" in ended.err
+    result = gan("plugins", "new", "wobble", "--out", "here")
+    assert result.code == 2
+    assert "already exists" in result.err
     assert list((tmp_path / "here" / "gancli-wobble").iterdir()) == []
     assert gan("plugins", "new", "wobble", "--out", "there/below").code == 0
     assert [path.name for path in (tmp_path / "there" / "below").iterdir()] == ["gancli-wobble"]
@@ -99,9 +99,9 @@ def test_nothing_is_written_over(gan, tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written(gan, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    ended = gan("plugins", "new", "wobble", "--out", "file")
-    assert ended.code == 74
-    assert "cannot be written" in ended.err
+    result = gan("plugins", "new", "wobble", "--out", "file")
+    assert result.code == 74
+    assert "cannot be written" in result.err
 
 
 def test_it_waits_for_no_torch(tmp_path: Path) -> None:

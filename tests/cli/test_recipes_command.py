@@ -1,4 +1,4 @@
-"""`gan recipes`: what it prints, what it writes, and what it does not import."""
+"""`gan recipes`: output, copied files, and imports."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from gancli.cli import recipes
 from gancli.errors import DiskError, UsageError
 from gancli.recipes import bundled
 
-TOY = "# gan train recipes/toy.yaml    quick\n# A toy (Nobody et al. 2014)\n# on shapes. More.\nfamily: gan\n"
+TOY = "# gan train recipes/toy.yaml    quick\n# A toy (Doe et al. 2014)\n# on shapes. More.\nfamily: gan\n"
 TOY += "data:\n  # source: not-this\n  source: digits   # built in\n"
 
 
 @pytest.fixture(autouse=True)
 def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Three bundled recipes, and an empty current folder."""
+    """Three bundled recipes, and an empty working directory."""
     folder = tmp_path / "library"
     (folder / "paper").mkdir(parents=True)
     (folder / "toy.yaml").write_text(TOY)
@@ -38,8 +38,8 @@ def test_ls(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines == [
         "recipe         family  data    about",
         "bare           gan     digits",
-        "toy            gan     digits  A toy (Nobody et al. 2014) on shapes.",
-        "paper/toy-big  gan     digits  A big toy (Nobody et al. 2014) on shapes.",
+        "toy            gan     digits  A toy (Doe et al. 2014) on shapes.",
+        "paper/toy-big  gan     digits  A big toy (Doe et al. 2014) on shapes.",
         "next: gan train bare",
     ]
 
@@ -52,7 +52,7 @@ def test_ls_as_json(capsys: pytest.CaptureFixture[str]) -> None:
         "name": "toy",
         "family": "gan",
         "source": "digits",
-        "about": "A toy (Nobody et al. 2014) on shapes.",
+        "about": "A toy (Doe et al. 2014) on shapes.",
     }
 
 
@@ -62,8 +62,8 @@ def test_ls_imports_nothing_heavy() -> None:
         "heavy = {'torch', 'pydantic', 'yaml', 'pluggy', 'numpy', 'rich', 'importlib.metadata'} & set(sys.modules)\n"
         "assert not heavy - loaded, heavy\n"
     )
-    ended = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
-    assert ended.returncode == 0, ended.stderr
+    result = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
 
 
 def test_cp_keeps_every_byte(library: Path, capsys: pytest.CaptureFixture[str]) -> None:

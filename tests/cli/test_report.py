@@ -1,4 +1,4 @@
-"""`gan report`, and the page that every run ends with."""
+"""`gan report`, and the page that is written at the end of every run."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def run(unconditional: Path) -> Path:
 
 
 def test_a_run_ends_with_its_page(gan, tmp_path: Path) -> None:
-    ended = gan("train", "gan", *TOY, "--set", "data.resolution=8")
-    assert (ended.code, ended.err) == (0, "")
-    assert "report: runs/gan/report.html\n" in ended.out
-    assert ended.out.rstrip().splitlines()[-1].startswith("next: gan ")
+    result = gan("train", "gan", *TOY, "--set", "data.resolution=8")
+    assert (result.code, result.err) == (0, "")
+    assert "report: runs/gan/report.html\n" in result.out
+    assert result.out.rstrip().splitlines()[-1].startswith("next: gan ")
     page = tmp_path / "runs" / "gan" / "report.html"
     for title in (
         "Samples during training",
@@ -45,13 +45,13 @@ def test_a_run_ends_with_its_page(gan, tmp_path: Path) -> None:
 
 def test_the_newest_run_another_file_and_json(gan, run: Path, tmp_path: Path) -> None:
     (run / "report.html").unlink()
-    ended = gan("report")
-    assert (ended.code, ended.err) == (0, "")
-    assert re.fullmatch(r"wrote runs/gan/report.html \(0\.\d MB\)\nnext: gan eval runs/gan\n", ended.out)
-    ended = gan("report", str(run), "--out", "deep/page.html", "--no-pictures", "--json")
-    assert (ended.code, ended.err) == (0, "")
+    result = gan("report")
+    assert (result.code, result.err) == (0, "")
+    assert re.fullmatch(r"wrote runs/gan/report.html \(0\.\d MB\)\nnext: gan eval runs/gan\n", result.out)
+    result = gan("report", str(run), "--out", "deep/page.html", "--no-pictures", "--json")
+    assert (result.code, result.err) == (0, "")
     size = (tmp_path / "deep" / "page.html").stat().st_size
-    assert json.loads(ended.out) == {"report": "deep/page.html", "bytes": size}
+    assert json.loads(result.out) == {"report": "deep/page.html", "bytes": size}
     assert size < LIMIT
     assert "From latent to latent" in headings(run / "report.html")
     assert "From latent to latent" not in headings(tmp_path / "deep" / "page.html")
@@ -68,8 +68,8 @@ def test_the_same_run_has_the_same_page(gan, run: Path) -> None:
 
 def test_what_was_measured_is_on_the_page_with_its_protocol(gan, run: Path) -> None:
     assert gan("eval", "--metrics", "swd", "--samples", "20", "--limit", "20").code == 0
-    ended = gan("report")
-    assert ended.out.splitlines()[-1] == "next: gan inspect runs/gan"
+    result = gan("report")
+    assert result.out.splitlines()[-1] == "next: gan inspect runs/gan"
     text = (run / "report.html").read_text()
     assert "lower is better" in text
     assert "samples 20" in text
@@ -79,18 +79,18 @@ def test_what_was_measured_is_on_the_page_with_its_protocol(gan, run: Path) -> N
 def test_a_run_of_which_something_is_missing(gan, run: Path, missing: str) -> None:
     path = run / missing
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    ended = gan("report")
-    assert ended.code == 0
-    assert len(ended.err.splitlines()) == (missing == "checkpoints")
+    result = gan("report")
+    assert result.code == 0
+    assert len(result.err.splitlines()) == (missing == "checkpoints")
     assert "Reproduce this run" in headings(run / "report.html")
 
 
 def test_a_damaged_line_is_one_sentence(gan, run: Path) -> None:
     with (run / "metrics.jsonl").open("a") as handle:
         handle.write('{"images": 1')
-    ended = gan("report")
-    assert ended.code == 0
-    assert re.fullmatch(r"runs/gan/metrics.jsonl:\d+ is damaged and omitted\.\n", ended.err)
+    result = gan("report")
+    assert result.code == 0
+    assert re.fullmatch(r"runs/gan/metrics.jsonl:\d+ is damaged and omitted\.\n", result.err)
     assert "is damaged and omitted." in (run / "report.html").read_text()
 
 
@@ -100,13 +100,13 @@ def test_what_is_refused(gan, run: Path, tmp_path: Path) -> None:
         (["--out", "page.png"], 2, ".html"),
         (["--device", "tpu"], 2, "tpu"),
     ):
-        ended = gan("report", *arguments)
-        assert (ended.code, len(ended.err.splitlines())) == (code, 1), ended.err
-        assert words in ended.err
+        result = gan("report", *arguments)
+        assert (result.code, len(result.err.splitlines())) == (code, 1), result.err
+        assert words in result.err
     shutil.rmtree(tmp_path / "runs")
-    ended = gan("report")
-    assert (ended.code, ended.out) == (2, "")
-    assert "no run under runs/ yet" in ended.err
+    result = gan("report")
+    assert (result.code, result.out) == (2, "")
+    assert "no run under runs/ yet" in result.err
 
 
 def test_no_fault_of_a_page_is_one_of_the_run(gan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -114,10 +114,10 @@ def test_no_fault_of_a_page_is_one_of_the_run(gan, monkeypatch: pytest.MonkeyPat
         raise RuntimeError("out of ink\nand paper")
 
     monkeypatch.setattr("gancli.report.page.render_report", broken)
-    ended = gan("train", "gan", *TOY, "--set", "data.resolution=8")
-    assert ended.code == 0
-    assert ended.err == "no report of runs/gan was written: out of ink; try again: gan report runs/gan\n"
-    assert "report:" not in ended.out
+    result = gan("train", "gan", *TOY, "--set", "data.resolution=8")
+    assert result.code == 0
+    assert result.err == "no report of runs/gan was written: out of ink; try again: gan report runs/gan\n"
+    assert "report:" not in result.out
 
 
 def test_a_model_that_cannot_draw_leaves_the_rest(gan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -135,8 +135,8 @@ def test_heat_maps_are_drawn_on_demand(gan, detector: str, tmp_path: Path) -> No
     page = tmp_path / detector / "report.html"
     assert f"gan report {detector}` adds them" in page.read_text()
     assert "Anomaly heat maps" not in headings(page)
-    ended = gan("report")
-    assert (ended.code, ended.err) == (0, "")
+    result = gan("report")
+    assert (result.code, result.err) == (0, "")
     assert "Anomaly heat maps" in headings(page)
 
 
@@ -164,15 +164,15 @@ def test_points_need_no_model(gan, tmp_path: Path) -> None:
 def test_there_and_back(gan, tmp_path: Path) -> None:
     pytest.importorskip("gancli_cyclegan")
     small = ["--set", "train.images=8", "--set", "model.channels=4", "--set", "data.resolution=16"]
-    ended = gan("train", "cyclegan", *small, "--device", "cpu")
-    assert ended.code == 0, ended.err
+    result = gan("train", "cyclegan", *small, "--device", "cpu")
+    assert result.code == 0, result.err
     page = tmp_path / "runs" / "cyclegan" / "report.html"
     assert {"From a to b and back", "From b to a and back"} <= set(headings(page))
 
 
 def test_weights_from_elsewhere_have_a_page_too(gan, toy_weights: Path, tmp_path: Path) -> None:
     assert gan("convert", "weights.safetensors", "--family", "toyscale", "--out", "model").code == 0
-    ended = gan("report", "model")
-    assert ended.code == 0
-    assert ended.err.startswith("Images that need input images are missing: model has no recipe")
+    result = gan("report", "model")
+    assert result.code == 0
+    assert result.err.startswith("Images that need input images are missing: model has no recipe")
     assert "gan convert weights.safetensors" in (tmp_path / "model" / "report.html").read_text()

@@ -1,4 +1,4 @@
-"""What a person sees in a real terminal: `gan train` on a pseudo-terminal, read by a terminal emulator."""
+"""Output of `gan train` in a pseudo-terminal, interpreted by a terminal emulator."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ TOP, SIDE, BOTTOM = "╭│╰"
 
 
 class Terminal:
-    """One of so many columns and lines, in which a training runs."""
+    """Terminal emulator of a given size that runs `gan train`."""
 
     def __init__(self, folder: Path, columns: int, lines: int, **environment: str) -> None:
         self.screen = pyte.Screen(columns, lines)
         self.seen = ""
         self.panels: list[list[str]] = []
         self._stream = pyte.ByteStream(self.screen)
-        self._decoder = codecs.getincrementaldecoder("utf-8")()  # a chunk may end within a letter
+        self._decoder = codecs.getincrementaldecoder("utf-8")()  # a chunk may end within a character
         self._outer, inner = pty.openpty()
         self._set_size(columns, lines)
         fresh = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "NO_COLOR")}
@@ -45,11 +45,11 @@ class Terminal:
         os.close(inner)
 
     def watch(self, then: Callable[[Terminal], bool] = lambda terminal: False) -> int:
-        """Reads to the end, or until `then` says that it is enough; returns the exit code, or 0."""
+        """Read to the end and return the exit code, or until `then` is true and return 0."""
         while not then(self):
             try:
                 chunk = os.read(self._outer, 65_536)
-            except OSError:  # how the end of a terminal's output reads
+            except OSError:  # end of the output of a terminal
                 chunk = b""
             if not chunk:
                 os.close(self._outer)
@@ -73,7 +73,7 @@ class Terminal:
         return "\n".join(line.rstrip() for line in self.screen.display)
 
     def _panel(self) -> list[str]:
-        """The lines of the panel, if it has just been drawn to its end; none in the middle of a redrawing."""
+        """Return the lines of the panel if it is completely drawn, otherwise no lines."""
         lines = [line.rstrip() for line in self.screen.display]
         bottom = self.screen.cursor.y
         tops = [index for index, line in enumerate(lines[:bottom]) if line.startswith(TOP)]
@@ -86,7 +86,7 @@ class Terminal:
 
 
 def assert_drawn_within(terminal: Terminal, columns: int, lines: int) -> None:
-    """The panel was never wider or higher than the terminal, and had all its sides."""
+    """Check that the panel always fitted the terminal and had all its sides."""
     written = [line for line in re.split(r"[\r\n]+", ESCAPE.sub("", terminal.seen)) if line[:1] in (TOP, SIDE, BOTTOM)]
     assert max(map(cell_len, written)) == columns
     assert terminal.panels

@@ -1,4 +1,4 @@
-"""A family outside the checkout's plugins, as strangers publish one: a wheel in an environment of its own."""
+"""A third-party family that is not part of this repository: a wheel in a new environment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Run = Callable[..., str]
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Run:
-    """Runs a module of Python in a new environment, which sees what is installed here, PyTorch above all."""
+    """Return a function that runs a Python module in a new environment that also sees the packages installed here."""
     venv.create(tmp_path / "environment", with_pip=False, symlinks=True)
     base = {"base": str(tmp_path / "environment"), "platbase": str(tmp_path / "environment")}
     site = Path(sysconfig.get_path("purelib", "venv", vars=base))
@@ -36,9 +36,9 @@ def fresh(tmp_path: Path) -> Run:
 
     def run(*words: str, outer: bool = False) -> str:
         command = [sys.executable if outer else str(python), "-m", *words]
-        ended = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True, check=False)
-        assert ended.returncode == 0, ended.stdout + ended.stderr
-        return ended.stdout
+        result = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
 
     def pip(*words: str) -> str:
         return run("pip", "--python", str(python), "--disable-pip-version-check", *words, outer=True)

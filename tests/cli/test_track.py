@@ -1,4 +1,4 @@
-"""`gan train --track`, with TensorBoard's own reader looking at what was written."""
+"""`gan train --track`, read back with TensorBoard's own reader."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 def test_curves_and_pictures_in_tensorboard(gan, tmp_path: Path) -> None:
     measured = ["--set", "eval.metrics=[distinct]", "--set", "eval.samples=16", "--set", "eval.every=128"]
-    ended = gan("train", "gan", *SMALL, *measured, "--set", "train.images=256", "--track", "tensorboard")
-    assert ended.code == 0, ended.err
+    result = gan("train", "gan", *SMALL, *measured, "--set", "train.images=256", "--track", "tensorboard")
+    assert result.code == 0, result.err
     run = tmp_path / "runs" / "gan"
     events, record = read(run), lines(run / "metrics.jsonl")
     for name in {name for line in record for name in line} - {"images", "step", "stage"}:
         written = [(line["images"], line[name]) for line in record if name in line]
-        told = scalars(events, name)
-        assert [step for step, _ in told] == [images for images, _ in written]
-        assert [value for _, value in told] == pytest.approx([value for _, value in written])
+        tracked = scalars(events, name)
+        assert [step for step, _ in tracked] == [images for images, _ in written]
+        assert [value for _, value in tracked] == pytest.approx([value for _, value in written])
     kept = [line["value"] for line in lines(run / "eval.jsonl") if line["metric"] == "distinct"]
-    told = scalars(events, "metrics/distinct")
-    assert [step for step, _ in told] == [128, 256]
-    assert [value for _, value in told] == pytest.approx(kept)
+    tracked = scalars(events, "metrics/distinct")
+    assert [step for step, _ in tracked] == [128, 256]
+    assert [value for _, value in tracked] == pytest.approx(kept)
     assert len(scalars(events, "run/images_per_second")) == len(record)
     assert [event.step for event in events.Images("samples")] == [0, 128, 256]
     assert (run / "samples" / "000000256.png").is_file()
 
 
 def test_a_resumed_run_is_told_once(gan, tmp_path: Path) -> None:
-    """As after a kill: the run was told of moments that its last checkpoint does not know."""
+    """As after a kill, the tracker has records that are newer than the last checkpoint."""
     run = tmp_path / "runs" / "gan"
     assert gan("train", "gan", *SMALL, "--set", "train.images=256", "--track", "tensorboard").code == 0
     (newest,) = (path for path in (run / "checkpoints").iterdir() if path.name.lstrip("0") == "256")
@@ -60,8 +60,8 @@ def test_a_resumed_run_is_told_once(gan, tmp_path: Path) -> None:
         path.unlink()
     newest.rmdir()
     more = ["--set", "train.images=384", "--resume", "--track", "tensorboard"]
-    ended = gan("train", "gan", *SMALL, *more)
-    assert "resumed at 128 of 384 images" in ended.out
+    result = gan("train", "gan", *SMALL, *more)
+    assert "resumed at 128 of 384 images" in result.out
     events, record = read(run), lines(run / "metrics.jsonl")
     steps = [step for step, _ in scalars(events, "generator/adversarial")]
     assert steps == [line["images"] for line in record] == [64, 128, 192, 256, 320, 384]
@@ -70,8 +70,8 @@ def test_a_resumed_run_is_told_once(gan, tmp_path: Path) -> None:
 
 def test_training_is_the_same_with_and_without(gan, tmp_path: Path) -> None:
     for name, track in (("with", ["--track", "tensorboard"]), ("without", [])):
-        ended = gan("train", "gan", *SMALL, "--set", "train.images=128", "--out", name, *track)
-        assert ended.code == 0, ended.err
+        result = gan("train", "gan", *SMALL, "--set", "train.images=128", "--out", name, *track)
+        assert result.code == 0, result.err
     tracked, plain = tmp_path / "with", tmp_path / "without"
     assert (tracked / "metrics.jsonl").read_bytes() == (plain / "metrics.jsonl").read_bytes()
     assert (tracked / "recipe.yaml").read_text() == (plain / "recipe.yaml").read_text()
@@ -81,17 +81,17 @@ def test_training_is_the_same_with_and_without(gan, tmp_path: Path) -> None:
 def test_a_missing_package_is_said_before_training(gan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "tensorboard" else find(name))
-    ended = gan("train", "gan", *SMALL, "--track", "tensorboard")
-    assert ended.code == 2
-    assert "--track tensorboard needs the module tensorboard, which is not installed" in ended.err
-    assert "pip install 'gancli[tensorboard]'" in ended.err
+    result = gan("train", "gan", *SMALL, "--track", "tensorboard")
+    assert result.code == 2
+    assert "--track tensorboard needs the module tensorboard, which is not installed" in result.err
+    assert "pip install 'gancli[tensorboard]'" in result.err
     assert not (tmp_path / "runs").exists()
 
 
 def test_a_name_nobody_knows(gan, tmp_path: Path) -> None:
-    ended = gan("train", "gan", *SMALL, "--track", "tensorbored")
-    assert ended.code == 2
-    assert "unknown tracker 'tensorbored': did you mean 'tensorboard'" in ended.err
+    result = gan("train", "gan", *SMALL, "--track", "tensorbored")
+    assert result.code == 2
+    assert "unknown tracker 'tensorbored': did you mean 'tensorboard'" in result.err
     assert not (tmp_path / "runs").exists()
 
 

@@ -1,4 +1,4 @@
-"""The main job, through the command line, on the built-in digits."""
+"""Training and sampling on the command line, on the bundled digits."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ SMALL = ["--set", "train.images=640", "--set", "data.resolution=8", "--set", "mo
 
 @pytest.fixture
 def trained(gan, tmp_path: Path) -> Path:
-    ended = gan("train", "gan", *SMALL, "--device", "cpu")
-    assert ended.code == 0, ended.err
+    result = gan("train", "gan", *SMALL, "--device", "cpu")
+    assert result.code == 0, result.err
     return tmp_path / "runs" / "gan"
 
 
 def test_train_says_what_runs_and_what_to_type_next(gan, tmp_path: Path) -> None:
-    ended = gan("train", "gan", *SMALL, "--device", "cpu")
-    assert ended.code == 0
-    assert "gan on digits: 1,797 images of 1x8x8, cpu, fp32" in ended.out
-    assert "preview: runs/gan/samples/000000640.png" in ended.out
-    assert "next: gan sample runs/gan" in ended.out
-    assert ended.err == ""
+    result = gan("train", "gan", *SMALL, "--device", "cpu")
+    assert result.code == 0
+    assert "gan on digits: 1,797 images of 1x8x8, cpu, fp32" in result.out
+    assert "preview: runs/gan/samples/000000640.png" in result.out
+    assert "next: gan sample runs/gan" in result.out
+    assert result.err == ""
     run = tmp_path / "runs" / "gan"
     record = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     assert {"images", "step", "stage", "discriminator/D(x)", "discriminator/V(D,G)", "generator/adversarial"} <= set(
@@ -48,7 +48,7 @@ def test_the_same_seed_gives_the_same_bytes(gan, trained: Path, tmp_path: Path) 
 
 
 def test_an_image_does_not_depend_on_its_company(gan, trained: Path, tmp_path: Path) -> None:
-    """Seed 7 alone is seed 7 of a hundred."""
+    """Seed 7 gives the same image alone and among 100 others."""
     assert gan("sample", "-n", "100", "--format", "png", "--out", "many").code == 0
     assert gan("sample", "-n", "1", "--seed", "7", "--format", "png", "--out", "one").code == 0
     assert len(list((tmp_path / "many").iterdir())) == 100
@@ -56,8 +56,8 @@ def test_an_image_does_not_depend_on_its_company(gan, trained: Path, tmp_path: P
 
 
 def test_json_is_the_only_output(gan, trained: Path) -> None:
-    ended = gan("sample", "-n", "2", "--format", "png", "--json")
-    listed = json.loads(ended.out)["images"]
+    result = gan("sample", "-n", "2", "--format", "png", "--json")
+    listed = json.loads(result.out)["images"]
     assert [entry["seed"] for entry in listed] == [0, 1]
     assert all(Path(entry["image"]).is_file() for entry in listed)
 
@@ -66,8 +66,8 @@ def test_a_run_is_never_overwritten_and_the_newest_is_taken(gan, trained: Path, 
     before = sorted(path.name for path in trained.rglob("*"))
     assert gan("train", "gan", *SMALL, "--device", "cpu").code == 0
     assert sorted(path.name for path in trained.rglob("*")) == before
-    ended = gan("sample", "-n", "1")
-    assert "runs/gan-2/out/" in ended.out
+    result = gan("sample", "-n", "1")
+    assert "runs/gan-2/out/" in result.out
     refused = gan("train", "gan", *SMALL, "--out", "runs/gan")
     assert refused.code == 2
     assert "--resume" in refused.err
@@ -75,9 +75,9 @@ def test_a_run_is_never_overwritten_and_the_newest_is_taken(gan, trained: Path, 
 
 def test_resume_goes_on_and_refuses_other_options(gan, trained: Path) -> None:
     more = ["--set", "train.images=1280"]
-    ended = gan("train", "gan", *SMALL, *more, "--resume", "--device", "cpu")
-    assert ended.code == 0, ended.err
-    assert "resumed at 640 of 1,280 images" in ended.out
+    result = gan("train", "gan", *SMALL, *more, "--resume", "--device", "cpu")
+    assert result.code == 0, result.err
+    assert "resumed at 640 of 1,280 images" in result.out
     refused = gan("train", "gan", *SMALL, *more, "--set", "train.batch_size=16", "--resume")
     assert refused.code == 2
     assert "train.batch_size (64 then, 16 now)" in refused.err
@@ -97,15 +97,15 @@ def test_a_run_describes_itself_wherever_it_lies(gan, trained: Path, tmp_path: P
     shutil.move(trained, tmp_path / "elsewhere")
     checkpoint = next((tmp_path / "elsewhere" / "checkpoints").iterdir())
     for target in ("elsewhere", str(checkpoint.relative_to(tmp_path))):
-        ended = gan("sample", target, "-n", "1")
-        assert ended.code == 0, ended.err
-        assert "wrote elsewhere/out/" in ended.out
+        result = gan("sample", target, "-n", "1")
+        assert result.code == 0, result.err
+        assert "wrote elsewhere/out/" in result.out
 
 
 def test_dry_run_estimates_and_writes_nothing(gan, tmp_path: Path) -> None:
-    ended = gan("train", "gan", *SMALL, "--device", "cpu", "--dry-run")
-    assert ended.code == 0, ended.err
-    lines = ended.out.splitlines()
+    result = gan("train", "gan", *SMALL, "--device", "cpu", "--dry-run")
+    assert result.code == 0, result.err
+    lines = result.out.splitlines()
     assert lines[0] == "gan on digits: 1,797 images of 1x8x8, seed 0"
     assert " ".join(lines[1].split()) == "stage resolution batch images steps parameters time peak memory"
     name, resolution, batch, images, steps, parameters, time, unit, *memory = lines[2].split()

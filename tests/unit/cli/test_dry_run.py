@@ -1,4 +1,4 @@
-"""How a dry run puts numbers."""
+"""Number formats of a dry run."""
 
 from __future__ import annotations
 
