@@ -69,7 +69,7 @@ class Upscaler:
 
     @property
     def may_show_seams(self) -> bool:
-        """Whether tiles were used and the network's receptive field exceeds their margins."""
+        """True if tiles were used and the network's receptive field exceeds their margins."""
         return self._used_tiles and not self._margin[1]
 
     @torch.inference_mode()

@@ -8,7 +8,7 @@ for (const course of document.querySelectorAll(".course")) {
   const play = control.querySelector(".play");
   let timer = null;
   const show = (index) => {
-    frames.forEach((frame, place) => frame.classList.toggle("past", place !== index));
+    frames.forEach((frame, position) => frame.classList.toggle("past", position !== index));
     slider.value = index;
     slider.setAttribute("aria-valuetext", frames[index].querySelector("figcaption").textContent);
   };
@@ -34,14 +34,14 @@ for (const course of document.querySelectorAll(".course")) {
   show(frames.length - 1);
 }
 
-const nearest = (places, x) =>
-  places.reduce((best, place, index) => (Math.abs(place - x) < Math.abs(places[best] - x) ? index : best), 0);
+const nearest = (positions, x) =>
+  positions.reduce((best, position, index) => (Math.abs(position - x) < Math.abs(positions[best] - x) ? index : best), 0);
 
 const point = (chart, x) => {
-  const [places, images, values] = chart.moments;
-  const index = nearest(places, x);
-  chart.mark.setAttribute("x1", places[index]);
-  chart.mark.setAttribute("x2", places[index]);
+  const [positions, images, values] = chart.moments;
+  const index = nearest(positions, x);
+  chart.mark.setAttribute("x1", positions[index]);
+  chart.mark.setAttribute("x2", positions[index]);
   chart.mark.setAttribute("visibility", "visible");
   chart.outputs.forEach((output, curve) => { output.textContent = values[curve][index]; });
   return `${images[index].toLocaleString("en")} images`;
@@ -67,9 +67,9 @@ for (const section of document.querySelectorAll("main > section")) {
     const direction = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
     if (direction === undefined) return;
     event.preventDefault();
-    const places = charts[0].moments[0];
-    const next = nearest(places, Number(slider.value)) + direction;
-    slider.value = places[Math.min(Math.max(next, 0), places.length - 1)];
+    const positions = charts[0].moments[0];
+    const next = nearest(positions, Number(slider.value)) + direction;
+    slider.value = positions[Math.min(Math.max(next, 0), positions.length - 1)];
     move(Number(slider.value));
   });
   slider.addEventListener("input", () => move(Number(slider.value)));

@@ -57,13 +57,13 @@ def test_each_metric_has_a_panel_of_its_leading_value(run: Run, monkeypatch: pyt
 
 
 def test_the_figure_is_drawn_the_same_twice(run: Run) -> None:
-    pictures = []
+    figures = []
     for _ in range(2):
         eval_curves.plot(run, best=None, floor=0.5)
-        with Image.open(run.path / eval_curves.NAME) as picture:
-            pictures.append(np.asarray(picture))
-    assert (pictures[0] == pictures[1]).all()
-    assert pictures[0].std() > 0
+        with Image.open(run.path / eval_curves.NAME) as image:
+            figures.append(np.asarray(image))
+    assert (figures[0] == figures[1]).all()
+    assert figures[0].std() > 0
 
 
 def test_nothing_measured_is_nothing_drawn(tmp_path: Path) -> None:

@@ -117,11 +117,11 @@ def test_a_model_draws_where_its_checkpoint_stands(
 
 def test_every_resolution_is_shown_once_one_above_the_other(tmp_path: Path) -> None:
     run = trained(tmp_path / "run", 96)
-    drawn = sorted(path.stem for path in run.samples.glob("*.png"))
-    assert drawn == ["000000000", "000000032", "000000064", "000000096"]
-    with Image.open(run.path / grids.GROWTH_FIGURE) as picture:
-        about = json.loads(picture.info["gancli"])
-        pixels = np.asarray(picture)
+    previews = sorted(path.stem for path in run.samples.glob("*.png"))
+    assert previews == ["000000000", "000000032", "000000064", "000000096"]
+    with Image.open(run.path / grids.GROWTH_FIGURE) as image:
+        about = json.loads(image.info["gancli"])
+        pixels = np.asarray(image)
     assert about["shown"] == ["4x2", "8x4", "16x8"]
     rows, columns = 3, 8
     assert pixels.shape == (GAP + rows * (96 + GAP), GAP + columns * (48 + GAP))
@@ -141,8 +141,8 @@ def test_sheets_ahead_of_a_resumed_run_and_other_pictures_are_left_out(tmp_path:
         )
     write_png(run.samples / "000000000.png", np.zeros((9, 9, 3), dtype=np.uint8), metadata={})
     grids.write_growth(run, 2, columns=8, metadata={})
-    with Image.open(run.path / grids.GROWTH_FIGURE) as picture:
-        pixels = np.asarray(picture)
+    with Image.open(run.path / grids.GROWTH_FIGURE) as image:
+        pixels = np.asarray(image)
     assert np.unique(pixels).tolist() == [10, 20, 255]
 
 
@@ -158,8 +158,8 @@ def test_large_images_are_reduced_and_small_ones_keep_their_squares(tmp_path: Pa
         about = {"resolution": list(pixels.shape[1:3])}
         write_png(run.samples / f"{images:09d}.png", make_grid(pixels, columns=8), metadata=about)
     grids.write_growth(run, 2, columns=8, metadata={})
-    with Image.open(run.path / grids.GROWTH_FIGURE) as picture:
-        pixels = np.asarray(picture)
+    with Image.open(run.path / grids.GROWTH_FIGURE) as image:
+        pixels = np.asarray(image)
     side = grids.MAX_GROWTH_SIDE
     assert pixels.shape == (GAP + 2 * (side + GAP), GAP + 8 * (side + GAP))
     first = pixels[GAP : GAP + side, GAP : GAP + side]

@@ -19,6 +19,6 @@ def test_black_red_yellow_white() -> None:
 
 def test_three_columns_in_colour() -> None:
     grey, coloured = np.full((50, 50, 1), 7, dtype=np.uint8), np.full((50, 50, 4), 9, dtype=np.uint8)
-    picture = heat_map_grid(grey, coloured, np.full((50, 50), 4, dtype=np.float32), hottest=4)
-    assert picture.shape == (54, 3 * 52 + 2, 3)
-    assert [picture[27, 27 + 52 * column].tolist() for column in range(3)] == [[7] * 3, [9] * 3, [255] * 3]
+    image = heat_map_grid(grey, coloured, np.full((50, 50), 4, dtype=np.float32), hottest=4)
+    assert image.shape == (54, 3 * 52 + 2, 3)
+    assert [image[27, 27 + 52 * column].tolist() for column in range(3)] == [[7] * 3, [9] * 3, [255] * 3]

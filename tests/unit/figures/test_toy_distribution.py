@@ -164,8 +164,8 @@ def test_json_brings_a_view_back(mixture: Mixture, read: Callable[[object], toy_
 
 
 def test_points_that_are_not_finite_survive_json() -> None:
-    found = np.array([[math.nan, 1e-9], [math.inf, 2.0]])
-    result = ModeResult(coverage=modes.coverage(found, TRIANGLE), points=found)
+    points = np.array([[math.nan, 1e-9], [math.inf, 2.0]])
+    result = ModeResult(coverage=modes.coverage(points, TRIANGLE), points=points)
     text = json.dumps(result.to_json())
     assert "NaN" not in text
     assert np.array_equal(

@@ -220,10 +220,15 @@ def test_a_young_run_and_a_damaged_one(tmp_path: Path) -> None:
     run.metrics.write_bytes(b'{"images": 5, "g/x": 1}\n\xff\xfe{\n[1]\n{"images": -1}\n{"images": 9, "g/x": 2}\n')
     run.evaluations.write_text("no json\n")
     run.timings.mkdir()
-    (run.samples / "000000000.png").write_bytes(b"no picture")
-    (run.path / "growing.png").write_bytes(b"\x89PNG no picture")
+    (run.samples / "000000000.png").write_bytes(b"no image")
+    (run.path / "growing.png").write_bytes(b"\x89PNG no image")
     run_data = load_run_data(run)
     assert [line["images"] for line in run_data.lines] == [5, 9]
     texts = " ".join(read(render_report(run_data, [])).texts)
-    for words in ("metrics.jsonl:2 and 2 other lines are damaged", "Metrics are omitted", "cannot be read", "000000000.png"):
+    for words in (
+        "metrics.jsonl:2 and 2 other lines are damaged",
+        "is not a measurement",
+        "cannot be read",
+        "000000000.png",
+    ):
         assert words in texts
