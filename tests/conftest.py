@@ -36,7 +36,7 @@ def gan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFi
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GANCLI_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr("gancli.metrics.backbones.classifier.SEEN", 1_000)  # fewer images than usual
+    monkeypatch.setattr("gancli.metrics.backbones.classifier.MIN_IMAGES", 1_000)  # fewer images than usual
 
     def run(*arguments: str) -> CommandResult:
         capfd.readouterr()

@@ -1,4 +1,4 @@
-"""`gan arithmetic`: sums of latents, drawn with their parts."""
+"""`gan arithmetic`: sums of latents, shown with their terms."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def model(unconditional: Path) -> Model:
     return open_model(unconditional, device=torch.device("cpu"))
 
 
-def drawn(model: Model, z: torch.Tensor) -> Pixels:
-    """The image (H, W) of one latent as it stands in the figure."""
+def tile_of(model: Model, z: torch.Tensor) -> Pixels:
+    """Return the image (H, W) of one latent as in the figure."""
     return magnify(to_pixels(generate(model, z[None], None)), min_side=TILE)[0, :, :, 0]
 
 
-def places(page: np.ndarray, tile: np.ndarray) -> set[tuple[int, int]]:
-    """The columns and rows at which a tile stands in a page."""
+def positions(page: np.ndarray, tile: np.ndarray) -> set[tuple[int, int]]:
+    """Return the columns and rows at which a tile occurs in a page."""
     windows = np.lib.stride_tricks.sliding_window_view(page, tile.shape)
-    alike = (windows[:, :, 0, 0] == tile[0, 0]) & (windows[:, :, -1, -1] == tile[-1, -1])
-    return {(int(x), int(y)) for y, x in np.argwhere(alike) if np.array_equal(windows[y, x], tile)}
+    candidates = (windows[:, :, 0, 0] == tile[0, 0]) & (windows[:, :, -1, -1] == tile[-1, -1])
+    return {(int(x), int(y)) for y, x in np.argwhere(candidates) if np.array_equal(windows[y, x], tile)}
 
 
 def read(path: str) -> tuple[np.ndarray, dict]:
@@ -39,38 +39,41 @@ def read(path: str) -> tuple[np.ndarray, dict]:
         return np.asarray(image), json.loads(image.text["gancli"])
 
 
-def refused(ended, *words: str) -> bool:
-    return ended.code == 2 and ended.err.startswith("error: ") and all(word in ended.err for word in words)
+def refused(result, *words: str) -> bool:
+    return result.code == 2 and result.err.startswith("error: ") and all(word in result.err for word in words)
 
 
 def test_the_figure_holds_the_seeds_their_means_and_the_result(gan, model: Model) -> None:
-    ended = gan("arithmetic", "12,40 - 3 + 5,6", "--out", "sum.png")
-    assert ended.code == 0, ended.err
+    result = gan("arithmetic", "12,40 - 3 + 5,6", "--out", "sum.png")
+    assert result.code == 0, result.err
     page, _ = read("sum.png")
     parts = [latents(model, seeds) for seeds in ([12, 40], [3], [5, 6])]
     means = [part.mean(0) for part in parts]
     columns = []
     for part, mean in zip(parts, means, strict=True):
-        stacked = [places(page, drawn(model, z)) for z in part]
-        at = max(places(page, drawn(model, mean)), key=lambda place: place[1])
+        stacked = [positions(page, tile_of(model, z)) for z in part]
+        mean_position = max(positions(page, tile_of(model, mean)), key=lambda position: position[1])
         assert all(found for found in stacked)
-        assert all(min(place[1] for place in found) < at[1] for found in stacked), "the mean is at the foot"
-        columns.append(at)
+        tops = [min(position[1] for position in found) for found in stacked]
+        assert max(tops) < mean_position[1], "the mean is at the bottom"
+        columns.append(mean_position)
     assert len({row for _, row in columns}) == 1
     assert [column for column, _ in columns] == sorted(column for column, _ in columns)
-    (result,) = places(page, drawn(model, means[0] - means[1] + means[2]))
-    assert result[0] > columns[-1][0] + 2 * TILE, "the result is in the middle of its neighbours"
+    (sum_position,) = positions(page, tile_of(model, means[0] - means[1] + means[2]))
+    assert sum_position[0] > columns[-1][0] + 2 * TILE, "the result is in the middle of its neighbours"
 
 
 def test_its_metadata_says_how_to_make_it_again(gan, model: Model) -> None:
-    ended = gan("arithmetic", "runs/gan", "12,40-3", "--seed", "4", "--truncation", "0.9", "--json", "--out", "sum.png")
-    (entry,) = json.loads(ended.out)["images"]
-    _, made = read("sum.png")
-    assert made["expression"] == entry["expression"] == "12,40 - 3"
-    assert made["groups"] == [{"sign": 1, "seeds": [12, 40]}, {"sign": -1, "seeds": [3]}]
-    assert made["neighbours"] == {"seed": 4, "jitter": 0.25}
-    assert made["truncation"] == 0.9
-    assert made["checkpoint"] == model.digest
+    result = gan(
+        "arithmetic", "runs/gan", "12,40-3", "--seed", "4", "--truncation", "0.9", "--json", "--out", "sum.png"
+    )
+    (entry,) = json.loads(result.out)["images"]
+    _, metadata = read("sum.png")
+    assert metadata["expression"] == entry["expression"] == "12,40 - 3"
+    assert metadata["groups"] == [{"sign": 1, "seeds": [12, 40]}, {"sign": -1, "seeds": [3]}]
+    assert metadata["neighbours"] == {"seed": 4, "jitter": 0.25}
+    assert metadata["truncation"] == 0.9
+    assert metadata["checkpoint"] == model.digest
 
 
 def test_the_same_command_gives_the_same_bytes_and_a_seed_other_neighbours(gan, unconditional: Path) -> None:
@@ -83,9 +86,9 @@ def test_the_same_command_gives_the_same_bytes_and_a_seed_other_neighbours(gan, 
 
 
 def test_where_it_goes_and_what_is_next(gan, unconditional: Path) -> None:
-    ended = gan("arithmetic", "--", "- 1 + 2")
-    assert "wrote runs/gan/out/arithmetic--1+2.png" in ended.out
-    assert "next: gan sample runs/gan --grid --annotate" in ended.out
+    result = gan("arithmetic", "--", "- 1 + 2")
+    assert "wrote runs/gan/out/arithmetic--1+2.png" in result.out
+    assert "next: gan sample runs/gan --grid --annotate" in result.out
     many = gan("arithmetic", ",".join(map(str, range(200))))
     assert many.code == 0
     assert len(list((unconditional / "out").glob("arithmetic-*.png"))) == 2

@@ -1,4 +1,4 @@
-"""`gan detect`, with a family whose scores are known: how far an image's pixels are from middle grey, in [0, 1]."""
+"""`gan detect`, with a family of known scores: the mean distance of pixels from middle grey, in [0, 1]."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 
-def refused(ended, *words: str, code: int = 2) -> bool:
-    return ended.code == code and ended.err.startswith("error: ") and all(word in ended.err for word in words)
+def refused(result, *words: str, code: int = 2) -> bool:
+    return result.code == code and result.err.startswith("error: ") and all(word in result.err for word in words)
 
 
 def grey(path: Path, level: int, side: int = 8) -> Path:
@@ -25,14 +25,14 @@ def score(level: int) -> float:
     return abs(level / 127.5 - 1)
 
 
-def scored(ended) -> dict[str, float]:
-    assert ended.code == 0, ended.err
-    return {each["image"]: each["score"] for each in json.loads(ended.out)["images"]}
+def scored(result) -> dict[str, float]:
+    assert result.code == 0, result.err
+    return {each["image"]: each["score"] for each in json.loads(result.out)["images"]}
 
 
 @pytest.fixture
 def images(tmp_path: Path) -> dict[str, int]:
-    """Grey levels by the path of their image."""
+    """Write images and return their grey levels by path."""
     levels = {"in/normal/a.png": 130, "in/normal/b.png": 140, "in/anomalous/c.png": 250, "in/anomalous/d.png": 135}
     for name, level in levels.items():
         grey(tmp_path / name, level)
@@ -48,19 +48,19 @@ def test_scores_from_the_highest_down(gan, detector: str, images: dict[str, int]
 
 def test_a_table_that_the_next_program_can_read(gan, detector: str, images: dict[str, int], monkeypatch) -> None:
     monkeypatch.setenv("COLUMNS", "20")
-    ended = gan("detect", detector, "in", "--threshold", "0.5", "--no-maps")
-    assert ended.code == 0, ended.err
-    lines = ended.out.splitlines()
+    result = gan("detect", detector, "in", "--threshold", "0.5", "--no-maps")
+    assert result.code == 0, result.err
+    lines = result.out.splitlines()
     assert lines[0].split() == ["score", "anomalous", "image"]
     assert lines[1].split()[1:] == ["yes", "in/anomalous/c.png"]
     assert [line.split()[-1] for line in lines[2:5]] == ["in/normal/b.png", "in/anomalous/d.png", "in/normal/a.png"]
     assert lines[5] == "1 of 4 images are anomalous: their score is above 0.5"
     assert lines[6] == "next: gan eval runs/grey"
-    assert "\x1b" not in ended.out
+    assert "\x1b" not in result.out
 
 
 def test_an_image_depends_on_no_other(gan, detector: str, tmp_path: Path) -> None:
-    """More images than are scored at once, and one of them alone."""
+    """Compare a score in a set larger than a batch with the score of the image alone."""
     for place in range(11):
         grey(tmp_path / "many" / f"{place:02}.png", 20 * place)
     together = scored(gan("detect", "many", "--json", "--no-maps"))
@@ -71,7 +71,7 @@ def test_an_image_depends_on_no_other(gan, detector: str, tmp_path: Path) -> Non
 
 
 def test_images_come_to_the_shape_of_training(gan, detector: str, tmp_path: Path) -> None:
-    """A wide one is cropped in the middle, as `data.fit` says; a coloured one becomes grey."""
+    """Wide images are cropped in the middle, as `data.fit` sets; colour images become grey."""
     pixels = np.zeros((40, 80, 3), dtype=np.uint8)
     pixels[:, 8:72] = 200
     Image.fromarray(pixels).save(tmp_path / "wide.png")
@@ -87,13 +87,13 @@ def test_heat_maps_share_a_scale(gan, detector: str, tmp_path: Path) -> None:
     half[:, 4:] = 255
     Image.fromarray(half).save(tmp_path / "half.png")
     grey(tmp_path / "mild.png", 160)
-    ended = gan("detect", "half.png", "mild.png", "--out", "maps")
-    assert "heat maps: maps/ (image, nearest, heat)" in ended.out
+    result = gan("detect", "half.png", "mild.png", "--out", "maps")
+    assert "heat maps: maps/ (image, nearest, heat)" in result.out
     with Image.open("maps/half.png") as picture:
-        pixels, made = np.asarray(picture), json.loads(picture.text["gancli"])
+        pixels, metadata = np.asarray(picture), json.loads(picture.text["gancli"])
     assert pixels.shape == (48 + 4, 3 * 48 + 8, 3)
-    assert made["from"] == "half.png"
-    assert made["hottest"] == pytest.approx(1)
+    assert metadata["from"] == "half.png"
+    assert metadata["hottest"] == pytest.approx(1)
     image, nearest, heat = (pixels[2:50, 2 + 50 * place :][:, :48] for place in range(3))
     assert np.array_equal(image[::6, ::6, 0], half)
     assert (nearest == 128).all()
@@ -119,12 +119,12 @@ def test_a_threshold_from_normal_images(gan, detector: str, images: dict[str, in
         "false_alarms": 0.05,
     }
     assert [each["anomalous"] for each in found["images"]] == [True, False, False, False]
-    ended = gan(*common, "--false-alarms", "0.5")
-    assert "19 normal images in fine, so that at most 0.5 of all" in ended.out
-    assert "2 of 4 images are anomalous" in ended.out
-    following = ended.out.splitlines()[-1].removeprefix("next: ").split()
-    assert following[:4] == ["gan", "detect", "runs/grey", "in"]
-    assert "2 of 4 images are anomalous" in gan(*following[1:]).out, "the threshold can be copied"
+    result = gan(*common, "--false-alarms", "0.5")
+    assert "19 normal images in fine, so that at most 0.5 of all" in result.out
+    assert "2 of 4 images are anomalous" in result.out
+    command = result.out.splitlines()[-1].removeprefix("next: ").split()
+    assert command[:4] == ["gan", "detect", "runs/grey", "in"]
+    assert "2 of 4 images are anomalous" in gan(*command[1:]).out, "the threshold can be copied"
     few = gan(*common, "--false-alarms", "0.01")
     assert refused(few, "19 normal images are too few", "0.01", "99", code=65)
 
@@ -133,7 +133,7 @@ def test_what_is_true_from_folders_or_a_table(gan, detector: str, images: dict[s
     common = ["detect", "in", "--no-maps", "--json"]
     by_folder = json.loads(gan(*common, "--labels", "folders").out)
     measures = {each["metric"]: each["value"] for each in by_folder["metrics"]}
-    assert measures["auroc"] == 0.75, "d lies between the normal ones"
+    assert measures["auroc"] == 0.75, "the score of d is between those of the normal images"
     assert measures["average_precision"] == pytest.approx((1 + 2 / 3) / 2)
     assert measures["best_f1"] == pytest.approx(0.8)
     assert {each["image"]: each["label"] for each in by_folder["images"]} == {
@@ -146,16 +146,16 @@ def test_what_is_true_from_folders_or_a_table(gan, detector: str, images: dict[s
     for name, text in tables.items():
         (tmp_path / name).write_text(text)
         assert json.loads(gan(*common, "--labels", name).out)["metrics"] == by_folder["metrics"]
-    ended = gan("detect", "in", "--no-maps", "--labels", "folders", "--threshold", "0.5")
-    assert "found 1 of 2 anomalous images, with 0 false alarms among 2 normal images" in ended.out
-    assert "AUROC 0.7500, average precision 0.8333, best F1 0.8000 at threshold" in ended.out
-    following = gan("detect", "in", "--no-maps", "--labels", "folders").out.splitlines()[-1]
-    assert "3 of 4 images are anomalous" in gan(*following.removeprefix("next: gan ").split()).out
+    result = gan("detect", "in", "--no-maps", "--labels", "folders", "--threshold", "0.5")
+    assert "found 1 of 2 anomalous images, with 0 false alarms among 2 normal images" in result.out
+    assert "AUROC 0.7500, average precision 0.8333, best F1 0.8000 at threshold" in result.out
+    command = gan("detect", "in", "--no-maps", "--labels", "folders").out.splitlines()[-1]
+    assert "3 of 4 images are anomalous" in gan(*command.removeprefix("next: gan ").split()).out
 
 
 def test_a_table_in_a_file(gan, detector: str, images: dict[str, int]) -> None:
-    ended = gan("detect", "in", "--threshold", "0.5", "--labels", "folders", "--csv", "sub/found.csv")
-    assert "wrote sub/found.csv" in ended.out
+    result = gan("detect", "in", "--threshold", "0.5", "--labels", "folders", "--csv", "sub/found.csv")
+    assert "wrote sub/found.csv" in result.out
     with open("sub/found.csv", newline="") as handle:
         rows = list(csv.DictReader(handle))
     assert [row["image"] for row in rows] == sorted(images, key=lambda name: -score(images[name]))

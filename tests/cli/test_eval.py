@@ -1,4 +1,4 @@
-"""`gan eval`."""
+"""`gan eval`: metrics, protocols and errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FEW = ["--labelled", "40", "--device", "cpu"]
 
 @pytest.fixture
 def pets(tmp_path: Path) -> Path:
-    """A folder of colour images with two labels and two splits."""
+    """Create a folder of colour images with two labels and two splits."""
     random = np.random.default_rng(0)
     for split, count in (("train", 8), ("test", 3)):
         for label in ("cat", "dog"):
@@ -34,7 +34,7 @@ def pets(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def metric(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
-    """Installs a metric that a stranger wrote."""
+    """Return a function that installs a third-party metric."""
     written: list[str] = []
 
     def install(name: str, body: str, *, needs: str = "()") -> None:
@@ -55,19 +55,19 @@ def metric(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         sys.modules.pop(name, None)
 
 
-def assert_refused(ended, code: int, *words: str) -> None:
-    assert ended.code == code, ended.err
-    assert ended.out == ""
-    assert ended.err.startswith("error: ")
-    assert len(ended.err.strip().splitlines()) == 1
+def assert_refused(result, code: int, *words: str) -> None:
+    assert result.code == code, result.err
+    assert result.out == ""
+    assert result.err.startswith("error: ")
+    assert len(result.err.strip().splitlines()) == 1
     for word in words:
-        assert word in ended.err
+        assert word in result.err
 
 
 def test_json_is_the_only_output_and_every_number_has_its_protocol(gan, unconditional: Path) -> None:
-    ended = gan("eval", "--metrics", "feature_svm", *FEW, "--json")
-    assert (ended.code, ended.err) == (0, "")
-    (key,) = (found := json.loads(ended.out))
+    result = gan("eval", "--metrics", "feature_svm", *FEW, "--json")
+    assert (result.code, result.err) == (0, "")
+    (key,) = (found := json.loads(result.out))
     assert key == "metrics"
     names = [entry["metric"] for entry in found["metrics"]]
     assert names == ["feature_svm", "feature_svm/untrained", "feature_svm/pixels"]
@@ -91,30 +91,30 @@ def test_the_same_seed_gives_the_same_numbers_and_the_history_grows(gan, uncondi
 
 
 def test_without_names_every_metric_that_fits_is_taken(gan, unconditional: Path) -> None:
-    ended = gan("eval", *FEW)
-    assert ended.code == 0
-    assert "feature_svm/pixels" in ended.out
-    assert "labelled 40" in ended.out
-    assert "added to runs/gan/eval.jsonl" in ended.out
-    assert ended.out.splitlines()[-1] == "next: gan inspect runs/gan"
-    assert ended.err.startswith("left out: parzen: no training images of 'digits' were held out")
-    assert "modes" not in ended.out + ended.err
+    result = gan("eval", *FEW)
+    assert result.code == 0
+    assert "feature_svm/pixels" in result.out
+    assert "labelled 40" in result.out
+    assert "added to runs/gan/eval.jsonl" in result.out
+    assert result.out.splitlines()[-1] == "next: gan inspect runs/gan"
+    assert result.err.startswith("left out: parzen: no training images of 'digits' were held out")
+    assert "modes" not in result.out + result.err
 
 
 def test_parzen_takes_what_training_left_out(gan, tmp_path: Path) -> None:
     few = ["--set", "train.images=64", "--set", "data.resolution=8", "--set", "data.limit=1400"]
     assert gan("train", "gan", *few, "--set", "data.split=train", "--device", "cpu").code == 0
-    ended = gan("eval", "--metrics", "parzen", "--samples", "20", "--limit", "30", "--json")
-    assert ended.code == 0, ended.err
-    (entry,) = json.loads(ended.out)["metrics"]
+    result = gan("eval", "--metrics", "parzen", "--samples", "20", "--limit", "30", "--json")
+    assert result.code == 0, result.err
+    (entry,) = json.loads(result.out)["metrics"]
     assert entry["protocol"]["validation"] == 37
     assert (entry["protocol"]["samples"], entry["protocol"]["test"]) == (20, 30)
 
 
 def test_patches_and_pairs_of_samples_beside_those_of_training_images(gan, unconditional: Path) -> None:
-    ended = gan("eval", "--metrics", "swd,ms_ssim", "--samples", "60", "--json")
-    assert (ended.code, ended.err) == (0, "")
-    found = json.loads(ended.out)["metrics"]
+    result = gan("eval", "--metrics", "swd,ms_ssim", "--samples", "60", "--json")
+    assert (result.code, result.err) == (0, "")
+    found = json.loads(result.out)["metrics"]
     names = ["swd", "swd/8", "swd/real", "swd/real/8", "ms_ssim", "ms_ssim/real"]
     assert [entry["metric"] for entry in found] == names
     assert all(entry["protocol"]["samples"] == entry["protocol"]["train"] == 60 for entry in found[:4])
@@ -127,9 +127,9 @@ def test_patches_and_pairs_of_samples_beside_those_of_training_images(gan, uncon
 
 
 def test_pairs_of_one_label_where_the_model_takes_labels(gan, conditional: Path) -> None:
-    ended = gan("eval", "--metrics", "ms_ssim", "--samples", "40", "--json")
-    assert ended.code == 0, ended.err
-    found = {entry["metric"]: entry["protocol"]["pairs"] for entry in json.loads(ended.out)["metrics"]}
+    result = gan("eval", "--metrics", "ms_ssim", "--samples", "40", "--json")
+    assert result.code == 0, result.err
+    found = {entry["metric"]: entry["protocol"]["pairs"] for entry in json.loads(result.out)["metrics"]}
     assert found["ms_ssim"] == found["ms_ssim/real"] == found["ms_ssim/same_label"] == 20
     assert 10 <= found["ms_ssim/real/same_label"] <= 20
 
@@ -140,9 +140,9 @@ def test_points_have_modes(gan, tmp_path: Path) -> None:
         "model: {generator_widths: [8], discriminator_widths: [8]}\ntrain: {images: 640, preview_every: 640}\n"
     )
     assert gan("train", "ring.yaml", "--device", "cpu").code == 0
-    ended = gan("eval", "--json")
-    assert (ended.code, ended.err) == (0, "")
-    entry = json.loads(ended.out)["metrics"][0]
+    result = gan("eval", "--json")
+    assert (result.code, result.err) == (0, "")
+    entry = json.loads(result.out)["metrics"][0]
     assert entry["metric"] == "modes"
     assert entry["protocol"]["modes"] == 8
     assert_refused(
@@ -152,15 +152,15 @@ def test_points_have_modes(gan, tmp_path: Path) -> None:
 
 
 def test_other_data_is_brought_to_the_models_shape(gan, conditional: Path, pets: Path) -> None:
-    ended = gan("eval", "--metrics", "feature_svm", "--data", "pets", "--labelled", "8", "--json")
-    assert ended.code == 0, ended.err
-    record = json.loads(ended.out)["metrics"][2]
+    result = gan("eval", "--metrics", "feature_svm", "--data", "pets", "--labelled", "8", "--json")
+    assert result.code == 0, result.err
+    record = json.loads(result.out)["metrics"][2]
     pixels = {**record["protocol"], **record["observed"]}
     assert (pixels["dimensions"], pixels["samples"], pixels["labelled"]) == (16 * 16, 6, 8)
     assert pixels["trained_on"] == "digits train"
-    ended = gan("eval", "--metrics", "feature_svm", "--data", "digits", "--set", "data.classes=[3,5]", *FEW, "--json")
-    assert ended.code == 0, ended.err
-    assert json.loads(ended.out)["metrics"][0]["protocol"]["samples"] < 100
+    result = gan("eval", "--metrics", "feature_svm", "--data", "digits", "--set", "data.classes=[3,5]", *FEW, "--json")
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["metrics"][0]["protocol"]["samples"] < 100
     assert_refused(gan("eval", "--data", "points", "--metrics", "feature_svm"), 65, "points in 2 dimensions")
     assert_refused(gan("eval", "--data", "nowhere"), 2, "neither a data source, nor a folder, nor a recipe")
 
@@ -211,7 +211,7 @@ def test_a_strangers_metric_gets_the_subject(gan, conditional: Path, metric) -> 
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         ("raise RuntimeError('no luck')", "RuntimeError: no luck"),
         ("measure = lambda subject: [3]", "it measured 3"),
@@ -222,20 +222,20 @@ def test_a_strangers_metric_gets_the_subject(gan, conditional: Path, metric) -> 
         ),
     ],
 )
-def test_a_broken_metric_is_named_and_stops_no_other(gan, unconditional: Path, metric, body: str, said: str) -> None:
+def test_a_broken_metric_is_named_and_stops_no_other(gan, unconditional: Path, metric, body: str, message: str) -> None:
     metric("bad", body)
-    assert_refused(gan("eval", "--metrics", "bad"), 2, "the plugin of the metric 'bad' is broken", said)
-    ended = gan("eval", *FEW, "--json")
-    assert ended.code == 0
-    taken = {record["protocol"]["by"] for record in json.loads(ended.out)["metrics"]}
+    assert_refused(gan("eval", "--metrics", "bad"), 2, "the plugin of the metric 'bad' is broken", message)
+    result = gan("eval", *FEW, "--json")
+    assert result.code == 0
+    taken = {record["protocol"]["by"] for record in json.loads(result.out)["metrics"]}
     assert taken >= {"distinct", "feature_svm", "ms_ssim", "swd"}
     assert "bad" not in taken
-    assert "left out: bad: " in ended.err
+    assert "left out: bad: " in result.err
 
 
 @pytest.fixture
 def upscaling(gan, toyscale, tmp_path: Path) -> Path:
-    """`runs/large`: trained on parts of whole photographs."""
+    """Train `runs/large` on crops of photographs."""
     (tmp_path / "large.yaml").write_text(
         "family: toyscale\ndata: {source: photographs, random_crop: 32, flip: true}\n"
         "train: {images: 32, batch_size: 8}\n"
@@ -246,7 +246,7 @@ def upscaling(gan, toyscale, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def pairs(tmp_path: Path) -> Path:
-    """Two pairs of unequal sizes: small images in `small`, twice as large ones in `large`."""
+    """Create two pairs of different sizes: images in `small`, and images of twice their size in `large`."""
     random = np.random.default_rng(0)
     for number, (height, width) in enumerate([(20, 30), (25, 16)]):
         for folder, factor in (("small", 1), ("large", 2)):
@@ -270,9 +270,9 @@ def test_upscaled_images_beside_bicubic_ones(gan, upscaling: Path, pairs: Path) 
     folders = ["--set", "data.source_folder=small", "--set", "data.target_folder=large"]
     paired = ["--data", "paired", "--set", f"data.root={pairs}", *folders]
     for data, low_res in ((paired, "as given"), (["--data", str(pairs / "large")], "bicubic, as MATLAB's imresize")):
-        ended = gan("eval", "--metrics", "psnr", *data, "--json")
-        assert (ended.code, ended.err) == (0, "")
-        protocol = json.loads(ended.out)["metrics"][0]["protocol"]
+        result = gan("eval", "--metrics", "psnr", *data, "--json")
+        assert (result.code, result.err) == (0, "")
+        protocol = json.loads(result.out)["metrics"][0]["protocol"]
         assert (protocol["samples"], protocol["low_res"], protocol["split"]) == (2, low_res, "all")
     assert_refused(
         gan("eval", "--metrics", "psnr", *paired[:-4], "--set", "data.source_folder=large", *folders[2:]), 65
@@ -290,10 +290,10 @@ def test_lpips_is_downloaded_only_where_it_is_asked_for(
 
     monkeypatch.setattr("torch.hub.get_dir", lambda: str(tmp_path / "hub"))
     monkeypatch.setattr("torch.hub.download_url_to_file", refuse)
-    ended = gan("eval", "--json")
-    assert ended.code == 0
-    assert {record["protocol"]["by"] for record in json.loads(ended.out)["metrics"]} == {"psnr", "ssim"}
-    assert "left out: lpips: the weights of LPIPS on AlexNet are not on this machine: download alex.pth" in ended.err
+    result = gan("eval", "--json")
+    assert result.code == 0
+    assert {record["protocol"]["by"] for record in json.loads(result.out)["metrics"]} == {"psnr", "ssim"}
+    assert "left out: lpips: the weights of LPIPS on AlexNet are not on this machine: download alex.pth" in result.err
     assert asked == []
     assert_refused(gan("eval", "--metrics", "lpips"), 65, "no route to host")
     assert len(asked) == 1

@@ -1,4 +1,4 @@
-"""`gan eval` with metrics of features, and their backbones."""
+"""`gan eval` with feature metrics and their backbones."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ METRICS = "fd,kid,prdc,label_accuracy,inception_score"
 
 
 def measured(gan: Any, *arguments: str) -> dict[str, dict[str, Any]]:
-    ended = gan("eval", *arguments, "--device", "cpu", "--json")
-    assert (ended.code, ended.err) == (0, "")
-    return {entry["metric"]: entry for entry in json.loads(ended.out)["metrics"]}
+    result = gan("eval", *arguments, "--device", "cpu", "--json")
+    assert (result.code, result.err) == (0, "")
+    return {entry["metric"]: entry for entry in json.loads(result.out)["metrics"]}
 
 
 def test_every_number_names_its_backbone_and_stands_beside_the_floor(gan, conditional: Path) -> None:
@@ -50,20 +50,20 @@ def test_inception_without_its_file_or_a_network(gan, conditional: Path, tmp_pat
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", fetch)
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    ended = gan("eval", "--metrics", "fd", "--backbone", "inception")
-    assert (ended.code, ended.out) == (65, "")
-    assert len(ended.err.strip().splitlines()) == 1
+    result = gan("eval", "--metrics", "fd", "--backbone", "inception")
+    assert (result.code, result.out) == (65, "")
+    assert len(result.err.strip().splitlines()) == 1
     for word in ("no route to host", "6726825d.pth", "torch-fidelity", str(tmp_path), "--backbone classifier", "swd"):
-        assert word in ended.err
+        assert word in result.err
 
 
 def test_the_discriminator_of_a_run_as_a_backbone(gan, conditional: Path, unconditional: Path) -> None:
     found = measured(gan, "runs/digits", "--metrics", "fd", "--samples", "20", "--backbone", "runs/gan")
     assert list(found) == ["FD(gan)", "FD(gan)/real"]
     assert found["FD(gan)"]["protocol"]["backbone_accuracy"] is None
-    ended = gan("eval", "runs/digits", "--metrics", "label_accuracy", "--samples", "20", "--backbone", "runs/gan")
-    assert ended.code == 65
-    assert "does not name 0, 1, 2" in ended.err
+    result = gan("eval", "runs/digits", "--metrics", "label_accuracy", "--samples", "20", "--backbone", "runs/gan")
+    assert result.code == 65
+    assert "does not name 0, 1, 2" in result.err
 
 
 def test_a_classifier_of_other_data_as_a_backbone(gan, conditional: Path, unconditional: Path, tmp_path: Path) -> None:
@@ -76,9 +76,9 @@ def test_a_classifier_of_other_data_as_a_backbone(gan, conditional: Path, uncond
 
 
 def test_what_is_no_backbone(gan, conditional: Path) -> None:
-    ended = gan("eval", "--metrics", "fd", "--backbone", "incepton")
-    assert (ended.code, ended.out) == (2, "")
-    assert "there is no backbone 'incepton'; name `classifier`, `inception`" in ended.err
+    result = gan("eval", "--metrics", "fd", "--backbone", "incepton")
+    assert (result.code, result.out) == (2, "")
+    assert "there is no backbone 'incepton'; name `classifier`, `inception`" in result.err
 
 
 def test_data_without_labels(gan, unconditional: Path, tmp_path: Path) -> None:
@@ -86,17 +86,17 @@ def test_data_without_labels(gan, unconditional: Path, tmp_path: Path) -> None:
         (tmp_path / "plain" / split).mkdir(parents=True)
         for number in range(8):
             Image.new("L", (8, 8), number * 9).save(tmp_path / "plain" / split / f"{number}.png")
-    ended = gan("eval", "--metrics", "fd", "--data", "plain")
-    assert (ended.code, ended.out) == (65, "")
-    assert "no labels to train a classifier on; name one with --backbone inception" in ended.err
-    assert "swd or ms_ssim" in ended.err
+    result = gan("eval", "--metrics", "fd", "--data", "plain")
+    assert (result.code, result.out) == (65, "")
+    assert "no labels to train a classifier on; name one with --backbone inception" in result.err
+    assert "swd or ms_ssim" in result.err
 
 
 def test_the_nearest_training_images_are_a_picture_of_the_run(gan, unconditional: Path) -> None:
-    ended = gan("eval", "--metrics", "neighbours", "--samples", "30")
-    assert ended.code == 0
-    assert "neighbours/nearer" in ended.out
-    assert "runs/gan/out/neighbours.png" in ended.out
+    result = gan("eval", "--metrics", "neighbours", "--samples", "30")
+    assert result.code == 0
+    assert "neighbours/nearer" in result.out
+    assert "runs/gan/out/neighbours.png" in result.out
     with Image.open(unconditional / "out" / "neighbours.png") as picture:
         about = json.loads(picture.text["gancli"])
         assert picture.width > 10 * 48

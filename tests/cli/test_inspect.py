@@ -1,4 +1,4 @@
-"""`gan inspect`."""
+"""`gan inspect`: pages of filters and features, and errors."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def text_of(path: Path) -> dict[str, object]:
         return json.loads(image.text["gancli"])
 
 
-def assert_refused(ended, code: int, *words: str) -> None:
-    assert ended.code == code, ended.err
-    assert ended.err.startswith("error: ")
-    assert len(ended.err.strip().splitlines()) == 1
+def assert_refused(result, code: int, *words: str) -> None:
+    assert result.code == code, result.err
+    assert result.err.startswith("error: ")
+    assert len(result.err.strip().splitlines()) == 1
     for word in words:
-        assert word in ended.err
+        assert word in result.err
 
 
 @pytest.fixture
 def mute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Installs a family like `gan` whose discriminator cannot be asked."""
+    """Install a family like `gan` that does not implement `Discriminates`."""
     (tmp_path / "mute_plugin.py").write_text(
         "from gancli import FamilyInfo, hookimpl\n\n\n@hookimpl\ndef gan_families():\n"
         "    return FamilyInfo(name='mute', summary='', paper='', tasks=('sample',), batch=('image',),\n"
@@ -56,9 +56,9 @@ def mute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_a_page_says_what_made_it_and_is_the_same_again(gan, unconditional: Path, tmp_path: Path) -> None:
     before = checkpoints.load(next((unconditional / "checkpoints").iterdir())).digest
-    ended = gan("inspect", "--device", "cpu")
-    assert (ended.code, ended.err) == (0, "")
-    assert ended.out == "wrote runs/gan/out/inspect.png\nnext: gan eval runs/gan\n"
+    result = gan("inspect", "--device", "cpu")
+    assert (result.code, result.err) == (0, "")
+    assert result.out == "wrote runs/gan/out/inspect.png\nnext: gan eval runs/gan\n"
     made = text_of(unconditional / "out" / "inspect.png")
     assert (made["run"], made["images"], made["data"], made["checkpoint"]) == ("gan", 64, "digits", before)
     assert gan("inspect", "--out", "again.png", "--device", "cpu").code == 0
@@ -69,9 +69,9 @@ def test_a_page_says_what_made_it_and_is_the_same_again(gan, unconditional: Path
 
 
 def test_single_pictures_of_a_conditional_model(gan, conditional: Path, tmp_path: Path) -> None:
-    ended = gan("inspect", "--out", "seen", "--json")
-    assert (ended.code, ended.err) == (0, "")
-    files = [entry["image"] for entry in json.loads(ended.out)["images"]]
+    result = gan("inspect", "--out", "seen", "--json")
+    assert (result.code, result.err) == (0, "")
+    files = [entry["image"] for entry in json.loads(result.out)["images"]]
     assert sorted(files) == sorted(f"seen/{path.name}" for path in (tmp_path / "seen").iterdir())
     for name in ("first-layer", "last-layer", "layer1", "layer2"):
         assert [file for file in files if name in file and "-trained" in file], name
@@ -83,8 +83,8 @@ def test_single_pictures_of_a_conditional_model(gan, conditional: Path, tmp_path
 
 def test_a_page_of_html_holds_everything_and_no_foreign_markup(gan, unconditional: Path, tmp_path: Path) -> None:
     shutil.move(unconditional, tmp_path / "<b>bold")
-    ended = gan("inspect", "<b>bold", "--out", "page.html")
-    assert ended.code == 0, ended.err
+    result = gan("inspect", "<b>bold", "--out", "page.html")
+    assert result.code == 0, result.err
     page = (tmp_path / "page.html").read_text()
     assert "<b>" not in page
     assert "&lt;b&gt;bold at 64 images" in page
@@ -103,8 +103,8 @@ def test_colour_and_the_images_of_another_folder(gan, tmp_path: Path, mode: str)
         Image.fromarray(pixels, mode=mode).save(tmp_path / "mine" / f"{number}.png")
     (tmp_path / "r.yaml").write_text("family: gan\ndata: {source: folder, root: mine}\ntrain: {images: 64}\n")
     assert gan("train", "r.yaml", "--device", "cpu").code == 0
-    ended = gan("inspect", "--data", "mine", "--out", "seen")
-    assert ended.code == 0, ended.err
+    result = gan("inspect", "--data", "mine", "--out", "seen")
+    assert result.code == 0, result.err
     with Image.open(tmp_path / "seen" / "layer1-trained-images.png") as image:
         assert image.mode == "RGB"
     for path in list((tmp_path / "mine").iterdir())[1:]:

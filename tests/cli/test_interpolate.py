@@ -1,4 +1,4 @@
-"""`gan interpolate`: what is seen at a key is what `gan sample` draws."""
+"""`gan interpolate`: keyframes are the images of `gan sample`."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from gancli.io.video import FRAMES_PER_SECOND
 
 
 def frames(path: Path) -> tuple[list[np.ndarray], dict]:
-    """The frames of a GIF in grey, and its metadata. Equal ones in a row are stored as one that lasts longer."""
+    """Return the frames of a GIF in grey, and its metadata. Equal consecutive frames are stored as one longer frame."""
     with Image.open(path) as image:
-        made = json.loads(image.info["comment"])
+        metadata = json.loads(image.info["comment"])
         found = []
         for index in range(image.n_frames):
             image.seek(index)
             times = round(image.info["duration"] * FRAMES_PER_SECOND / 1000)
             found += [np.asarray(image.convert("L"))] * times
-    return found, made
+    return found, metadata
 
 
 def sampled(gan, seed: int, *options: str) -> np.ndarray:
@@ -34,18 +34,18 @@ def sampled(gan, seed: int, *options: str) -> np.ndarray:
     return found
 
 
-def refused(ended, *words: str) -> bool:
-    return ended.code == 2 and ended.err.startswith("error: ") and all(word in ended.err for word in words)
+def refused(result, *words: str) -> bool:
+    return result.code == 2 and result.err.startswith("error: ") and all(word in result.err for word in words)
 
 
 @pytest.mark.parametrize("options", [(), ("--path", "linear"), ("--truncation", "0.7")])
 def test_keys_are_what_sample_draws(gan, unconditional: Path, options: tuple[str, ...]) -> None:
-    ended = gan("interpolate", "--seeds", "1,7,9", "--frames", "20", *options, "--out", "walk.gif", "--json")
-    assert ended.code == 0, ended.err
-    (entry,) = json.loads(ended.out)["images"]
-    shown, made = frames(Path("walk.gif"))
+    result = gan("interpolate", "--seeds", "1,7,9", "--frames", "20", *options, "--out", "walk.gif", "--json")
+    assert result.code == 0, result.err
+    (entry,) = json.loads(result.out)["images"]
+    shown, metadata = frames(Path("walk.gif"))
     assert len(shown) == entry["frames"] == 20
-    assert entry["keys"] == made["keys"]
+    assert entry["keys"] == metadata["keys"]
     assert entry["seeds"] == [1, 7, 9]
     truncation = options if "--truncation" in options else ()
     for seed, place in zip(entry["seeds"], entry["keys"], strict=True):
@@ -53,8 +53,8 @@ def test_keys_are_what_sample_draws(gan, unconditional: Path, options: tuple[str
 
 
 def test_keys_of_labels_are_what_sample_draws(gan, conditional: Path) -> None:
-    ended = gan("interpolate", "--labels", "3,5,3", "--seeds", "2", "--frames", "9", "--out", "walk.gif", "--json")
-    (entry,) = json.loads(ended.out)["images"]
+    result = gan("interpolate", "--labels", "3,5,3", "--seeds", "2", "--frames", "9", "--out", "walk.gif", "--json")
+    (entry,) = json.loads(result.out)["images"]
     assert entry["labels"] == ["3", "5", "3"]
     assert entry["seeds"] == [2, 2, 2]
     assert entry["keys"] == [0, 4, 8]
@@ -78,15 +78,15 @@ def test_seeds_and_labels_together(gan, conditional: Path) -> None:
 
 
 def test_a_change_of_the_label_alone_takes_time_too(gan, conditional: Path) -> None:
-    """Between the first two keys the latent stays; the label must not jump."""
+    """The first two keyframes have the same latent; the label changes gradually."""
     common = ["--frames", "17", "--json", "--out", "walk.gif"]
     (entry,) = json.loads(gan("interpolate", "--seeds", "1,1,2", "--labels", "3,5,5", *common).out)["images"]
     assert entry["keys"] == [0, 8, 16]
 
 
 def test_a_loop_comes_back(gan, unconditional: Path) -> None:
-    ended = gan("interpolate", "--seeds", "1,7", "--loop", "--frames", "8", "--out", "walk.gif", "--json")
-    assert json.loads(ended.out)["images"][0]["keys"] == [0, 4]
+    result = gan("interpolate", "--seeds", "1,7", "--loop", "--frames", "8", "--out", "walk.gif", "--json")
+    assert json.loads(result.out)["images"][0]["keys"] == [0, 4]
     shown, _ = frames(Path("walk.gif"))
     assert len(shown) == 8
     assert all(np.array_equal(shown[4 - step], shown[4 + step]) for step in (1, 2, 3))
@@ -100,15 +100,15 @@ def test_the_same_command_gives_the_same_bytes(gan, unconditional: Path) -> None
 
 
 def test_a_strip_and_where_things_go(gan, unconditional: Path) -> None:
-    ended = gan("interpolate")
-    assert "wrote runs/gan/out/interpolation-seeds0-1-2-3-4.gif (97 frames)" in ended.out
-    assert "next: gan sample runs/gan --grid --annotate" in ended.out
+    result = gan("interpolate")
+    assert "wrote runs/gan/out/interpolation-seeds0-1-2-3-4.gif (97 frames)" in result.out
+    assert "next: gan sample runs/gan --grid --annotate" in result.out
     assert gan("interpolate", "--seeds", "3,4", "--out", "strip.png").code == 0
     with Image.open("strip.png") as image:
-        made = json.loads(image.text["gancli"])
+        metadata = json.loads(image.text["gancli"])
         width, height = image.size
-    assert (made["seeds"], made["frames"], made["keys"]) == ([3, 4], 9, [0, 8])
-    assert len(made["checkpoint"]) == 64
+    assert (metadata["seeds"], metadata["frames"], metadata["keys"]) == ([3, 4], 9, [0, 8])
+    assert len(metadata["checkpoint"]) == 64
     assert width > 9 * 48
     assert height < 2 * 48
     assert gan("interpolate", "--out", "long.png", "--frames", "100").code == 0
@@ -135,12 +135,12 @@ def test_points_have_no_pictures_to_walk_through(gan, unconditional: Path, tmp_p
     assert gan("train", "points.yaml", "--device", "cpu").code == 0
     for command in (["interpolate", "runs/points"], ["arithmetic", "runs/points", "1 - 2"]):
         assert refused(gan(*command), "cannot use points: the model is a model of points, not of images")
-    assert "wrote runs/gan/out/" in gan("interpolate").out, "the newest run that draws images is taken"
+    assert "wrote runs/gan/out/" in gan("interpolate").out, "the newest run that generates images is used"
 
 
 def test_labels_that_do_not_fit(gan, conditional: Path) -> None:
-    ended = gan("interpolate", "--labels", "3,5", "--seeds", "1,2,3")
-    assert refused(ended, "--seeds give 3 keyframes, and --labels gives 2 labels")
+    result = gan("interpolate", "--labels", "3,5", "--seeds", "1,2,3")
+    assert refused(result, "--seeds give 3 keyframes, and --labels gives 2 labels")
     assert refused(gan("interpolate", "--labels", "3,eleven"), "unknown label 'eleven'")
     assert refused(gan("interpolate", "--labels", ""), "unknown label ''")
 
@@ -153,6 +153,6 @@ def test_a_video_needs_pyav(gan, unconditional: Path, monkeypatch: pytest.Monkey
 
 def test_a_video(gan, unconditional: Path) -> None:
     pytest.importorskip("av")
-    ended = gan("interpolate", "--frames", "10", "--out", "walk.mp4")
-    assert ended.code == 0, ended.err
+    result = gan("interpolate", "--frames", "10", "--out", "walk.mp4")
+    assert result.code == 0, result.err
     assert Path("walk.mp4").read_bytes()[4:8] == b"ftyp"

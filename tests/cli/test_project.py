@@ -1,4 +1,4 @@
-"""`gan project`, and the latents it finds in `gan interpolate`."""
+"""`gan project`, and its latent files in `gan interpolate`."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from gancli.io.video import FRAMES_PER_SECOND
 FEW = ["--steps", "5", "--seeds", "2", "--device", "cpu"]
 
 
-def refused(ended, *words: str, code: int = 65) -> bool:
-    return ended.code == code and ended.err.startswith("error: ") and all(word in ended.err for word in words)
+def refused(result, *words: str, code: int = 65) -> bool:
+    return result.code == code and result.err.startswith("error: ") and all(word in result.err for word in words)
 
 
 def projected(gan, *arguments: str) -> list[dict]:
-    ended = gan("project", *arguments, "--json")
-    assert ended.code == 0, ended.err
-    return json.loads(ended.out)["images"]
+    result = gan("project", *arguments, "--json")
+    assert result.code == 0, result.err
+    return json.loads(result.out)["images"]
 
 
 def sampled(gan, folder: str, *options: str) -> str:
-    """The folder of three images that a run draws."""
-    ended = gan("sample", *options, "-n", "3", "--format", "png", "--out", folder)
-    assert ended.code == 0, ended.err
+    """Sample three images and return their folder."""
+    result = gan("sample", *options, "-n", "3", "--format", "png", "--out", folder)
+    assert result.code == 0, result.err
     return folder
 
 
 def halves(path: str | Path, side: int) -> tuple[np.ndarray, np.ndarray]:
-    """The image and what the model makes of it, at their own size."""
+    """Return the image and its reconstruction, at their original size."""
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("L"))
     factor = -(-48 // side)
     return tuple(pixels[2::factor, 2 + (side * factor + 2) * place :: factor][:side, :side] for place in (0, 1))
 
 
-def said(made: dict[str, str], **changes: object) -> dict[str, str]:
-    """What a latent says of itself, with changes."""
+def changed_metadata(made: dict[str, str], **changes: object) -> dict[str, str]:
+    """Return the metadata of a latent file with changes."""
     return {"gancli": json.dumps({**json.loads(made["gancli"]), **changes})}
 
 
 def frames(path: Path) -> list[np.ndarray]:
-    """The frames of a GIF in grey."""
+    """Return the frames of a GIF in grey."""
     with Image.open(path) as image:
         found = []
         for index in range(image.n_frames):
@@ -60,13 +60,13 @@ def frames(path: Path) -> list[np.ndarray]:
 
 def test_a_picture_and_a_latent_of_every_image(gan, unconditional: Path) -> None:
     sampled(gan, "in")
-    ended = gan("project", str(unconditional), "in", *FEW)
-    assert ended.code == 0, ended.err
-    assert "in/seed000000.png: mean squared error" in ended.out
-    assert f"wrote {unconditional}/out/projected/ (3 pairs)" in ended.out
-    following = ended.out.splitlines()[-1].removeprefix("next: gan ").split()
-    assert following[:2] == ["interpolate", str(unconditional)]
-    assert gan(*following).code == 0
+    result = gan("project", str(unconditional), "in", *FEW)
+    assert result.code == 0, result.err
+    assert "in/seed000000.png: mean squared error" in result.out
+    assert f"wrote {unconditional}/out/projected/ (3 pairs)" in result.out
+    command = result.out.splitlines()[-1].removeprefix("next: gan ").split()
+    assert command[:2] == ["interpolate", str(unconditional)]
+    assert gan(*command).code == 0
     assert sorted(path.name for path in (unconditional / "out" / "projected").iterdir()) == [
         f"seed00000{seed}{ending}" for seed in range(3) for ending in (".png", ".safetensors")
     ]
@@ -76,7 +76,7 @@ def test_an_image_of_the_model_is_found_at_its_own_seed(gan, unconditional: Path
     sampled(gan, "in")
     (one,) = projected(gan, "in/seed000001.png", "--steps", "0", "--seeds", "5", "--out", "out")
     assert one["seed"] == 1
-    assert one["error"] < (1 / 127.5) ** 2, "but for the rounding to bytes it is the image itself"
+    assert one["error"] < (1 / 127.5) ** 2, "the images are equal up to rounding to bytes"
     target, made = halves(one["image"], 8)
     with Image.open("in/seed000001.png") as image:
         assert np.array_equal(target, np.asarray(image))
@@ -108,9 +108,9 @@ def test_a_walk_begins_and_ends_at_what_was_projected(gan, unconditional: Path) 
     first, second, _ = projected(gan, "in", *FEW)
     files = f"{first['latent']},{second['latent']}"
     for options in ((), ("--path", "linear")):
-        ended = gan("interpolate", "--latents", files, "--frames", "9", *options, "--out", "walk.gif", "--json")
-        assert ended.code == 0, ended.err
-        (entry,) = json.loads(ended.out)["images"]
+        result = gan("interpolate", "--latents", files, "--frames", "9", *options, "--out", "walk.gif", "--json")
+        assert result.code == 0, result.err
+        (entry,) = json.loads(result.out)["images"]
         assert entry["latents"] == ["seed000000", "seed000001"]
         assert "seeds" not in entry
         assert entry["keys"] == [0, 8]
@@ -122,8 +122,8 @@ def test_a_walk_begins_and_ends_at_what_was_projected(gan, unconditional: Path) 
 def test_a_walk_goes_on_to_seeds(gan, unconditional: Path) -> None:
     sampled(gan, "in")
     (one,) = projected(gan, "in/seed000002.png", *FEW)
-    ended = gan("interpolate", "--latents", one["latent"], "--seeds", "1,7", "--frames", "7", "--out", "walk.gif")
-    assert ended.code == 0, ended.err
+    result = gan("interpolate", "--latents", one["latent"], "--seeds", "1,7", "--frames", "7", "--out", "walk.gif")
+    assert result.code == 0, result.err
     shown = frames(Path("walk.gif"))
     assert np.array_equal(shown[0][::24, ::24], halves(one["image"], 8)[1])
     with Image.open(Path(sampled(gan, "ones", "--seed", "5")) / "seed000007.png") as image:
@@ -145,9 +145,9 @@ def test_labels(gan, conditional: Path) -> None:
     (other,) = projected(gan, "in/seed000001-label3.png", *FEW, "--label", "4", "--out", "other")
     assert other["label"] == "4"
     files = f"{one['latent']},{other['latent']}"
-    ended = gan("interpolate", "--latents", files, "--frames", "5", "--out", "walk.gif", "--json")
-    assert ended.code == 0, ended.err
-    assert json.loads(ended.out)["images"][0]["labels"] == ["3", "4"]
+    result = gan("interpolate", "--latents", files, "--frames", "5", "--out", "walk.gif", "--json")
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["images"][0]["labels"] == ["3", "4"]
     shown = frames(Path("walk.gif"))
     assert np.array_equal(shown[0][::12, ::12], halves(one["image"], 16)[1])
     assert np.array_equal(shown[4][::12, ::12], halves(other["image"], 16)[1])
@@ -161,8 +161,8 @@ def test_a_latent_of_another_model(gan, unconditional: Path, tmp_path: Path) -> 
     files = f"{first['latent']},{second['latent']}"
     other = ["--set", "data.resolution=8", "--set", "model.generator_widths=[16]", "--set", "train.seed=1"]
     assert gan("train", "gan", *other, "--set", "train.images=64", "--device", "cpu", "--out", "runs/b").code == 0
-    ended = gan("interpolate", "runs/b", "--latents", files)
-    assert refused(ended, "seed000000.safetensors belongs to another model, that of gan at 64 images")
+    result = gan("interpolate", "runs/b", "--latents", files)
+    assert refused(result, "seed000000.safetensors belongs to another model (gan at 64 images)")
 
 
 @pytest.mark.parametrize(
@@ -170,11 +170,11 @@ def test_a_latent_of_another_model(gan, unconditional: Path, tmp_path: Path) -> 
     [
         (lambda z, made: ({"z": z[:, :3].contiguous()}, made), "damaged"),
         (lambda z, made: ({"z": z * torch.nan}, made), "damaged"),
-        (lambda z, made: ({"weight": z}, made), "no latent of `gan project`"),
-        (lambda z, made: ({"z": z}, None), "no latent of `gan project`"),
-        (lambda z, made: ({"z": z}, {"gancli": "[]"}), "no latent of `gan project`"),
-        (lambda z, made: ({"z": z}, said(made, label="eleven")), "damaged"),
-        (lambda z, made: ({"z": z}, said(made, ema=True)), "other weights of gan; give --ema"),
+        (lambda z, made: ({"weight": z}, made), "not a latent file of `gan project`"),
+        (lambda z, made: ({"z": z}, None), "not a latent file of `gan project`"),
+        (lambda z, made: ({"z": z}, {"gancli": "[]"}), "not a latent file of `gan project`"),
+        (lambda z, made: ({"z": z}, changed_metadata(made, label="eleven")), "damaged"),
+        (lambda z, made: ({"z": z}, changed_metadata(made, ema=True)), "other weights of gan; add --ema"),
     ],
     ids=["shape", "not finite", "name", "no metadata", "other metadata", "label", "ema"],
 )

@@ -1,4 +1,4 @@
-"""`gan sample`: labels, truncation, and what stands beside the images."""
+"""`gan sample`: labels, truncation and annotations."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ def read(path: Path) -> tuple[np.ndarray, dict]:
         return np.asarray(image), json.loads(image.text["gancli"])
 
 
-def refused(ended, *words: str) -> bool:
-    return ended.code == 2 and ended.err.startswith("error: ") and all(word in ended.err for word in words)
+def refused(result, *words: str) -> bool:
+    return result.code == 2 and result.err.startswith("error: ") and all(word in result.err for word in words)
 
 
 def test_truncation_is_recorded_and_changes_images(gan, unconditional: Path) -> None:
     assert gan("sample", "-n", "4", "--out", "whole.png").code == 0
-    ended = gan("sample", "-n", "4", "--truncation", "0.5", "--out", "cut.png", "--json")
-    assert json.loads(ended.out)["images"][0]["truncation"] == 0.5
+    result = gan("sample", "-n", "4", "--truncation", "0.5", "--out", "cut.png", "--json")
+    assert json.loads(result.out)["images"][0]["truncation"] == 0.5
     (whole, made_whole), (cut, made_cut) = read(Path("whole.png")), read(Path("cut.png"))
     assert made_cut == {**made_whole, "truncation": 0.5}
     assert not np.array_equal(whole, cut)
 
 
 def test_a_limit_that_no_number_exceeds_changes_nothing(gan, unconditional: Path) -> None:
-    """Normal numbers beyond 50 do not occur."""
+    """Normal numbers above 50 do not occur."""
     assert gan("sample", "-n", "4", "--out", "whole.png").code == 0
     assert gan("sample", "-n", "4", "--truncation", "50", "--out", "cut.png").code == 0
     assert np.array_equal(read(Path("whole.png"))[0], read(Path("cut.png"))[0])
@@ -43,13 +43,13 @@ def test_a_truncation_that_is_none_is_refused(gan, limit: str) -> None:
 def test_uniform_latents_have_nothing_to_truncate(gan, tmp_path: Path) -> None:
     options = ("train.images=64", "data.resolution=8", "model.generator_widths=[16]", "model.noise=uniform")
     assert gan("train", "gan", "--device", "cpu", *(word for option in options for word in ("--set", option))).code == 0
-    assert refused(gan("sample", "--truncation", "0.7"), "no normal numbers", "--truncation means nothing")
+    assert refused(gan("sample", "--truncation", "0.7"), "no normal numbers", "--truncation has no effect")
     assert not (tmp_path / "runs" / "gan" / "out").exists()
 
 
 def test_every_label_has_a_row_of_the_same_seeds(gan, conditional: Path, tmp_path: Path) -> None:
-    ended = gan("sample", "--label", "3", "--label", "8", "-n", "4", "--seed", "2")
-    assert ended.code == 0, ended.err
+    result = gan("sample", "--label", "3", "--label", "8", "-n", "4", "--seed", "2")
+    assert result.code == 0, result.err
     page, made = read(conditional / "out" / "samples-seed2-n4-label3-8.png")
     assert made["seeds"] == [2, 3, 4, 5] * 2
     assert made["labels"] == ["3"] * 4 + ["8"] * 4
@@ -62,13 +62,13 @@ def test_every_label_has_a_row_of_the_same_seeds(gan, conditional: Path, tmp_pat
 
 def test_numbers_of_images_where_none_is_given(gan, conditional: Path) -> None:
     for labels, count in (([], 100), (["--label", "3"], 64), (["--label", "3", "--label", "4", "--label", "3"], 20)):
-        ended = gan("sample", *labels, "--json")
-        assert len(json.loads(ended.out)["images"][0]["seeds"]) == count
+        result = gan("sample", *labels, "--json")
+        assert len(json.loads(result.out)["images"][0]["seeds"]) == count
 
 
 def test_single_files_are_named_by_seed_and_label(gan, conditional: Path, tmp_path: Path) -> None:
-    ended = gan("sample", "-n", "2", "--format", "png", "--out", "files", "--json")
-    listed = json.loads(ended.out)["images"]
+    result = gan("sample", "-n", "2", "--format", "png", "--out", "files", "--json")
+    listed = json.loads(result.out)["images"]
     assert len(listed) == 20
     for entry in listed:
         assert Path(entry["image"]).name == f"seed{entry['seed']:06d}-label{entry['label']}.png"
@@ -99,8 +99,8 @@ def test_annotations_leave_the_images_as_they_are(gan, conditional: Path) -> Non
     assert gan("sample", *common, "--out", "plain.png").code == 0
     for name in ("a.png", "b.png"):
         assert gan("sample", *common, "--grid", "--annotate", "--out", name).code == 0
-    (plain, made), (page, told) = read(Path("plain.png")), read(Path("a.png"))
-    assert told == made
+    (plain, made), (page, metadata_of_page) = read(Path("plain.png")), read(Path("a.png"))
+    assert metadata_of_page == made
     assert page.shape[0] > plain.shape[0]
     assert page.shape[1] > plain.shape[1]
     rows = [
@@ -117,5 +117,5 @@ def test_options_that_exclude_each_other(gan) -> None:
 
 
 def test_the_next_command_goes_on_with_the_same_options(gan, conditional: Path) -> None:
-    ended = gan("sample", "--label", "3", "-n", "5", "--seed", "4", "--truncation", "0.7")
-    assert ended.out.splitlines()[-1] == "next: gan sample runs/digits --seed 9 -n 5 --label 3 --truncation 0.7"
+    result = gan("sample", "--label", "3", "-n", "5", "--seed", "4", "--truncation", "0.7")
+    assert result.out.splitlines()[-1] == "next: gan sample runs/digits --seed 9 -n 5 --label 3 --truncation 0.7"

@@ -1,4 +1,4 @@
-"""`gan translate`: files and folders of any size, there and back, and what it refuses."""
+"""`gan translate`: files and folders of any size, both directions, and errors."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def read(path: Path) -> tuple[np.ndarray, dict]:
         return np.asarray(image), json.loads(image.text["gancli"])
 
 
-def refused(ended, *words: str, code: int = 2) -> bool:
-    return ended.code == code and ended.err.startswith("error: ") and all(word in ended.err for word in words)
+def refused(result, *words: str, code: int = 2) -> bool:
+    return result.code == code and result.err.startswith("error: ") and all(word in result.err for word in words)
 
 
 def folders(tmp_path: Path, **modes: str) -> Path:
-    """Folders of as many images of the same names, by name and mode."""
+    """Create one folder per mode, with images of the same names."""
     random = np.random.default_rng(0)
     for name, mode in modes.items():
         (tmp_path / "data" / name).mkdir(parents=True)
@@ -35,9 +35,9 @@ def folders(tmp_path: Path, **modes: str) -> Path:
 
 def train(gan, tmp_path: Path, name: str, data: str, model: str) -> Path:
     (tmp_path / f"{name}.yaml").write_text(f"family: {name}\ndata: {data}\nmodel: {model}\n{SMALL}")
-    ended = gan("train", f"{name}.yaml", "--device", "cpu")
-    assert ended.code == 0, ended.err
-    assert f"next: gan translate {Path('runs') / name} IMAGE" in ended.out
+    result = gan("train", f"{name}.yaml", "--device", "cpu")
+    assert result.code == 0, result.err
+    assert f"next: gan translate {Path('runs') / name} IMAGE" in result.out
     sheets = sorted(path.name for path in (tmp_path / "runs" / name / "samples").iterdir())
     assert sheets == ["000000000.png", "000000008.png"]  # of translations, before and after
     return tmp_path / "runs" / name
@@ -45,7 +45,7 @@ def train(gan, tmp_path: Path, name: str, data: str, model: str) -> Path:
 
 @pytest.fixture
 def paired(gan, tmp_path: Path) -> Path:
-    """`runs/pix2pix`: from colour to grey, at 16x16."""
+    """Train `runs/pix2pix`, from colour to grey, at 16x16."""
     root = folders(tmp_path, source="RGB", target="L")
     data = f"{{source: paired, root: {root}, source_folder: source, target_folder: target}}"
     return train(gan, tmp_path, "pix2pix", data, "{channels: 2}")
@@ -53,7 +53,7 @@ def paired(gan, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def unpaired(gan, tmp_path: Path) -> Path:
-    """`runs/cyclegan`: at 16x16."""
+    """Train `runs/cyclegan` at 16x16."""
     root = folders(tmp_path, a="RGB", b="RGB")
     data = f"{{source: unpaired, root: {root}, a_folder: a, b_folder: b}}"
     return train(gan, tmp_path, "cyclegan", data, "{channels: 2, blocks: 1}")
@@ -70,13 +70,13 @@ def photo(path: Path, size: tuple[int, int], mode: str = "RGB") -> Path:
 def test_images_of_any_size_keep_size_and_name(gan, paired: Path, tmp_path: Path) -> None:
     photo(tmp_path / "in" / "wide.png", (5, 37))
     photo(tmp_path / "in" / "sub" / "grey.jpg", (16, 16), "L")
-    ended = gan("translate", "in")
-    assert ended.code == 0, ended.err
-    assert "next: gan translate runs/pix2pix in --seed 1" in ended.out  # there is noise, so there are others
-    wide, made = read(paired / "out" / "translated-target" / "wide.png")
+    result = gan("translate", "in")
+    assert result.code == 0, result.err
+    assert "next: gan translate runs/pix2pix in --seed 1" in result.out  # another seed gives another result
+    wide, metadata = read(paired / "out" / "translated-target" / "wide.png")
     assert wide.shape == (5, 37)
-    assert made["from"] == "wide.png"
-    assert (made["run"], made["to"], made["seed"], made["images"]) == ("pix2pix", "target", 0, 8)
+    assert metadata["from"] == "wide.png"
+    assert (metadata["run"], metadata["to"], metadata["seed"], metadata["images"]) == ("pix2pix", "target", 0, 8)
     grey, _ = read(paired / "out" / "translated-target" / "sub" / "grey.png")
     assert grey.shape == (16, 16)
 
@@ -95,26 +95,26 @@ def test_an_image_depends_on_the_seed_and_not_on_those_beside_it(gan, paired: Pa
 
 def test_there_and_back(gan, unpaired: Path, tmp_path: Path) -> None:
     photo(tmp_path / "horse.png", (18, 22))
-    ended = gan("translate", "horse.png")
-    assert ended.code == 0, ended.err
+    result = gan("translate", "horse.png")
+    assert result.code == 0, result.err
     there = Path("runs/cyclegan/out/translated-b")
-    assert f"wrote {there / 'horse.png'}" in ended.out
-    assert f"next: gan translate runs/cyclegan {there} --to a" in ended.out
+    assert f"wrote {there / 'horse.png'}" in result.out
+    assert f"next: gan translate runs/cyclegan {there} --to a" in result.out
     back = gan("translate", "runs/cyclegan", str(there), "--to", "a", "--json")
     (shown,) = json.loads(back.out)["images"]
     assert shown["to"] == "a"
     assert shown["from"] == str(there / "horse.png")
-    image, made = read(Path(shown["image"]))
+    image, metadata = read(Path(shown["image"]))
     assert image.shape == (18, 22, 3)
-    assert made["to"] == "a"
+    assert metadata["to"] == "a"
 
 
 def test_tiles_are_recorded(gan, unpaired: Path, tmp_path: Path) -> None:
     photo(tmp_path / "large.png", (50, 70))
     assert gan("translate", "large.png", "--tile", "20", "--out", "tiled").code == 0
-    image, made = read(tmp_path / "tiled" / "large.png")
+    image, metadata = read(tmp_path / "tiled" / "large.png")
     assert image.shape == (50, 70, 3)
-    assert made["tile"] == 20
+    assert metadata["tile"] == 20
 
 
 def test_what_cannot_be_done_is_said(gan, unpaired: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`gan upscale`: files and folders of every kind, in tiles or whole, and what it refuses."""
+"""`gan upscale`: files and folders of all formats, with and without tiles, and errors."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from gancli.io.image_reader import ImageMetadata
 from gancli.io.image_writer import write_image
 
 
-def refused(ended, *words: str, code: int = 2) -> bool:
-    return ended.code == code and ended.err.startswith("error: ") and all(word in ended.err for word in words)
+def refused(result, *words: str, code: int = 2) -> bool:
+    return result.code == code and result.err.startswith("error: ") and all(word in result.err for word in words)
 
 
 def photo(path: Path, height: int, width: int, mode: str = "RGB", **options: Any) -> Path:
@@ -23,7 +23,7 @@ def photo(path: Path, height: int, width: int, mode: str = "RGB", **options: Any
     pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     image = Image.fromarray(pixels).convert(mode)
     if mode == "RGBA":
-        image.putalpha(100)  # an encoder may leave out an opacity that is full
+        image.putalpha(100)  # an encoder may drop an opaque alpha channel
     image.save(path, **options)
     return path
 
@@ -35,9 +35,9 @@ def read(path: Path) -> np.ndarray:
 
 @pytest.fixture
 def run(gan, toy_weights: Path) -> str:
-    """`runs/weights`: a model of the family `toyscale`, which makes images twice as large."""
-    ended = gan("convert", str(toy_weights), "--family", "toyscale")
-    assert ended.code == 0, ended.err
+    """Convert `runs/weights`, a model of the family `toyscale` with scale 2."""
+    result = gan("convert", str(toy_weights), "--family", "toyscale")
+    assert result.code == 0, result.err
     return "runs/weights"
 
 
@@ -47,11 +47,11 @@ def test_files_of_every_kind_keep_name_and_format(gan, run: str, tmp_path: Path)
     photo(tmp_path / "in" / "clear.webp", 8, 8, "RGBA", lossless=True)
     photo(tmp_path / "in" / "old.bmp", 8, 8)
     photo(tmp_path / "in" / "scan.tif", 8, 8, "L")
-    ended = gan("upscale", "in")
-    assert ended.code == 0, ended.err
+    result = gan("upscale", "in")
+    assert result.code == 0, result.err
     out = tmp_path / run / "out" / "upscaled-x2"
-    assert f"wrote {run}/out/upscaled-x2/ (5 files)" in ended.out
-    assert "next: gan eval runs/weights" in ended.out
+    assert f"wrote {run}/out/upscaled-x2/ (5 files)" in result.out
+    assert "next: gan eval runs/weights" in result.out
     found = {str(path.relative_to(out)): read(path).shape for path in out.rglob("*") if path.is_file()}
     assert found == {
         "wide.png": (10, 74, 3),
@@ -68,9 +68,9 @@ def test_files_of_every_kind_keep_name_and_format(gan, run: str, tmp_path: Path)
 def test_sixteen_bits_stay(gan, run: str, tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 65536, (12, 10, 3), dtype=np.uint16)
     write_image(tmp_path / "deep.png", pixels, ImageMetadata(), format="PNG", origin={})
-    ended = gan("upscale", "deep.png", "--json")
-    assert ended.code == 0, ended.err
-    (shown,) = json.loads(ended.out)["images"]
+    result = gan("upscale", "deep.png", "--json")
+    assert result.code == 0, result.err
+    (shown,) = json.loads(result.out)["images"]
     assert (shown["from"], shown["height"], shown["width"], shown["scale"]) == ("deep.png", 24, 20, 2)
     with Image.open(shown["image"]) as image:
         assert "16B" in str(image.tile)
@@ -82,9 +82,9 @@ def test_sixteen_bits_stay(gan, run: str, tmp_path: Path) -> None:
 def test_tiles_leave_no_seams(gan, run: str, tmp_path: Path) -> None:
     photo(tmp_path / "large.png", 150, 203)
     for tile in ("1000", "48"):
-        ended = gan("upscale", "large.png", "--tile", tile, "--precision", "fp32", "--out", f"out{tile}")
-        assert ended.code == 0, ended.err
-        assert ended.err == ""
+        result = gan("upscale", "large.png", "--tile", tile, "--precision", "fp32", "--out", f"out{tile}")
+        assert result.code == 0, result.err
+        assert result.err == ""
     whole, tiled = (read(tmp_path / f"out{tile}" / "large.png").astype(int) for tile in ("1000", "48"))
     assert np.abs(whole - tiled).max() <= 1
 
@@ -135,9 +135,9 @@ def test_a_result_that_no_memory_holds(gan, run: str, tmp_path: Path, monkeypatc
 def test_what_is_lost_of_a_file_is_said(gan, run: str, tmp_path: Path) -> None:
     frames = [Image.new("L", (8, 8), level) for level in (0, 255)]
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
-    ended = gan("upscale", "moving.gif")
-    assert ended.code == 0
-    assert "moving.gif: only the first of its frames is read" in ended.err
+    result = gan("upscale", "moving.gif")
+    assert result.code == 0
+    assert "moving.gif: only the first of its frames is read" in result.err
 
 
 def test_a_run_that_samples_does_not_upscale(gan, unconditional: Path, tmp_path: Path) -> None:

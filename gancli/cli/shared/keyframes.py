@@ -133,11 +133,10 @@ def parse_keyframes(files: str | None, seeds: str | None, labels: str | None, mo
         indices = [*of_files, *[0] * len(seed_list)]
     count = max(keyframes, len(indices))
     if keyframes not in (1, count) or (indices and len(indices) not in (1, count)):
-        options = (
-            "--latents and --seeds name" if stored and seed_list else f"--{'latents' if stored else 'seeds'} names"
-        )
+        options = "--latents and --seeds" if stored and seed_list else "--latents" if stored else "--seeds"
         raise UsageError(
-            f"{options} {keyframes} and --labels {len(indices)}: give the same number of both, or only one of either"
+            f"{options} give {keyframes} keyframes, and --labels gives {len(indices)} labels: give the same number of "
+            "both, or only one of either"
         )
     if count < 2:
         raise UsageError("an interpolation needs at least two keyframes: name two seeds or more, as in --seeds 1,7,9")

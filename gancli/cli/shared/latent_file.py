@@ -1,4 +1,4 @@
-"""A latent in a file, with the model that it belongs to."""
+"""Latent files: a latent and the checkpoint that it belongs to, as safetensors."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _NAME = "z"
 
 @dataclass(frozen=True, eq=False)
 class StoredLatent:
-    """A latent that was read.
+    """A latent from a file.
 
     Args:
-        name: of its file, without the ending.
-        z: (1, ...), on the model's device.
-        label: the name of the label that it was found with, in a model that takes labels.
+        name: file name without suffix.
+        z: latent (1, ...) on the model's device.
+        label: name of the label that the latent was found with, if the model takes labels.
     """
 
     name: str
@@ -38,10 +38,10 @@ class StoredLatent:
 
 
 def write_latent(path: Path, z: Tensor, *, metadata: Mapping[str, Any]) -> None:
-    """Writes a latent (1, ...) as safetensors; the metadata are those of a picture of the same model.
+    """Write a latent (1, ...) with the same metadata as an image of the model.
 
     Raises:
-        DiskError: the disk refuses.
+        DiskError: the file cannot be written.
     """
     content = save({_NAME: z.contiguous().cpu()}, {METADATA_KEY: json.dumps(dict(metadata))})
     with disk_errors(path):
@@ -50,43 +50,45 @@ def write_latent(path: Path, z: Tensor, *, metadata: Mapping[str, Any]) -> None:
 
 
 def read_latent(path: Path, model: Model) -> StoredLatent:
-    """A latent of this very model.
+    """Read a latent of the model.
 
     Raises:
-        DataError: the file cannot be read, or the latent belongs to another model.
+        DataError: the file cannot be read, or the latent belongs to another checkpoint.
     """
     tensors = read_tensors(path)
     with safe_open(path, framework="pt") as file:
         text = (file.metadata() or {}).get(METADATA_KEY, "null")
-    made = _made(text)
-    if made is None or set(tensors) != {_NAME}:
-        raise DataError(f"{path} is no latent of `gan project`; make one with `gan project RUN IMAGE`")
-    if made.get("checkpoint") != model.digest:
+    metadata = _parse(text)
+    if metadata is None or set(tensors) != {_NAME}:
+        raise DataError(f"{path} is not a latent file of `gan project`; create one with `gan project RUN IMAGE`")
+    if metadata.get("checkpoint") != model.digest:
         raise DataError(
-            f"{path} belongs to another model, that of {made.get('run')} at {_images(made)} images, and means nothing "
-            f"to that of {model.run} at {model.images:,}; name its run or checkpoint, or project the image again"
+            f"{path} belongs to another model ({metadata.get('run')} at {_images(metadata)} images), not to "
+            f"{model.run} at {model.images:,} images; name its run or checkpoint, or project the image again"
         )
-    if made.get("ema") != model.ema:
-        option = "--ema" if made.get("ema") else "--no-ema"
-        raise DataError(f"{path} belongs to other weights of {model.run}; give {option}, or project the image again")
+    if metadata.get("ema") != model.ema:
+        option = "--ema" if metadata.get("ema") else "--no-ema"
+        raise DataError(f"{path} belongs to other weights of {model.run}; add {option}, or project the image again")
     expected = latents(model, [0])
     z = tensors[_NAME].to(model.device)
-    label = made.get("label")
-    sound = z.shape == expected.shape and z.dtype == expected.dtype and bool(z.isfinite().all())
-    if not sound or (label is not None and label not in model.labels):
+    label = metadata.get("label")
+    valid = z.shape == expected.shape and z.dtype == expected.dtype and bool(z.isfinite().all())
+    if not valid or (label is not None and label not in model.labels):
         shape = "x".join(map(str, expected.shape[1:]))
-        raise DataError(f"{path} is damaged: latents of {model.run} are {shape} finite numbers; project it again")
+        raise DataError(
+            f"{path} is damaged: latents of {model.run} have {shape} finite numbers; project the image again"
+        )
     return StoredLatent(path.stem, z, label)
 
 
-def _made(text: str) -> dict[str, Any] | None:
+def _parse(text: str) -> dict[str, Any] | None:
     try:
-        made = json.loads(text)
+        metadata = json.loads(text)
     except ValueError:
         return None
-    return made if isinstance(made, dict) else None
+    return metadata if isinstance(metadata, dict) else None
 
 
-def _images(made: Mapping[str, Any]) -> str:
-    images = made.get("images")
+def _images(metadata: Mapping[str, Any]) -> str:
+    images = metadata.get("images")
     return f"{images:,}" if isinstance(images, int) else "an unknown number of"

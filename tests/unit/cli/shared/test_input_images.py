@@ -73,7 +73,7 @@ def test_images_come_in_the_channels_that_are_asked_for(tmp_path: Path, mode: st
 def test_pixels_are_exact_and_upright(tmp_path: Path) -> None:
     pixels = np.arange(24, dtype=np.uint8).reshape(4, 6) * 11
     exif = Image.Exif()
-    exif[0x0112] = 6  # lies on its side
+    exif[0x0112] = 6  # rotated by 90 degrees
     Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
     read = to_tensor(decode_image(tmp_path / "a.png", channels=1))
     assert np.array_equal(to_pixels(read)[0, :, :, 0], np.rot90(pixels, -1))

@@ -20,7 +20,7 @@ def image(path: Path, height: int, width: int) -> np.ndarray:
 
 
 def test_the_middle_of_an_image_as_it_is(tmp_path: Path) -> None:
-    """As after training with data.random_crop and without a resolution."""
+    """Crop without resizing, as after training with data.random_crop and without a resolution."""
     pixels = image(tmp_path / "a.png", 9, 12)
     preprocess = Preprocessing(channels=1, size=None, fit="crop", crop=(4, 6), resolution=(4, 6))
     assert np.array_equal(preprocess.read(tmp_path / "a.png"), pixels[None, 2:6, 3:9])
