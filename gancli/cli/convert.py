@@ -95,7 +95,7 @@ def _load_mapping(path: Path | None, renamed: Mapping[str, str]) -> NameMapping:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     for ours, theirs in document.value.items():
         if not isinstance(theirs, str):
-            raise UsageError(f"{path}:{document.place((ours,))}: {ours!r} must be a name in the file, in quotes")
+            raise UsageError(f"{path}:{document.position((ours,))}: {ours!r} must be a name in the file, in quotes")
     return NameMapping(document.value, renamed)
 
 

@@ -19,7 +19,7 @@ from gancli.family.context import Nets
 from gancli.family.contract import Family
 from gancli.family.tasks import abilities
 from gancli.plugins.registry import import_class, registry
-from gancli.recipes.messages import complaints
+from gancli.recipes.messages import problems
 from gancli.recipes.options import FamilyConfig
 from gancli.runs import checkpoint as checkpoints
 from gancli.runs.checkpoint import Checkpoint, load_state
@@ -156,7 +156,7 @@ def _family(manifest: Mapping[str, Any]) -> Family[Any]:
     try:
         config = options.model_validate_json(json.dumps(manifest["model"]))
     except ValidationError as error:
-        wrong = "; ".join(each.sentence for each in complaints(error, options, "model", manifest["model"], {}))
+        wrong = "; ".join(problem.message for problem in problems(error, options, "model", manifest["model"], {}))
         raise DataError(
             f"the options of this model do not fit the installed family {info.name!r} ({wrong}); install the version "
             "that trained it, which its manifest.json names"

@@ -1,6 +1,6 @@
-"""The recipes that come with the toolkit: where they lie, and what each says at a glance.
+"""Bundled recipes: their files, and summaries for listings.
 
-Free of pydantic, YAML and plugins, so that listing recipes costs next to nothing.
+Does not import pydantic, YAML or plugins, so that listing recipes is fast.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from gancli.errors import UsageError, did_you_mean
 
 FIRST = "gan"
-"""The recipe for somebody's first run: a minute, on data that is there, and on any other images as well."""
+"""Recipe for a first run: takes a minute with the bundled data, and works with any other images."""
 
 _FAMILY = re.compile(r"^family:\s*([^\s#]+)", re.MULTILINE)
 
@@ -21,12 +21,12 @@ _SOURCE = re.compile(r"^[^#\n]*\bsource:\s*([^\s,}#]+)", re.MULTILINE)
 
 _SENTENCE = re.compile(r".*?[.!?](?=\s+[A-Z]|$)")
 
-_BREAK = re.compile(r"\r\n?|[\n\x85\u2028\u2029]")  # what ends a comment in YAML
+_BREAK = re.compile(r"\r\n?|[\n\x85\u2028\u2029]")  # line breaks in YAML, which end a comment
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A bundled recipe at a glance: its name, family, data source and the first sentence of its heading."""
+    """Name, family, data source and first sentence of a bundled recipe."""
 
     name: str
     family: str
@@ -35,24 +35,24 @@ class Summary:
 
 
 def bundled_dir() -> Path:
-    """The folder of the bundled recipes: inside the package when installed from a wheel, else in the checkout."""
+    """Return the directory of the bundled recipes: in the package if installed from a wheel, else in the checkout."""
     here = Path(__file__).resolve().parents[1]
     packaged = here / "_recipes"
     return packaged if packaged.is_dir() else here.parent / "recipes"
 
 
 def bundled() -> dict[str, Path]:
-    """The bundled recipes by name, such as `gan` or `paper/gan-mnist`; sorted, those of the papers last."""
+    """Return the bundled recipes by name, such as `gan` or `paper/gan-mnist`; sorted, `paper/` last."""
     top = bundled_dir()
     paths = [path for pattern in ("*.yaml", "*/*.yaml") for path in sorted(top.glob(pattern), key=lambda p: p.stem)]
     return {path.relative_to(top).with_suffix("").as_posix(): path for path in paths}
 
 
-def find(target: str) -> Path:
-    """The recipe file that `target` means: a path, or the name of a bundled recipe with or without `.yaml`.
+def find_recipe(target: str) -> Path:
+    """Return the recipe file for a path, or for the name of a bundled recipe with or without `.yaml`.
 
     Raises:
-        UsageError: it is neither; the text names the nearest bundled recipe.
+        UsageError: there is neither; the message has the closest bundled recipe.
     """
     if os.path.isfile(target):
         return Path(target)
@@ -66,19 +66,19 @@ def find(target: str) -> Path:
 
 
 def unknown_recipe(name: str) -> str:
-    """The sentence about a bundled recipe that does not exist, with the nearest one that does."""
+    """Return the message about a bundled recipe that does not exist, with the closest one that does."""
     known, wanted = bundled(), name.removesuffix(".yaml")
     hint = did_you_mean(wanted, known, cutoff=0.6) or did_you_mean(Path(wanted).name, known, cutoff=0.6)
     return f"unknown recipe {name!r}: {hint and hint + ' '}`gan recipes ls` lists the names"
 
 
 def summaries() -> list[Summary]:
-    """Every bundled recipe at a glance. Reads single lines rather than YAML; `tests/` compares the two."""
+    """Return the summaries of all bundled recipes. Reads single lines instead of parsing YAML; tests compare both."""
     return [_summary(name, path.read_text(encoding="utf-8")) for name, path in bundled().items()]
 
 
 def heading(text: str) -> list[str]:
-    """The comment lines that a recipe opens with, without their `#`."""
+    """Return the comment lines at the top of a recipe, without their `#`."""
     lines = []
     for line in _BREAK.split(text.lstrip("\ufeff")):
         if not line.startswith("#"):

@@ -1,4 +1,4 @@
-"""The JSON Schema of recipes, put together from the options of every family and source that is installed."""
+"""JSON Schema of recipes, from the options of all installed families and data sources."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from gancli.recipes.options import EvalConfig, FamilyConfig, SourceConfig, Train
 
 
 def schema(family: str | None = None) -> dict[str, Any]:
-    """The JSON Schema of recipes, for editors that complete and check YAML. What a broken plugin brings is left out.
+    """Return the JSON Schema of recipes, for editors that complete and check YAML. Broken plugins are left out.
 
     Args:
-        family: of this family's recipes alone; None covers every installed family.
+        family: name of a family, for its recipes only (default: all installed families).
 
     Raises:
         UsageError: there is no such family.
@@ -25,7 +25,7 @@ def schema(family: str | None = None) -> dict[str, Any]:
     families = [registry.family(family)] if family is not None else list(registry.families().values())
     models = {info.name: model for info in families if (model := _config(info, FamilyConfig))}
     infos = registry.datasets().values()
-    sources = {info.name: model for info in infos if (model := _config(info, SourceConfig))}
+    sources = {info.names: model for info in infos if (model := _config(info, SourceConfig))}
     every: dict[type[BaseModel], None] = dict.fromkeys([*models.values(), *sources.values(), TrainConfig, EvalConfig])
     refs, definitions = models_json_schema([(model, "validation") for model in every], ref_template="#/$defs/{model}")
 
@@ -40,7 +40,7 @@ def schema(family: str | None = None) -> dict[str, Any]:
         "additionalProperties": False,
         "properties": {
             "family": {"enum": sorted(models), "description": "the GAN family; `gan plugins ls` lists them"},
-            "data": {"anyOf": [_of_source(ref(model), name) for name, model in sorted(sources.items())]},
+            "data": {"anyOf": [_for_source(ref(model), names) for names, model in sorted(sources.items())]},
             "model": {"type": ["object", "null"], "description": "the family's own options"},
             "train": {"anyOf": [ref(TrainConfig), {"type": "null"}]},
             "eval": {"anyOf": [ref(EvalConfig), {"type": "null"}]},
@@ -56,13 +56,15 @@ def schema(family: str | None = None) -> dict[str, Any]:
     return result | definitions
 
 
-def _of_source(options: dict[str, Any], source: str) -> dict[str, Any]:
-    return {"title": source, "allOf": [options, {"properties": {"source": {"const": source}}}]}
+def _for_source(options: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the schema of a source by its name and aliases."""
+    source: dict[str, Any] = {"const": names[0]} if len(names) == 1 else {"enum": list(names)}
+    return {"title": names[0], "allOf": [options, {"properties": {"source": source}}]}
 
 
 def _config(info: FamilyInfo | DatasetInfo, base: type[BaseModel]) -> type[BaseModel] | None:
     try:
-        found = plugins.import_class(info.config)
-    except Exception:  # a stranger's module may raise anything at import
+        config = plugins.import_class(info.config)
+    except Exception:  # a plugin may raise anything at import
         return None
-    return found if isinstance(found, type) and issubclass(found, base) else None
+    return config if isinstance(config, type) and issubclass(config, base) else None

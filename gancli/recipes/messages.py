@@ -1,4 +1,4 @@
-"""The words for what is wrong with a recipe: what is wanted and what came, rather than pydantic's jargon."""
+"""Messages about invalid options: the expected and the given value, in place of pydantic's own messages."""
 
 from __future__ import annotations
 
@@ -12,61 +12,61 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from gancli.errors import did_you_mean
-from gancli.recipes.yaml import Trail, inline
+from gancli.recipes.yaml import KeyPath, inline
 
 SECTIONS = ("data", "model", "train", "eval")
-"""The parts of a recipe that hold options; the rest of it is `family`."""
+"""Sections of a recipe that contain options; its only other key is `family`."""
 
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
 
-_LONGEST = 40  # characters of a wrong value that an error repeats
+_MAX_VALUE = 40  # characters of a wrong value in a message
 
 
-class Complaint(NamedTuple):
-    """What is wrong, the keys that lead there, and whether it is the last of the keys that is wrong."""
+class Problem(NamedTuple):
+    """A message about an option, the keys that lead to it, and whether the last key is wrong rather than its value."""
 
-    sentence: str
-    trail: Trail
+    message: str
+    path: KeyPath
     key: bool
 
 
-def complaints(
+def problems(
     error: ValidationError, model: type[BaseModel], section: str, given: Any, elsewhere: Mapping[str, Iterable[str]]
-) -> Iterator[Complaint]:
-    """One complaint for every option that pydantic objects to.
+) -> Iterator[Problem]:
+    """Yield one problem for every invalid option.
 
     Args:
-        error: what pydantic raised.
-        model: the class that was validated.
-        section: its name in the recipe.
-        given: the plain data that was validated.
-        elsewhere: the options of the other sections, for those that stand in the wrong one.
+        error: error raised by pydantic.
+        model: class that was validated.
+        section: its section of the recipe.
+        given: plain data that was validated.
+        elsewhere: options of the other sections, for options that are in the wrong one.
     """
-    wrong: dict[Trail, Complaint] = {}
+    wrong: dict[KeyPath, Problem] = {}
     for detail in error.errors(include_url=False):
-        trail = _trail(given, detail["loc"])
-        name, field, owner = _field(model, trail)
+        path = _key_path(given, detail["loc"])
+        name, field, owner = _field(model, path)
         dotted = ".".join((section, *name))
         if detail["type"] == "extra_forbidden":
-            sentence = unknown_option(str(trail[-1]), ".".join((section, *name[:-1])), owner.model_fields, elsewhere)
-            yield Complaint(sentence, (section, *trail), True)
-        elif detail["type"] == "missing" and (absent := _missing(model, trail, detail["loc"][-1])):
-            yield Complaint(f"{dotted} needs {absent}", (section, *trail), True)
+            message = unknown_option(str(path[-1]), ".".join((section, *name[:-1])), owner.model_fields, elsewhere)
+            yield Problem(message, (section, *path), True)
+        elif detail["type"] == "missing" and (missing := _missing(model, path, detail["loc"][-1])):
+            yield Problem(f"{dotted} needs {missing}", (section, *path), True)
         elif detail["type"] in ("value_error", "assertion_error"):
-            said = str(detail["ctx"]["error"])
-            colon = "" if said.startswith("must ") else ":"
-            yield Complaint(f"{dotted}{colon} {said}", (section, *trail), not trail)
+            reason = str(detail["ctx"]["error"])
+            colon = "" if reason.startswith("must ") else ":"
+            yield Problem(f"{dotted}{colon} {reason}", (section, *path), not path)
         else:
             kind = wanted(field.annotation, field.metadata) if field else ""
-            came = shown(_at(given, name))
-            sentence = f"{dotted} must be {kind}, not {came}" if kind else f"{dotted}: {detail['msg']}, not {came}"
-            if name not in wrong or len(wrong[name].trail) <= len(trail):
-                wrong[name] = Complaint(sentence, (section, *trail), False)
+            value = shown(_at(given, name))
+            message = f"{dotted} must be {kind}, not {value}" if kind else f"{dotted}: {detail['msg']}, not {value}"
+            if name not in wrong or len(wrong[name].path) <= len(path):
+                wrong[name] = Problem(message, (section, *path), False)
     yield from wrong.values()
 
 
 def unknown_option(name: str, section: str, known: Iterable[str], elsewhere: Mapping[str, Iterable[str]]) -> str:
-    """The sentence about an option that its section does not have."""
+    """Return the message about an option that its section does not have."""
     names = list(known)
     homes = [other for other, options in elsewhere.items() if name in options]
     if homes:
@@ -76,24 +76,24 @@ def unknown_option(name: str, section: str, known: Iterable[str], elsewhere: Map
 
 
 def unknown_section(name: str, elsewhere: Mapping[str, Iterable[str]] | None = None) -> str:
-    """The sentence about a key at the top of a recipe that is none of its sections."""
+    """Return the message about a key at the top of a recipe that is not a section."""
     homes = [other for other, options in (elsewhere or {}).items() if name in options]
     if homes:
-        return f"unknown section {name!r}: it is an option of {homes[0]}, put it there"
+        return f"unknown section {name!r}: it is an option of {homes[0]}; move it there"
     sections = ("family", *SECTIONS)
     return f"unknown section {name!r}: {did_you_mean(name, sections, f'a recipe has {_listed(sections)}')}"
 
 
 def shown(value: Any) -> str:
-    """A value in an error: short, and as a recipe writes it."""
+    """Return a value for a message: short, and as written in a recipe."""
     if isinstance(value, dict):
         return "a mapping"
     text = repr(value) if isinstance(value, str) else inline(value)
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+    return text if len(text) <= _MAX_VALUE else text[:_MAX_VALUE] + "…"
 
 
 def wanted(annotation: Any, metadata: Sequence[Any] = ()) -> str:
-    """What an option takes, such as "a whole number greater than 0"; empty where there are no words for it."""
+    """Return the expected kind of value, such as "a whole number greater than 0"; "" for other annotations."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         inner = [
@@ -145,29 +145,29 @@ def _listed(words: Iterable[str], last: str = " and ") -> str:
     return f"{', '.join(first)}{last}{end}" if first else end
 
 
-def _trail(given: Any, location: Sequence[str | int]) -> Trail:
-    """The keys that lead to what pydantic means. Its locations also name the members of unions, which no file holds."""
-    trail: list[str | int] = []
+def _key_path(given: Any, location: Sequence[str | int]) -> KeyPath:
+    """Return the keys of a location of pydantic's, without the members of unions, which are not in the file."""
+    path: list[str | int] = []
     for part in location:
-        here = isinstance(given, dict) and part in given
-        if here or (isinstance(given, list) and isinstance(part, int) and part < len(given)):
+        is_key = isinstance(given, dict) and part in given
+        if is_key or (isinstance(given, list) and isinstance(part, int) and part < len(given)):
             given = given[part]
-            trail.append(part)
-    return tuple(trail)
+            path.append(part)
+    return tuple(path)
 
 
-def _missing(model: type[BaseModel], trail: Trail, option: str | int) -> str:
-    name, field, _ = _field(model, (*trail, option))
-    if field is None or name != (*trail, option):  # an item of a list, for which pydantic has the same words
+def _missing(model: type[BaseModel], path: KeyPath, option: str | int) -> str:
+    name, field, _ = _field(model, (*path, option))
+    if field is None or name != (*path, option):  # an item of a list, which pydantic reports in the same way
         return ""
     return f"{option!r} ({field.description})" if field.description else repr(option)
 
 
-def _field(model: type[BaseModel], trail: Trail) -> tuple[tuple[str, ...], FieldInfo | None, type[BaseModel]]:
-    """The option that a trail ends in or inside of: its names, what is known of it, and the class that has it."""
+def _field(model: type[BaseModel], path: KeyPath) -> tuple[tuple[str, ...], FieldInfo | None, type[BaseModel]]:
+    """Return the option at or around a path: its keys, its field and its class."""
     name: tuple[str, ...] = ()
     field = None
-    for part in trail:
+    for part in path:
         inner = next((kind for kind in _members(field) if issubclass(kind, BaseModel)), None) if field else model
         if inner is None:
             break

@@ -1,6 +1,6 @@
-"""A recipe before it is checked: what the file and every `--set` say, and where each part of it was said.
+"""A recipe before validation: the values of the file and of every `--set`, with their origins.
 
-Mistakes are collected rather than raised, so that all of them are shown at once.
+Errors are collected, so that all of them are shown at once.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Any
 
 from gancli.errors import UsageError
 from gancli.recipes.messages import SECTIONS, shown, unknown_section
-from gancli.recipes.yaml import Document, Trail, YamlError, parse_value
+from gancli.recipes.yaml import Document, KeyPath, YamlError, parse_value
 
-_LONGEST = 80  # characters of a --set that an error repeats
+_MAX_OVERRIDE = 80  # characters of a --set in a message
 
 
 @dataclass(frozen=True, order=True)
-class Mistake:
-    """One line of a recipe's error; they are shown in the order of `rank` and place."""
+class _Error:
+    """One line of the error message; lines are ordered by rank and position."""
 
     rank: int
     order: tuple[int, int, int]
@@ -30,50 +30,53 @@ class Draft:
 
     Args:
         document: the file.
-        overrides: `section.option=value`, each replacing what the file or an earlier one says; `null` stands for the
-            default.
+        overrides: `section.option=value` or `family=name`; each replaces the value of the file or of an earlier one,
+            and `null` restores the default.
+
+    Attributes:
+        sections: options by section.
+        resets: names of the options that a `--set` restored to their default, by section.
     """
 
     def __init__(self, document: Document, overrides: Sequence[str]) -> None:
         self._document = document
-        self._set: dict[Trail, tuple[int, str]] = {}
-        self._mistakes: list[Mistake] = []
+        self._set: dict[KeyPath, tuple[int, str]] = {}
+        self._errors: list[_Error] = []
         self.family: Any = document.value.get("family")
         self.sections: dict[str, dict[str, Any]] = {name: self._section(name) for name in SECTIONS}
         self.resets: dict[str, set[str]] = {name: set() for name in SECTIONS}
-        """The options of each section that a `--set` puts back to their default."""
         for index, override in enumerate(overrides):
             self._override(index, override)
 
     def unknown_keys(self) -> list[str]:
-        """The keys at the top of the file that no recipe has."""
+        """Return the keys at the top of the file that are not part of a recipe."""
         return [key for key in self._document.value if key not in ("family", *SECTIONS)]
 
-    def mistake(self, sentence: str, trail: Trail, *, key: bool = False, rank: int = 1) -> None:
-        """Notes a mistake at a value, or at its key.
+    def add_error(self, message: str, path: KeyPath, *, key: bool = False, rank: int = 1) -> None:
+        """Add an error about a value, or about its key.
 
         Args:
-            sentence: what is wrong, and what to do.
-            trail: the keys that lead to it.
-            key: whether it is the key that is wrong.
-            rank: mistakes of rank 0 are shown before those of rank 1, for they are likely to cause others.
+            message: the problem, and what to do.
+            path: keys that lead to the value.
+            key: True if the key is wrong.
+            rank: errors of rank 0 are shown before those of rank 1, which they probably caused.
         """
-        index, label = self._set.get(trail[:2], (-1, ""))
+        index, label = self._set.get(path[:2], (-1, ""))
         if label:
-            self._mistakes.append(Mistake(rank, (1, index, 0), f"{label}: {sentence}"))
+            self._errors.append(_Error(rank, (1, index, 0), f"{label}: {message}"))
         else:
-            place = self._document.place(trail, key)
-            text = f"{self._document.name}:{place}: {sentence}"
-            self._mistakes.append(Mistake(rank, (0, place.line, place.column), text))
+            position = self._document.position(path, key)
+            text = f"{self._document.name}:{position}: {message}"
+            self._errors.append(_Error(rank, (0, position.line, position.column), text))
 
-    def finish(self) -> None:
-        """Raises what has been noted.
+    def raise_errors(self) -> None:
+        """Raise the collected errors, if there are any.
 
         Raises:
-            UsageError: one line for every mistake, the most important first.
+            UsageError: one line for each error, the most important first.
         """
-        if self._mistakes:
-            raise UsageError("\n".join(dict.fromkeys(mistake.text for mistake in sorted(self._mistakes))))
+        if self._errors:
+            raise UsageError("\n".join(dict.fromkeys(error.text for error in sorted(self._errors))))
 
     def _section(self, name: str) -> dict[str, Any]:
         value = self._document.value.get(name)
@@ -81,22 +84,22 @@ class Draft:
             return {}
         if isinstance(value, dict):
             return dict(value)
-        self.mistake(f"{name} must be a mapping of options, not {shown(value)}", (name,), rank=0)
+        self.add_error(f"{name} must be a mapping of options, not {shown(value)}", (name,), rank=0)
         return {}
 
     def _override(self, index: int, override: str) -> None:
-        label = f"--set {_repeated(override)}"
+        label = f"--set {_printable(override)}"
         name, equals, text = override.partition("=")
         section, dot, option = name.strip().partition(".")
-        sentence = _misuse(section, option, dotted=bool(dot), equals=bool(equals), text=text)
+        problem = _wrong_usage(section, option, dotted=bool(dot), equals=bool(equals), text=text)
         value = None
-        if not sentence:
+        if not problem:
             try:
                 value = parse_value(text, name=label)
             except YamlError as error:
-                sentence = str(error).removeprefix(f"{label}: ")
-        if sentence:
-            self._mistakes.append(Mistake(1, (1, index, 0), f"{label}: {sentence}"))
+                problem = str(error).removeprefix(f"{label}: ")
+        if problem:
+            self._errors.append(_Error(1, (1, index, 0), f"{label}: {problem}"))
         elif section == "family":
             self._set["family",] = (index, label)
             self.family = value
@@ -113,12 +116,13 @@ class Draft:
             self.resets[section].discard(option)
 
 
-def _repeated(override: str) -> str:
+def _printable(override: str) -> str:
     text = "".join(character if character.isprintable() else "?" for character in override)
-    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
+    return text if len(text) <= _MAX_OVERRIDE else text[:_MAX_OVERRIDE] + "…"
 
 
-def _misuse(section: str, option: str, *, dotted: bool, equals: bool, text: str) -> str:
+def _wrong_usage(section: str, option: str, *, dotted: bool, equals: bool, text: str) -> str:
+    """Return the problem with the form of a `--set`; "" if there is none."""
     if not section:
         return "no option is named; write --set section.option=value"
     if section not in ("family", *SECTIONS):
@@ -129,5 +133,5 @@ def _misuse(section: str, option: str, *, dotted: bool, equals: bool, text: str)
         return f"no option of {section} is named; write --set {section}.option=value"
     if not equals:
         return "there is no '='; write --set section.option=value"
-    empty = not text.strip() or text.strip().startswith("#")  # a comment, to YAML
+    empty = not text.strip() or text.strip().startswith("#")  # a comment in YAML
     return "there is no value after '='; write null for the default" if empty else ""

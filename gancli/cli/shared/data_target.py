@@ -46,7 +46,7 @@ def find_data(target: str, overrides: list[str]) -> DataTarget:
     """
     is_path = os.sep in target or target.startswith((".", "~"))
     is_recipe = target.endswith((".yaml", ".yml"))
-    if not is_path and target in registry().datasets():
+    if not is_path and any(target in info.names for info in registry().datasets().values()):
         return _from_values({"source": target, "split": "all"}, overrides)
     folder = Path(target).expanduser()
     if folder.is_dir() or (is_path and not is_recipe and not folder.exists() and not _is_bundled(target)):
@@ -70,18 +70,20 @@ def _from_values(values: dict[str, Any], overrides: list[str]) -> DataTarget:
     from pydantic import ValidationError
 
     from gancli.data.sources.config import PointsConfig
-    from gancli.recipes.messages import complaints
+    from gancli.recipes.messages import problems
     from gancli.recipes.overrides import Draft
     from gancli.recipes.yaml import Document, inline
 
     draft = Draft(Document("data", {"data": dict(values)}), overrides)
-    draft.finish()
+    draft.raise_errors()
     options = draft.sections["data"]
     model: type[SourceConfig] = import_class(registry().dataset(options["source"]).config)
     try:
         config = model.model_validate_json(json.dumps(options))
     except ValidationError as error:
-        raise UsageError("; ".join(c.sentence for c in complaints(error, model, "data", options, {}))) from None
+        raise UsageError(
+            "; ".join(problem.message for problem in problems(error, model, "data", options, {}))
+        ) from None
     settings = [f"data.{key}={inline(value)}" for key, value in values.items() if key != "split"]
     if isinstance(config, PointsConfig):
         settings.append("data.resolution=null")  # recipes set a resolution, and points have none

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 from gancli.errors import UsageError
 from gancli.plugins.hookspecs import FamilyInfo
 from gancli.plugins.registry import import_class
-from gancli.recipes.messages import complaints, unknown_option
+from gancli.recipes.messages import problems, unknown_option
 from gancli.recipes.options import FamilyConfig, Options, Side
 from gancli.recipes.overrides import Draft
 from gancli.recipes.yaml import Document
@@ -49,7 +49,7 @@ def parse_network_options(
     draft.sections["data"] = {**(shape or {}), **draft.sections["data"]}
     config = _validate(draft, "model", import_class(info.config))
     image_shape = _validate(draft, "data", ImageShape)
-    draft.finish()
+    draft.raise_errors()
     assert isinstance(config, FamilyConfig)
     assert isinstance(image_shape, ImageShape)
     return config, image_shape
@@ -59,10 +59,10 @@ def _validate(draft: Draft, section: str, options: type[BaseModel]) -> BaseModel
     """Validate a section. Report mistakes to the draft and return None if there are any."""
     values = draft.sections[section]
     for option in draft.resets[section] - set(options.model_fields):
-        draft.mistake(unknown_option(option, section, options.model_fields, {}), (section, option), key=True)
+        draft.add_error(unknown_option(option, section, options.model_fields, {}), (section, option), key=True)
     try:
         return options.model_validate_json(json.dumps(values))
     except ValidationError as error:
-        for sentence, trail, key in complaints(error, options, section, values, {}):
-            draft.mistake(sentence, trail, key=key)
+        for message, path, key in problems(error, options, section, values, {}):
+            draft.add_error(message, path, key=key)
     return None

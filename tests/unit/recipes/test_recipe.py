@@ -181,7 +181,7 @@ MISTAKES = [
     ),
     ("trian: {}", "r.yaml:3:1: unknown section 'trian': did you mean 'train'?"),
     ("zzz: 1", "r.yaml:3:1: unknown section 'zzz': a recipe has family, data, model, train and eval"),
-    ("batch_size: 3", "r.yaml:3:1: unknown section 'batch_size': it is an option of train, put it there"),
+    ("batch_size: 3", "r.yaml:3:1: unknown section 'batch_size': it is an option of train; move it there"),
     ("model: {seed: 3}", "r.yaml:3:9: unknown option 'seed' in model: it belongs in train"),
     (
         "model: {zzz: 3}",
@@ -228,7 +228,7 @@ MISTAKES = [
     ("model: {lr: 0.9, latent_dim: 900}", "r.yaml:3:1: model: lr and latent_dim are both too large"),
     (
         "model: {comment: explode}",
-        "r.yaml:3:1: the check of model in test_recipe is broken: RuntimeError: boom",
+        "r.yaml:3:1: the validation of model in test_recipe is broken: RuntimeError: boom",
     ),
     ("train: {images: 1, images: 2}", "r.yaml:3:20: 'images' is given twice, first on line 3; remove one of them"),
 ]
@@ -248,7 +248,7 @@ HEADS = [
     ("family: 3\ndata: {source: shapes}", "r.yaml:1:9: family must be the name of a family, not 3"),
     (
         "family: broken\ndata: {source: shapes}",
-        "r.yaml:1:9: the plugin that brings 'broken' is broken: AttributeError: module 'fake_gancli_plugin' has no "
+        "r.yaml:1:9: the plugin that provides 'broken' is broken: AttributeError: module 'fake_gancli_plugin' has no "
         "attribute 'NoSuchClass'",
     ),
     (
@@ -286,8 +286,8 @@ HEADS = [
     ),
     (
         "family: lonely\ndata: {source: shapes}",
-        "r.yaml:2:16: the family 'lonely' trains on sound, but the source 'shapes' has only image, label; no source "
-        "that is installed has them all",
+        "r.yaml:2:16: the family 'lonely' trains on sound, but the source 'shapes' has only image, label; no "
+        "installed source has all of them",
     ),
 ]
 
@@ -354,7 +354,7 @@ def test_an_override_may_change_the_family_or_the_source(load: Load) -> None:
         ("train.=3", "no option of train is named; write --set train.option=value"),
         ("trian.seed=3", "unknown section 'trian': did you mean 'train'?"),
         ("family.name=3", "family has no options; write --set family=name"),
-        ("train.seed=a: b: c", "a ':' cannot stand here; give every option a line, all indented alike"),
+        ("train.seed=a: b: c", "a ':' is not allowed here; write one option per line, equally indented"),
         ("train.seed=&a 3", "the anchor &a is not allowed; write values out, or quote the text"),
         ("data.source=shape", "unknown data source 'shape': did you mean 'shapes'?"),
     ],

@@ -87,12 +87,12 @@ MISTAKES = [
     ("eval: {metrics: [nearr]}", "r.yaml:3:18: unknown metric 'nearr': did you mean 'near'?"),
     (
         "eval: {metrics: [near, sharp]}",
-        "r.yaml:3:24: the metric 'sharp' needs a family that can upscale, and 'painter' does not; choose out of alike, "
+        "r.yaml:3:24: the metric 'sharp' needs a family that can upscale, and 'painter' does not; choose from alike, "
         "far, near",
     ),
     (
         "eval: {metrics: [named]}",
-        "r.yaml:3:18: the metric 'named' needs a family that reads labels, and 'painter' does not; choose out of "
+        "r.yaml:3:18: the metric 'named' needs a family that reads labels, and 'painter' does not; choose from "
         "alike, far, near",
     ),
     ("eval: {metrics: [near, near]}", "r.yaml:3:17: eval.metrics must name each metric once, and names 'near' again"),
@@ -103,12 +103,11 @@ MISTAKES = [
     ),
     (
         "eval: {metrics: [alike], best: alike}",
-        "r.yaml:3:32: eval.best names 'alike', of which neither high nor low values are best; name one out of far, "
-        "near",
+        "r.yaml:3:32: eval.best is 'alike', but neither high nor low values of it are better; choose from far, near",
     ),
     (
         "eval: {metrics: [alike], patience: 3}",
-        "r.yaml:3:36: eval.patience waits for a new best, and nothing says what is best; name one out of far, near",
+        "r.yaml:3:36: eval.patience needs a metric that decides which checkpoint is best; choose from far, near",
     ),
     ("eval: {guard: shout}", "r.yaml:3:15: eval.guard must be 'off', 'warn', 'stop' or 'rollback', not 'shout'"),
     ("eval: {floor: 1.5}", "r.yaml:3:15: eval.floor must be a number greater than 0 and less than 1, not 1.5"),

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gancli.errors import UsageError
-from gancli.recipes.yaml import MAX_BYTES, Document, Place, YamlError, decode, inline, parse, parse_value, write
+from gancli.recipes.yaml import MAX_BYTES, Document, Position, YamlError, decode, inline, parse, parse_value, write
 
 LOCATED = re.compile(r"r\.yaml:[1-9]\d*:[1-9]\d*: \S")
 
@@ -67,17 +67,17 @@ def test_quoted_scalars_are_text() -> None:
 
 def test_places_of_keys_and_values() -> None:
     document = parse("# c\nfamily: gan\ntrain:\n  sizes: [1, {a: 2}]\n", name="x")
-    assert document.place(("family",), key=True) == Place(2, 1)
-    assert document.place(("family",)) == Place(2, 9)
-    assert document.place(("train", "sizes", 1, "a"), key=True) == Place(4, 15)
-    assert document.place(("train", "sizes", 1, "a")) == Place(4, 18)
+    assert document.position(("family",), key=True) == Position(2, 1)
+    assert document.position(("family",)) == Position(2, 9)
+    assert document.position(("train", "sizes", 1, "a"), key=True) == Position(4, 15)
+    assert document.position(("train", "sizes", 1, "a")) == Position(4, 18)
 
 
 def test_the_place_of_what_is_missing_is_that_of_what_should_hold_it() -> None:
     document = parse("# c\na:\n  b: 1\n", name="x")
-    assert document.place(("a", "nope")) == Place(2, 1)
-    assert document.place(("nope",)) == Place(2, 1)
-    assert Document("x", {}).place(("a",)) == Place(1, 1)
+    assert document.position(("a", "nope")) == Position(2, 1)
+    assert document.position(("nope",)) == Position(2, 1)
+    assert Document("x", {}).position(("a",)) == Position(1, 1)
 
 
 @pytest.mark.parametrize(
@@ -96,11 +96,11 @@ def test_the_place_of_what_is_missing_is_that_of_what_should_hold_it() -> None:
         ("a: 1e999", "r.yaml:1:4: 1e999 is too large for a number; give a smaller one"),
         ("- 1", "r.yaml:1:1: not a mapping; a recipe is made of `key: value` lines"),
         ("", "r.yaml:1:1: empty; a recipe is made of `key: value` lines"),
-        ("a:\tb", "r.yaml:1:3: a tab cannot stand here; indent and separate with spaces"),
-        ("a: b: c", "r.yaml:1:5: a ':' cannot stand here; give every option a line, all indented alike"),
+        ("a:\tb", "r.yaml:1:3: a tab is not allowed here; indent and separate with spaces"),
+        ("a: b: c", "r.yaml:1:5: a ':' is not allowed here; write one option per line, equally indented"),
         ("a: 'x\nb: 3\n", "r.yaml:1:4: this quote is not closed; add the closing one"),
-        ("a: \x00", "r.yaml:1:4: the character U+0000 cannot stand in a recipe; remove it"),
-        ('a: "\\ud800"', "r.yaml:1:4: the character U+D800 cannot stand in a recipe; remove it"),
+        ("a: \x00", "r.yaml:1:4: the character U+0000 is not allowed in a recipe; remove it"),
+        ('a: "\\ud800"', "r.yaml:1:4: the character U+D800 is not allowed in a recipe; remove it"),
     ],
 )
 def test_refusals(text: str, message: str) -> None:
