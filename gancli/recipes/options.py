@@ -76,18 +76,16 @@ class SourceConfig(Options):
 
 
 class TrainConfig(Options):
-    """The `train:` section of a recipe. Lengths are in training images, so that they do not depend on the batch size."""
+    """The `train:` section of a recipe. Lengths are in training images, whatever the batch size."""
 
     images: int | None = Field(
         default=None,
         gt=0,
-        description="number of training images of the whole run; only a maximum if the family's stages have fixed lengths",
+        description="number of training images of the run; only a maximum if the family's stages have fixed lengths",
     )
     batch_size: int = Field(default=64, gt=0, description="number of images in a batch")
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="seed of all random numbers")
-    accumulate: int = Field(
-        default=1, gt=0, description="number of micro-batches that a batch is split into; divides batch_size"
-    )
+    accumulate: int = Field(default=1, gt=0, description="number of micro-batches in a batch; divides batch_size")
     precision: Literal["auto", "fp32", "bf16"] = Field(default="auto", description="precision of the networks")
     memory_format: Literal["auto", "contiguous", "channels_last"] = Field(
         default="auto", description="memory format of the networks; auto: channels_last if they have convolutions"
@@ -131,9 +129,7 @@ class EvalConfig(Options):
     metrics: tuple[str, ...] = Field(
         default=(), description="metrics to measure, as in `gan eval --metrics`; the guard needs none"
     )
-    samples: int = Field(
-        default=500, ge=2, description="number of images to generate for a metric, fewer than for a published value"
-    )
+    samples: int = Field(default=500, ge=2, description="number of samples for a metric; published values use more")
     best: str | None = Field(
         default=None,
         description="metric whose best checkpoint is kept in addition to the last ones; null: the first of metrics for "
@@ -141,19 +137,19 @@ class EvalConfig(Options):
     )
     guard: Literal["off", "warn", "stop", "rollback"] = Field(
         default="warn",
-        description="action if the samples have collapsed in two evaluations in a row: warn, stop the run, or roll back "
-        "once to an earlier checkpoint and continue with other noise",
+        description="action if the samples have collapsed in two evaluations in a row: warn, stop the run, or roll "
+        "back once to an earlier checkpoint and continue with other noise",
     )
     floor: float = Field(
         default=0.5,
         gt=0,
         lt=1,
-        description="samples have collapsed if their diversity is below this fraction of the data's",
+        description="fraction of the data's diversity below which samples have collapsed",
     )
     patience: int | None = Field(
         default=None,
         gt=0,
-        description="number of evaluations without a new best value after which the run ends; null: never",
+        description="number of evaluations without a new best after which the run ends; null: never",
     )
 
     @field_validator("metrics", mode="after")

@@ -15,7 +15,7 @@ from gancli.recipes.recipe import load_recipe
 from gancli.runs.run import run_of
 
 if TYPE_CHECKING:
-    from gancli.evaluation.reference_data import ModelData
+    from gancli.evaluation.reference_data import ReferenceData
     from gancli.inference.model import Model
     from gancli.recipes.options import SourceConfig
 
@@ -107,7 +107,7 @@ def _train_command(recipe: str, settings: Iterable[str]) -> str:
     return shlex.join(["gan", "train", recipe, *(word for setting in settings for word in ("--set", setting))])
 
 
-def reference_data_of(path: Path, model: Model, target: str | None, overrides: Sequence[str]) -> ModelData:
+def reference_data_of(path: Path, model: Model, target: str | None, overrides: Sequence[str]) -> ReferenceData:
     """Return the reference data of a model, in the shape of the model.
 
     Args:
@@ -120,7 +120,7 @@ def reference_data_of(path: Path, model: Model, target: str | None, overrides: S
         UsageError: there is no such data, the options are wrong, or the run has no recipe and no target is given.
     """
     from gancli.cli.display.progress import progress_bar
-    from gancli.evaluation.reference_data import ModelData
+    from gancli.evaluation.reference_data import ReferenceData
 
     recipe = run_of(path).recipe
     own = load_recipe(str(recipe)).data if recipe.is_file() else None
@@ -131,12 +131,12 @@ def reference_data_of(path: Path, model: Model, target: str | None, overrides: S
     else:
         raise UsageError(f"{path} has no recipe that defines its training data; name the data with --data")
     stage = model.nets.stage
-    return ModelData(
+    return ReferenceData(
         config,
         model.family.data,
         resolution=stage.resolution if stage else None,
         trained_on=f"{own.source} {own.split}" if own else None,
         # A folder or a source is read completely, unless a split is set.
         split=config.split if target is not None and "split" in config.model_fields_set else "test",
-        reading=progress_bar,
+        open_progress=progress_bar,
     )
