@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from pkgutil import resolve_name
 from typing import Annotated
 
 import typer
 
 import gancli
-from gancli.cli.arithmetic import arithmetic
 from gancli.cli.convert import convert
 from gancli.cli.data import data_app
 from gancli.cli.demo import demo
-from gancli.cli.detect import detect
 from gancli.cli.doctor import doctor
 from gancli.cli.eval import evaluate
 from gancli.cli.export import export
 from gancli.cli.inspect import inspect
-from gancli.cli.interpolate import interpolate
 from gancli.cli.plugins import plugins_app
-from gancli.cli.project import project
 from gancli.cli.recipes import recipes_app
 from gancli.cli.report import report
 from gancli.cli.runs import runs_app
-from gancli.cli.sample import sample
 from gancli.cli.train import train
-from gancli.cli.translate import translate
-from gancli.cli.upscale import upscale
 from gancli.errors import GanError
+from gancli.family.tasks import TASKS
 from gancli.runtime.threads import limit_spinning
 
 EPILOG = (
@@ -44,11 +40,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (train, sample, interpolate, arithmetic, translate, upscale, detect, project, convert, export):
-    app.command()(command)
+_commands: list[Callable[..., None]] = [train, convert, export]
+_commands[1:1] = [resolve_name(command) for task in TASKS.values() for command in task.commands]
+for function in _commands:
+    app.command()(function)
 app.command("eval")(evaluate)
-for command in (inspect, report, demo, doctor):
-    app.command()(command)
+for function in (inspect, report, demo, doctor):
+    app.command()(function)
 for group in (recipes_app, plugins_app, data_app, runs_app):
     app.add_typer(group)
 

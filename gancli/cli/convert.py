@@ -185,6 +185,7 @@ def _save(
 
 
 def _print_result(run: Run, info: FamilyInfo, matched: NameMatch, *, json: bool) -> None:
+    from gancli.family.tasks import TASKS
     from gancli.weights.name_mapping import listed
 
     left = matched.unused
@@ -196,5 +197,6 @@ def _print_result(run: Run, info: FamilyInfo, matched: NameMatch, *, json: bool)
         print(f"not in the file, and left as initialized: {', '.join(matched.absent)}")
     if left:
         print(f"not used from the file: {listed(left)}")
-    image = "" if info.tasks[0] == "sample" else " IMAGE"
+    task = TASKS.get(info.tasks[0])
+    image = " IMAGE" if task is None or task.takes_images else ""
     print(f"next: gan {info.tasks[0]} {shlex.quote(str(run.path))}{image}")

@@ -29,6 +29,7 @@ def export(
 ) -> None:
     """Write only the networks of a run, and check that their outputs equal those of the run bit for bit."""
     from gancli.cli.shared.models import open_for
+    from gancli.family.tasks import TASKS
 
     path, model = open_for("gan export", run, ema=ema, device="cpu", wanted="be exported")
     target = Run(out or MODELS / model.run)
@@ -42,8 +43,8 @@ def export(
         return
     print(f"wrote {target.path} ({size / 1e6:.1f} MB): {model.run} at {model.images:,} images")
     print(f"outputs equal those of the run, bit for bit: {', '.join(compared)}")
-    task = next(iter(sorted(model.abilities & {"sample", "translate", "upscale", "detect"})), "inspect")
-    image = "" if task in ("sample", "inspect") else " IMAGE"
+    task = next(iter(sorted(model.abilities & TASKS.keys())), "inspect")
+    image = " IMAGE" if task in TASKS and TASKS[task].takes_images else ""
     print(f"next: gan {task} {shlex.quote(str(target.path))}{image}")
 
 

@@ -180,7 +180,7 @@ TASKS = {
             protocol=Samples,
             promise="images are sampled in [-1, 1]",
             check="gancli.testing.check_tasks:samples",
-            lacks="cannot draw samples",
+            lacks="cannot generate samples",
             commands=(
                 "gancli.cli.sample:sample",
                 "gancli.cli.interpolate:interpolate",
