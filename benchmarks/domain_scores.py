@@ -11,8 +11,8 @@ import torch
 from digit_classifier import train_classifier, train_reader
 from torch import Tensor
 
-from gancli.data.batches import images_at
 from gancli.data.dataset import open_dataset
+from gancli.data.loader import images_at
 from gancli.data.source import PackedDataset
 from gancli.data.sources.config import ColouredDigitsConfig
 from gancli.data.sources.digits import tint

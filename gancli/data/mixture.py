@@ -1,4 +1,4 @@
-"""A distribution that is known in closed form: Gaussians of one width and of equal weights."""
+"""A distribution with a known density: a mixture of Gaussians of equal widths and weights."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Mixture:
     """Isotropic Gaussians of equal weights.
 
     Args:
-        means: the centre of each, all with the same number of coordinates; at least one.
-        std: of every coordinate around a centre; positive.
+        means: centre of each Gaussian, at least one, all of the same dimension.
+        std: standard deviation of each coordinate; positive.
     """
 
     means: tuple[tuple[float, ...], ...]
@@ -29,7 +29,7 @@ class Mixture:
 
     @property
     def centres(self) -> Numbers:
-        """The means as an array (modes, dimensions)."""
+        """Means as an array (modes, dimensions)."""
         return np.array(self.means, dtype=np.float64)
 
     @property
@@ -37,21 +37,21 @@ class Mixture:
         return len(self.means[0])
 
     def density(self, points: npt.ArrayLike) -> Numbers:
-        """The probability density (N,) at points (N, dimensions)."""
+        """Return the probability density (N,) at points (N, dimensions)."""
         points, centres = np.asarray(points, dtype=np.float64), self.centres
         total = np.zeros(len(points))
-        for centre in centres:  # one at a time: all at once would take N x modes x dimensions numbers
+        for centre in centres:  # a loop, because a single expression would need N x modes x dimensions numbers
             total += np.exp(-np.square((points - centre) / self.std).sum(1) / 2)
         norm = len(centres) * (self.std * math.sqrt(2 * math.pi)) ** self.dimensions
         return total / norm
 
     def sample(self, count: int, random: np.random.Generator) -> tuple[Numbers, Labels]:
-        """Points (count, dimensions), and the index of the Gaussian that each is of, (count,)."""
+        """Sample points (count, dimensions) and the indices of their Gaussians, (count,)."""
         modes = random.integers(len(self.means), size=count)
         return self.centres[modes] + self.std * random.standard_normal((count, self.dimensions)), modes
 
     def nearest(self, points: npt.ArrayLike) -> tuple[Labels, Numbers]:
-        """The index of the nearest mean, (N,), and the distance to it in units of `std`, (N,)."""
+        """Return the index of the nearest mean, (N,), and the distance to it in units of `std`, (N,)."""
         points = np.asarray(points, dtype=np.float64)
         distances = np.stack([np.linalg.norm(points - centre, axis=1) for centre in self.centres], axis=1)
         modes = distances.argmin(1)

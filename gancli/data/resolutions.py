@@ -1,14 +1,14 @@
-"""A data set at every resolution that a run asks for: averaged once, not at every step.
+"""A dataset at all resolutions of a run, averaged once instead of in every step.
 
-A pixel of a smaller level is the mean of a whole block of the data's own pixels, rounded to the nearest integer and
-from halfway to the even one. The data sets of Karras et al. (2018) hold the same bytes: their program halves an image
-again and again by means of 2x2 pixels, but goes on from what it has not rounded. Here the sums of blocks are kept as
-integers from level to level, so that a level does not depend on which others there are.
+A pixel of a smaller level is the mean of a block of full-size pixels, rounded to the nearest integer, halves to even.
+The datasets of Karras et al. (2018) have the same bytes: their program averages 2x2 pixels repeatedly, without rounding
+in between. Here, sums of blocks are passed from level to level as integers, so a level does not depend on the others.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -17,23 +17,21 @@ import numpy as np
 import numpy.typing as npt
 
 from gancli.data import cache
-from gancli.data.memory import fits_in_memory
-from gancli.data.ragged import VariableSizeImages
 from gancli.data.source import PackedDataset
+from gancli.data.variable_size import VariableSizeImages
 from gancli.errors import DataError, DiskError
-from gancli.io.cache_folder import VARIABLE, cache_folder
+from gancli.io.files import CACHE_VARIABLE, cache_folder
 from gancli.io.resize import Size
 from gancli.io.types import Bytes, Points, Progress
 
 Images = npt.NDArray[Any]
 
 Levels = Mapping[Size, Mapping[str, Bytes | Points | VariableSizeImages]]
-"""The same images, (N, C, height, width), by (height, width) and key. Where images are cropped as they are drawn, the
-size is that of the crop, and the arrays are larger by the same factor at every level; or the images are of many sizes,
-and there is only their own level.
+"""Images (N, C, height, width) by (height, width) and key. With random crops, the size is that of the crop, and the
+arrays are larger by the same factor at every level. Images of different sizes have only their original level.
 """
 
-_BLOCK = 1 << 24  # bytes of the data that are averaged at a time; the sums take about three times as much
+_BLOCK = 1 << 24  # bytes averaged at a time; the sums take about three times as much
 
 _log = logging.getLogger("gancli")
 
@@ -41,66 +39,71 @@ _log = logging.getLogger("gancli")
 def build_levels(
     packed: PackedDataset, resolutions: Collection[Size | None], progress: Progress | None = None
 ) -> Levels:
-    """The data at their own resolution, as they are, and at each smaller one that is asked for.
+    """Return the dataset at its own resolution and at each smaller one in `resolutions`.
 
-    Where the data are a map of a file, so are the levels: they are written into the cache, where the next run finds
-    them. Where the data are in memory, or the cache cannot be written, they are in memory.
+    If the data are a memory map, the levels are written to the cache and mapped as well, and later runs reuse them. If
+    the data are in memory, or the cache cannot be written, the levels are in memory.
 
     Args:
-        packed: the data set; points have no smaller resolution.
-        resolutions: (height, width); None stands for the data's own.
-        progress: called with the images done and all of them, if there is anything to do; for each key anew.
+        packed: dataset; points have no smaller resolution.
+        resolutions: (height, width) of each level; None is the dataset's own.
+        progress: callback with the number of finished images and the total, per key; not called if all is cached.
 
     Raises:
-        DataError: a resolution does not divide the data's.
+        DataError: a resolution does not divide that of the dataset.
         DiskError: the cache cannot be written, and the levels do not fit into memory.
     """
-    own = packed.spec.height, packed.spec.width
-    smaller = sorted({size for size in resolutions if size not in (None, own)}, reverse=True)
-    levels: dict[Size, dict[str, Bytes | Points | VariableSizeImages]] = {size: {} for size in (own, *smaller)}
+    full = packed.spec.height, packed.spec.width
+    smaller = sorted({size for size in resolutions if size not in (None, full)}, reverse=True)
+    levels: dict[Size, dict[str, Bytes | Points | VariableSizeImages]] = {size: {} for size in (full, *smaller)}
     for key in packed.spec.image_keys:
-        if key in packed.ragged:
-            levels[own][key] = _check_wanted_whole(packed.ragged[key], smaller)
+        if key in packed.variable_size:
+            if smaller:
+                raise DataError(
+                    f"images of different sizes cannot be reduced to {smaller[0][0]}x{smaller[0][1]} by whole numbers; "
+                    "set data.resolution"
+                )
+            levels[full][key] = packed.variable_size[key]
             continue
         images = packed.arrays[key]
-        whole: Size = images.shape[2], images.shape[3]
-        sizes = {size: _check_divides(own, whole, size) for size in smaller}
+        uncropped: Size = images.shape[2], images.shape[3]
+        sizes = {size: _uncropped_size(full, uncropped, size) for size in smaller}
         name = packed.fingerprint if key == "image" else f"{packed.fingerprint}-{key}"
         reduced = _reduce(images, name, list(sizes.values()), progress)
-        levels[own][key] = images
-        for size, actual in sizes.items():
-            levels[size][key] = reduced[actual]
+        levels[full][key] = images
+        for size, reduced_size in sizes.items():
+            levels[size][key] = reduced[reduced_size]
     return levels
 
 
+def fits_in_memory(size: int) -> bool:
+    """True if `size` bytes are at most a quarter of this machine's memory."""
+    return size <= _physical_memory() // 4
+
+
+def _physical_memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _uncropped_size(full: Size, uncropped: Size, size: Size) -> Size:
+    """Return the size to which uncropped images are reduced, if crops of the size `full` are reduced to `size`."""
+    reduced = uncropped[0] * size[0] // full[0], uncropped[1] * size[1] // full[1]
+    if not _divides(full, size) or not _divides(uncropped, (full[0] // size[0], full[1] // size[1])):
+        crop = f" with data.random_crop {full[0]}x{full[1]}" if uncropped != full else ""
+        raise DataError(
+            f"images of {uncropped[0]}x{uncropped[1]}{crop} cannot be reduced to {size[0]}x{size[1]} by whole numbers; "
+            "set data.resolution to a multiple of the resolution of every stage"
+        )
+    return reduced
+
+
 def _reduce(images: Images, name: str, sizes: Sequence[Size], progress: Progress | None) -> dict[Size, Images]:
-    """One array at every size, each from the cache if it is there. The name is that of its entries."""
+    """Return the images at each size, from the cache if possible; `name` is the prefix of the cache entries."""
     if not isinstance(images, np.memmap):
-        return _keep(images, sizes, progress) if sizes else {}
-    levels = {size: level for size in sizes if (level := _cached(images, name, size)) is not None}
+        return _reduce_in_memory(images, sizes, progress) if sizes else {}
+    levels = {size: level for size in sizes if (level := _load_level(images, name, size)) is not None}
     missing = [size for size in sizes if size not in levels]
-    return levels | (_write(images, name, missing, progress) if missing else {})
-
-
-def _check_wanted_whole(images: VariableSizeImages, smaller: Sequence[Size]) -> VariableSizeImages:
-    if smaller:
-        raise DataError(
-            f"images of many sizes cannot be reduced to {smaller[0][0]}x{smaller[0][1]} by whole numbers; set "
-            "data.resolution"
-        )
-    return images
-
-
-def _check_divides(own: Size, whole: Size, size: Size) -> Size:
-    """What `size` of the `own` ones is of the `whole` images, from which those of the data's own size are cropped."""
-    actual = whole[0] * size[0] // own[0], whole[1] * size[1] // own[1]
-    if not _divides(own, size) or not _divides(whole, (own[0] // size[0], own[1] // size[1])):
-        cropped = f", of which data.random_crop leaves {own[0]}x{own[1]}," if whole != own else ""
-        raise DataError(
-            f"images of {whole[0]}x{whole[1]}{cropped} cannot be reduced to {size[0]}x{size[1]} by whole numbers; "
-            "set data.resolution to a multiple of every stage's"
-        )
-    return actual
+    return levels | (_write_levels(images, name, missing, progress) if missing else {})
 
 
 def _divides(large: Size, small: Size) -> bool:
@@ -111,25 +114,25 @@ def _shape(images: Images, size: Size) -> tuple[int, int, int]:
     return (images.shape[1], *size)
 
 
-def _entry(name: str, size: Size) -> str:
-    """The name of a level in the cache, beside the data's own."""
+def _entry_name(name: str, size: Size) -> str:
     return f"{name}-{size[0]}x{size[1]}"
 
 
-def _cached(images: Images, name: str, size: Size) -> Bytes | None:
-    entry = cache.load(_entry(name, size))
+def _load_level(images: Images, name: str, size: Size) -> Bytes | None:
+    entry = cache.load(_entry_name(name, size))
     if entry is not None and entry.images.shape != (len(images), *_shape(images, size)):
-        cache.discard(_entry(name, size))  # of a packing that was thrown away since
+        cache.discard(_entry_name(name, size))  # the dataset has been packed differently since
         return None
     return None if entry is None else entry.images
 
 
-def _write(images: Images, name: str, sizes: Sequence[Size], progress: Progress | None) -> dict[Size, Images]:
-    """Into the cache, one image after the other."""
+def _write_levels(images: Images, name: str, sizes: Sequence[Size], progress: Progress | None) -> dict[Size, Images]:
+    """Write the levels to the cache, or keep them in memory if it cannot be written."""
     try:
         with ExitStack() as open_files:
             writers = {
-                size: open_files.enter_context(cache.Writer(_entry(name, size), _shape(images, size))) for size in sizes
+                size: open_files.enter_context(cache.Writer(_entry_name(name, size), _shape(images, size)))
+                for size in sizes
             }
 
             def append(size: Size, start: int, means: Bytes) -> None:
@@ -139,18 +142,17 @@ def _write(images: Images, name: str, sizes: Sequence[Size], progress: Progress 
             _average(images, sizes, append, progress)
             return {size: writer.commit(()).images for size, writer in writers.items()}
     except OSError as error:
-        need = sum(len(images) * int(np.prod(_shape(images, size))) for size in sizes)
-        if not fits_in_memory(need):
+        needed = sum(len(images) * int(np.prod(_shape(images, size))) for size in sizes)
+        if not fits_in_memory(needed):
             raise DiskError(
-                f"cannot write {cache_folder()} ({error.strerror or error}), and {need / 1e9:,.1f} GB of reduced "
-                f"images are too much for the memory; make room there, or name another folder in {VARIABLE}"
+                f"cannot write {cache_folder()} ({error.strerror or error}), and {needed / 1e9:,.1f} GB of reduced "
+                f"images do not fit into memory; make room there, or set {CACHE_VARIABLE} to another folder"
             ) from error
-        _log.warning("reduced images are kept in memory: %s cannot be written (%s)", cache_folder(), error)
-    return _keep(images, sizes, progress)
+        _log.warning("keeping reduced images in memory: %s cannot be written (%s)", cache_folder(), error)
+    return _reduce_in_memory(images, sizes, progress)
 
 
-def _keep(images: Images, sizes: Sequence[Size], progress: Progress | None) -> dict[Size, Images]:
-    """In memory."""
+def _reduce_in_memory(images: Images, sizes: Sequence[Size], progress: Progress | None) -> dict[Size, Images]:
     levels = {size: np.empty((len(images), *_shape(images, size)), dtype=np.uint8) for size in sizes}
 
     def put(size: Size, start: int, means: Bytes) -> None:
@@ -163,7 +165,7 @@ def _keep(images: Images, sizes: Sequence[Size], progress: Progress | None) -> d
 def _average(
     images: Images, sizes: Sequence[Size], put: Callable[[Size, int, Bytes], None], progress: Progress | None
 ) -> None:
-    """Hands `put` every level of so many images at a time as the block allows, with the place of the first."""
+    """Call `put` with each size, the index of the first image and the reduced images, one block of images at a time."""
     count = len(images)
     step = max(1, _BLOCK // int(np.prod(images.shape[1:])))
     for start in range(0, count, step):
@@ -174,25 +176,25 @@ def _average(
 
 
 def _means(images: Images, sizes: Sequence[Size]) -> Iterator[tuple[Size, Bytes]]:
-    """Every level of the images, from the largest down; each is summed up from the smallest one that it divides."""
-    own: Size = images.shape[2], images.shape[3]
-    sums = {own: images}
+    """Yield the images at each size, the largest first; each is summed from the smallest level that it divides."""
+    full: Size = images.shape[2], images.shape[3]
+    sums = {full: images}
     for size in sizes:
-        above = min((known for known in sums if _divides(known, size)), key=lambda known: known[0] * known[1])
-        pixels = own[0] * own[1] // (size[0] * size[1])
-        sums[size] = _block_sums(sums[above], size, np.min_scalar_type(255 * pixels))
-        # float32 takes half the time, and up to 2**16 pixels no quotient is so near a half that it would round to it.
+        parent = min((other for other in sums if _divides(other, size)), key=lambda other: other[0] * other[1])
+        pixels = full[0] * full[1] // (size[0] * size[1])
+        sums[size] = _block_sums(sums[parent], size, np.min_scalar_type(255 * pixels))
+        # float32 takes half the time, and up to 2**16 pixels no quotient is close enough to a half to round to it.
         means = np.divide(sums[size], pixels, dtype=np.float32 if pixels <= 1 << 16 else np.float64)
         yield size, np.rint(means, out=means).astype(np.uint8)
 
 
 def _block_sums(values: npt.NDArray[Any], size: Size, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """(N, C, H, W) to (N, C, *size): exact, in a type that holds the largest sum."""
-    down, across = values.shape[2] // size[0], values.shape[3] // size[1]
-    rows = values[:, :, ::down].astype(dtype)
-    for offset in range(1, down):
-        rows += values[:, :, offset::down]
-    total = rows[:, :, :, ::across].copy()
-    for offset in range(1, across):
-        total += rows[:, :, :, offset::across]
+    """Sum blocks of (N, C, H, W) to (N, C, *size), exactly, in a type that fits the largest sum."""
+    height, width = values.shape[2] // size[0], values.shape[3] // size[1]
+    rows = values[:, :, ::height].astype(dtype)
+    for offset in range(1, height):
+        rows += values[:, :, offset::height]
+    total = rows[:, :, :, ::width].copy()
+    for offset in range(1, width):
+        total += rows[:, :, :, offset::width]
     return total

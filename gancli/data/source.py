@@ -1,4 +1,4 @@
-"""What a data source is, and what it hands over."""
+"""The interface of data sources, and the datasets and summaries that they return."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar
 
-from gancli.data.ragged import VariableSizeImages
 from gancli.data.spec import DataSpec
+from gancli.data.variable_size import VariableSizeImages
 from gancli.errors import DataError
 from gancli.io.types import Array, Bytes, Labels, Points, Progress
 from gancli.plugins.moved_modules import old_names
@@ -21,33 +21,31 @@ if TYPE_CHECKING:
 C = TypeVar("C", bound=SourceConfig)
 
 UNPAIRED = ("a", "b")
-"""The keys of images that have no partners: each has an order, and a number, of its own."""
+"""Batch keys of unpaired domains: each has its own order and number of images."""
 
 
 def stream_of(key: str) -> str:
-    """What orders the rows of a key: its own domain, such as `a` for `a` and `a_digit`, or `""` as for all others."""
+    """Return the stream that orders the rows of a key: `a` for `a` and `a_digit`; `""` for keys outside domains."""
     domain = key.partition("_")[0]
     return domain if domain in UNPAIRED else ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PackedDataset:
-    """A data set, ready to draw from.
+    """A dataset in memory or in a memory map, ready for training.
 
     Args:
-        arrays: by the key that a batch has them under. Those of `spec.image_keys` hold images, uint8 (N, C, H, W),
-            possibly read-only memory maps; of points, float32 (N, D, 1, 1). `label` is int64 (N,), indices into
-            `spec.labels`; `attributes` is float32 (N, K), 0 or 1 for each of `spec.labels`; `dataset` is int64 (N,),
-            indices into `spec.known`. Row i of each belongs to row i of all others, but for those of the unpaired
-            domains `a` and `b`, which may differ in number. What is known of the images of one key, for scores, is
-            called after it: `a_digit`. What can be made of these, as `attributes` of labels, need not be here.
-        ragged: instead of those, by key, images of many sizes, none smaller than `spec`'s.
-        spec: the shape of one image as it is trained on, and the names of the labels. Images larger than that are
-            cropped as they are drawn.
-        fingerprint: SHA-256, in hex, of the content (or of what stands for it) and of every option that changes it.
-        mixture: the known distribution that points were drawn from; None of images.
-        epoch: the rows that an epoch of training shows, int64, some of them more than once; None: each once. Not of
-            unpaired domains.
+        arrays: arrays by batch key. Images (`spec.image_keys`) are uint8 (N, C, H, W), possibly read-only memory maps;
+            points are float32 (N, D, 1, 1). `label` is int64 (N,), indices into `spec.labels`; `attributes` is float32
+            (N, K), 0 or 1 for each of `spec.labels`; `dataset` is int64 (N,), indices into `spec.known`. Row i of all
+            arrays belongs to the same sample, except that the unpaired domains `a` and `b` are independent and may
+            differ in length. Further facts about the images of one key, for metrics, are prefixed by it: `a_digit`.
+            Derivable arrays, such as `attributes` of labels, may be missing.
+        variable_size: images of different sizes by key, instead of an array; none is smaller than `spec` says.
+        spec: shape of one training image, and names of the labels. Larger images are randomly cropped by the loader.
+        fingerprint: SHA-256, in hex, of the content (or of an identifier of it) and of all options that change it.
+        mixture: distribution of points; None for images.
+        epoch: rows of one training epoch, int64, possibly repeated (None: each row once). Not for unpaired domains.
     """
 
     arrays: Mapping[str, Array]
@@ -55,7 +53,7 @@ class PackedDataset:
     fingerprint: str
     mixture: Mixture | None = None
     epoch: Labels | None = None
-    ragged: Mapping[str, VariableSizeImages] = field(default_factory=dict)
+    variable_size: Mapping[str, VariableSizeImages] = field(default_factory=dict)
 
     @classmethod
     def of_images(
@@ -67,47 +65,47 @@ class PackedDataset:
         fingerprint: str,
         mixture: Mixture | None = None,
     ) -> Self:
-        """Single images, or points, with a label each, or without any."""
+        """Create a dataset of single images or points, with or without labels."""
         arrays: dict[str, Array] = {} if labels is None else {"label": labels}
-        ragged = {"image": images} if isinstance(images, VariableSizeImages) else {}
+        variable_size = {"image": images} if isinstance(images, VariableSizeImages) else {}
         if not isinstance(images, VariableSizeImages):
             arrays = {"image": images, **arrays}
-        return cls(arrays=arrays, ragged=ragged, spec=spec, fingerprint=fingerprint, mixture=mixture)
+        return cls(arrays=arrays, variable_size=variable_size, spec=spec, fingerprint=fingerprint, mixture=mixture)
 
     @property
     def images(self) -> Bytes | Points:
-        """The array under `image`.
+        """Array of the key `image`.
 
         Raises:
-            DataError: the data are pairs or domains, or of many sizes.
+            DataError: the data are pairs or domains, or images of different sizes.
         """
-        if "image" in self.ragged:
-            raise DataError("this works on images of one size, and these differ; set data.resolution")
+        if "image" in self.variable_size:
+            raise DataError("this needs images of one size, but these differ in size; set data.resolution")
         if "image" not in self.arrays:
-            has = " and ".join(self.spec.image_keys)
+            keys = " and ".join(self.spec.image_keys)
             raise DataError(
-                f"this works on data of single images, and these hold {has}; name data whose source yields `image`, "
-                "see `gan data ls`"
+                f"this needs single images, but the data have {keys}; choose a source that yields `image`, see "
+                "`gan data ls`"
             )
         return self.arrays["image"]
 
     def stored(self, key: str) -> Array | VariableSizeImages:
-        """The images under one of `spec.image_keys`, of one size or of many."""
-        return self.ragged[key] if key in self.ragged else self.arrays[key]
+        """Return the images of one of `spec.image_keys`."""
+        return self.variable_size[key] if key in self.variable_size else self.arrays[key]
 
     @property
     def labels(self) -> Labels | None:
-        """The array under `label`; None where the source has no labels."""
+        """Array of the key `label`; None if the source has no labels."""
         return self.arrays.get("label")
 
     @property
     def count(self) -> int:
-        """How many images an epoch takes; of two domains, those of the larger one."""
+        """Number of images; for two domains, that of the larger one."""
         return max(len(self.stored(key)) for key in self.spec.image_keys)
 
     @property
     def described(self) -> str:
-        """Number and shape: `1,437 images of 1x28x28`, or those of each key."""
+        """Number and shape of the images, such as `1,437 images of 1x28x28`, for each key."""
         if not self.spec.channels_of:
             return f"{self.count:,} {self.spec.described}"
         shapes = {key: "x".join(map(str, self.spec.shape_of(key))) for key in self.spec.image_keys}
@@ -116,21 +114,21 @@ class PackedDataset:
 
 @dataclass(frozen=True, kw_only=True)
 class DataSummary:
-    """What there is in a source, before anything is resized, converted, chosen or refused.
+    """Content of a source, before resizing, conversion, selection and checks.
 
     Args:
-        source: its name.
-        count: readable images.
-        sizes: how many images have each (height, width).
-        channels: how many have 1 (grey), 3 (colour) and 4 (colour and opacity) channels; of points, the dimensions.
-        bits: how many have each number of bits a channel.
-        labels: how many readable images each label has; empty where the source has no labels.
-        unreadable: name and reason of every image that cannot be read.
-        ignored: files that are not images by their names.
+        source: name of the source.
+        count: number of readable images.
+        sizes: number of images of each (height, width).
+        channels: number of images with 1 (grey), 3 (RGB) and 4 (RGBA) channels; for points, by dimension.
+        bits: number of images by bits per channel.
+        labels: number of readable images of each label; empty if the source has no labels.
+        unreadable: name of each unreadable image, and the reason.
+        ignored: files whose names are not those of images.
         kind: as in `DataSpec`.
-        parts: of pairs and domains, the images of each key by themselves; the numbers above are then of all together.
-        problems: why the whole cannot be trained on although each image may be sound, a sentence each.
-        scale: of pairs that have it in common, how many times as large the targets are along each side.
+        parts: summary of each key of pairs and domains; the numbers above are totals.
+        problems: reasons why the data cannot be used for training although each image is readable, one sentence each.
+        scale: factor between the sides of targets and sources, if it is the same for all pairs.
     """
 
     source: str
@@ -164,12 +162,12 @@ class DataSummary:
 
 
 class Source(ABC, Generic[C]):
-    """Reads one kind of data.
+    """Base class of data sources.
 
-    A source honours every option of `SourceConfig` but `random_crop` and `flip`, which are the loader's. Most do it by
-    describing their content as `gancli.data.sources.arrays.Arrays` or `gancli.data.pack.Pictures`, which select, fit
-    and convert images.
-    A source of points refuses the options of pixels in its config, as `gancli.data.sources.config.PointsConfig` does.
+    A source implements all options of `SourceConfig` except `random_crop` and `flip`, which the loader implements. Most
+    sources describe their content as `gancli.data.sources.arrays.Arrays` or `gancli.data.pack.EncodedImages`, whose
+    functions select, resize and convert images. The config of a source of points rejects options about pixels, as
+    `gancli.data.sources.config.PointsConfig` does.
     """
 
     def __init__(self, config: C) -> None:
@@ -177,28 +175,28 @@ class Source(ABC, Generic[C]):
 
     @abstractmethod
     def read(self, progress: Progress | None = None) -> PackedDataset:
-        """The images that the recipe asks for.
+        """Read the images that the recipe selects.
 
         Raises:
-            DataError: there are none, or they cannot be had; the text says what to do.
+            DataError: there are none, or they cannot be read; the message says what to do.
         """
 
     def whole(self, progress: Progress | None = None) -> Mapping[str, PackedDataset]:
-        """The images as they are, each at its own size, by key: what is upscaled, rather than trained on.
+        """Read the images at their original sizes, by key, for the evaluation of upscaling.
 
-        They are those of `read`, unless a source knows better.
+        By default they are those of `read`.
 
         Raises:
-            DataError: as `read` raises.
+            DataError: as for `read`.
         """
         return {"image": self.read(progress)}
 
     @abstractmethod
     def survey(self, progress: Progress | None = None) -> DataSummary:
-        """What there is in `config.split`, whatever the other options say. An image that cannot be read is listed.
+        """Summarise the content of `config.split`, including unreadable images; other options are ignored.
 
         Raises:
-            DataError: the source as a whole cannot be had.
+            DataError: the source as a whole cannot be read.
         """
 
 

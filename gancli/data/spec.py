@@ -1,4 +1,4 @@
-"""What a family may know about its data before it builds a network."""
+"""Description of a dataset that a family receives before it builds its networks."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, Literal
 
 @dataclass(frozen=True, kw_only=True)
 class LabelSet:
-    """Labels that are known together: those of one data set.
+    """Labels of one dataset.
 
     Args:
-        name: of the data set; empty where there is only one.
-        labels: the names of its columns in a batch's `attributes`.
-        exclusive: each image has exactly one of them, as a label; otherwise any number, as attributes.
+        name: name of the dataset; empty if there is only one.
+        labels: names of its columns in a batch's `attributes`.
+        exclusive: True if each image has exactly one of the labels, False if it can have any number (attributes).
     """
 
     name: str = ""
@@ -24,26 +24,25 @@ class LabelSet:
 
 @dataclass(frozen=True, kw_only=True)
 class DataSpec:
-    """The shape of one image, and the names of the labels.
+    """Shape of one image, and names of the labels.
 
-    Where a batch holds images under other keys than `image`, as pairs and unpaired domains do, all have one height and
-    width, `channels_of` tells their channels apart, and `channels` and `shape` are those of what is generated: `target`
-    of a pair, `b` of two domains.
+    Pairs and unpaired domains have several images per sample, under keys other than `image`. All have the same height
+    and width; `channels_of` gives the channels of each key, and `channels` and `shape` describe the generated images:
+    `target` of a pair, `b` of two domains.
 
-    A family that accepts points builds networks for them where `kind` says so: points are images of one pixel whose
-    channels are coordinates, real numbers without bounds, so no output ends in a tanh.
+    Points are images of one pixel whose channels are coordinates: unbounded real numbers, so networks for `points` must
+    not end in a tanh.
 
     Args:
-        channels: 1 (grey), 3 (RGB) or 4 (RGBA); of points, the dimensions.
-        height: in pixels; 1 for points.
-        width: in pixels; 1 for points.
-        labels: the name of every label, in the order of their indices, or of every attribute, in the order of their
-            columns; empty where the data has none.
-        kind: `image`, in [-1, 1] inside the toolkit, or `points`.
-        channels_of: the channels of the images under each key, such as `source` and `target`; empty where `image` is
-            the only one.
-        label_sets: `labels` in parts, in their order, where they are attributes or come from several data sets; empty
-            where each image has one of them. `known` says it of any data.
+        channels: 1 (grey), 3 (RGB) or 4 (RGBA); for points, the number of dimensions.
+        height: height in pixels; 1 for points.
+        width: width in pixels; 1 for points.
+        labels: names of the labels by index, or of the attributes by column; empty if the data has none.
+        kind: `image`, with values in [-1, 1] in batches, or `points`.
+        channels_of: channels of the images of each key, such as `source` and `target`; empty if `image` is the only
+            key.
+        label_sets: `labels` in consecutive groups, if they are attributes or come from several datasets; empty if each
+            image has exactly one of the labels. `known` covers both cases.
     """
 
     channels: int
@@ -56,16 +55,16 @@ class DataSpec:
 
     @property
     def known(self) -> tuple[LabelSet, ...]:
-        """The labels by data set; a batch's `dataset` counts these. Empty where the data has none."""
+        """Label sets, indexed by a batch's `dataset`; empty if the data has no labels."""
         return self.label_sets or ((LabelSet(labels=self.labels, exclusive=True),) if self.labels else ())
 
     @property
     def image_keys(self) -> tuple[str, ...]:
-        """The keys of a batch that hold images, or points."""
+        """Batch keys of images or points."""
         return tuple(self.channels_of) or ("image",)
 
     def shape_of(self, key: str) -> tuple[int, int, int]:
-        """(channels, height, width) of the images under a key."""
+        """Return (channels, height, width) of the images of a key."""
         return self.channels_of.get(key, self.channels), self.height, self.width
 
     @property
@@ -75,17 +74,17 @@ class DataSpec:
 
     @property
     def described(self) -> str:
-        """What stands behind a number of them: `images of 1x28x28` or `points in 2 dimensions`."""
+        """Text to follow a count: `images of 1x28x28` or `points in 2 dimensions`."""
         if self.kind == "points":
             return f"points in {self.channels} dimension{'s' if self.channels > 1 else ''}"
         return f"images of {self.channels}x{self.height}x{self.width}"
 
     def to_json(self) -> dict[str, Any]:
         sets = [
-            {"name": each.name, "labels": list(each.labels), "exclusive": each.exclusive} for each in self.label_sets
+            {"name": item.name, "labels": list(item.labels), "exclusive": item.exclusive} for item in self.label_sets
         ]
         values = {**asdict(self), "labels": list(self.labels), "label_sets": sets}
-        for key in ("channels_of", "label_sets"):  # fingerprints are made of this, and older than these two
+        for key in ("channels_of", "label_sets"):  # left out if empty, as in fingerprints made before they were added
             if not values[key]:
                 del values[key]
         return values
@@ -101,10 +100,10 @@ class DataSpec:
             channels_of={str(key): int(channels) for key, channels in values.get("channels_of", {}).items()},
             label_sets=tuple(
                 LabelSet(
-                    name=str(each["name"]),
-                    labels=tuple(str(name) for name in each["labels"]),
-                    exclusive=bool(each["exclusive"]),
+                    name=str(item["name"]),
+                    labels=tuple(str(name) for name in item["labels"]),
+                    exclusive=bool(item["exclusive"]),
                 )
-                for each in values.get("label_sets", ())
+                for item in values.get("label_sets", ())
             ),
         )

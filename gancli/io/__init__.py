@@ -1,1 +1,1 @@
-"""Files and images: decoding, resizing, PNG sheets, captions, videos, atomic writes."""
+"""Files and images: decoding, resizing, conversion, captions, PNG files, videos, atomic writes."""

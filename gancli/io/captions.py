@@ -1,4 +1,4 @@
-"""Words and signs in pictures. A tile is one picture (H, W, C); what is around it is white."""
+"""Captions and symbols in images. A tile is one image (H, W, C) on a white background."""
 
 from __future__ import annotations
 
@@ -7,88 +7,91 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gancli.io.images import Pixels, magnified, sheet
+from gancli.io.images import Pixels, magnify, make_grid
 
 SIZE = 13
-"""The height of captions, in pixels."""
+"""Font size of captions, in pixels."""
 
 MARGIN = 4
 
 
-def written(words: str, *, channels: int, size: int = SIZE) -> Pixels:
-    """A tile with words in black, as wide as they are; the height depends on the size alone.
+def render_text(text: str, *, channels: int, size: int = SIZE) -> Pixels:
+    """Render black text as a tile of the width of the text; the height depends on the font size alone.
 
-    The font knows ASCII only: letters lose their accents, and what is left is a question mark.
+    The font has ASCII characters only: accents are removed, and other characters become question marks.
     """
     from PIL import Image, ImageDraw, ImageFont
 
-    bare = "".join(letter for letter in unicodedata.normalize("NFKD", words) if not unicodedata.combining(letter))
-    words = bare.encode("ascii", "replace").decode()
+    bare = "".join(letter for letter in unicodedata.normalize("NFKD", text) if not unicodedata.combining(letter))
+    text = bare.encode("ascii", "replace").decode()
     font = ImageFont.load_default(size)
-    left, _, right, bottom = font.getbbox(words)
-    # The height of high and deep letters, so that words beside each other stand on one line.
+    left, _, right, bottom = font.getbbox(text)
+    # Include ascenders and descenders, so that texts side by side share a baseline.
     height = max(bottom, font.getbbox("Tgj")[3])
     image = Image.new("L", (max(1, round(right - left)), round(height)), 255)
-    ImageDraw.Draw(image).text((-left, 0), words, fill=0, font=font)
-    ink = np.asarray(image, dtype=np.uint8)[:, :, None].repeat(channels, axis=2)
+    ImageDraw.Draw(image).text((-left, 0), text, fill=0, font=font)
+    tile = np.asarray(image, dtype=np.uint8)[:, :, None].repeat(channels, axis=2)
     if channels == 4:
-        ink[:, :, 3] = 255
-    return ink
+        tile[:, :, 3] = 255
+    return tile
 
 
-def captioned(pixels: Pixels, captions: Sequence[str], *, smallest: int = 48) -> Pixels:
-    """Images (N, H, W, C) as tiles (N, height, width, C), each with its caption below; small ones are magnified.
+def add_captions(pixels: Pixels, captions: Sequence[str], *, min_side: int = 48) -> Pixels:
+    """Return images (N, H, W, C) as tiles (N, height, width, C) with a caption below each; small images are magnified.
 
-    The image is at the top, in the middle of its tile: its first row of pixels is the tile's.
+    Each image is at the top of its tile, centred horizontally.
     """
-    pixels = magnified(pixels, smallest=smallest)
-    below = [written(caption, channels=pixels.shape[3]) for caption in captions]
-    width = max(pixels.shape[2], *(tile.shape[1] for tile in below))
-    return np.stack([above([image, tile], width=width) for image, tile in zip(pixels, below, strict=True)])
+    pixels = magnify(pixels, min_side=min_side)
+    texts = [render_text(caption, channels=pixels.shape[3]) for caption in captions]
+    width = max(pixels.shape[2], *(tile.shape[1] for tile in texts))
+    return np.stack([stack_vertically([image, tile], width=width) for image, tile in zip(pixels, texts, strict=True)])
 
 
-def captioned_sheet(
+def captioned_grid(
     pixels: Pixels, captions: Sequence[str], *, columns: int | None = None, rows: Sequence[str] = ()
 ) -> Pixels:
-    """A sheet of images (N, H, W, C) with a caption below each, and names on the left of its rows.
+    """Return a grid of images (N, H, W, C) with a caption below each image and names to the left of the rows.
 
     Args:
-        columns: how many images side by side; as square as possible where left out.
-        rows: the names of the first rows; the others have none.
+        pixels: images.
+        captions: caption of each image.
+        columns: images per row (default: the grid is as square as possible).
+        rows: names of the first rows; the remaining rows have none.
     """
-    tiles = captioned(pixels, captions)
-    page = sheet(tiles, columns=columns, smallest=1, gap=MARGIN)
+    tiles = add_captions(pixels, captions)
+    grid = make_grid(tiles, columns=columns, min_side=1, gap=MARGIN)
     if not rows:
-        return page
-    names = [written(name, channels=page.shape[2]) for name in rows]
-    left = blank(page.shape[0], 2 * MARGIN + max(name.shape[1] for name in names), page.shape[2])
-    below = names[0].shape[0]
+        return grid
+    names = [render_text(name, channels=grid.shape[2]) for name in rows]
+    left = blank_tile(grid.shape[0], 2 * MARGIN + max(name.shape[1] for name in names), grid.shape[2])
+    caption_height = names[0].shape[0]
     for row, name in enumerate(names):
-        middle = MARGIN + row * (tiles.shape[1] + MARGIN) + (tiles.shape[1] - below) // 2
+        middle = MARGIN + row * (tiles.shape[1] + MARGIN) + (tiles.shape[1] - caption_height) // 2
         top, start = middle - name.shape[0] // 2, left.shape[1] - MARGIN - name.shape[1]
         left[top : top + name.shape[0], start : start + name.shape[1]] = name
-    return np.concatenate([left, page], axis=1)
+    return np.concatenate([left, grid], axis=1)
 
 
-def above(tiles: Sequence[Pixels], *, width: int | None = None) -> Pixels:
-    """Tiles one above the other, in the middle of a column of `width`, or as wide as the widest."""
+def stack_vertically(tiles: Sequence[Pixels], *, width: int | None = None) -> Pixels:
+    """Stack tiles in a column of `width` (default: of the widest tile), each centred horizontally."""
     width = width or max(tile.shape[1] for tile in tiles)
-    return np.concatenate([_in_the_middle(tile, width) for tile in tiles])
+    return np.concatenate([_centre(tile, width) for tile in tiles])
 
 
-def beside(tiles: Sequence[Pixels]) -> Pixels:
-    """Tiles beside each other, all standing on the bottom of the row."""
+def stack_horizontally(tiles: Sequence[Pixels]) -> Pixels:
+    """Stack tiles in a row, aligned at the bottom."""
     height = max(tile.shape[0] for tile in tiles)
-    raised = [np.concatenate([blank(height - tile.shape[0], *tile.shape[1:]), tile]) for tile in tiles]
-    return np.concatenate(raised, axis=1)
+    padded = [np.concatenate([blank_tile(height - tile.shape[0], *tile.shape[1:]), tile]) for tile in tiles]
+    return np.concatenate(padded, axis=1)
 
 
-def blank(height: int, width: int, channels: int) -> Pixels:
-    """A white tile."""
+def blank_tile(height: int, width: int, channels: int) -> Pixels:
+    """Return a white tile."""
     return np.full((height, width, channels), 255, dtype=np.uint8)
 
 
-def _in_the_middle(tile: Pixels, width: int) -> Pixels:
-    height, narrow, channels = tile.shape
-    left = (width - narrow) // 2
-    return np.concatenate([blank(height, left, channels), tile, blank(height, width - narrow - left, channels)], axis=1)
+def _centre(tile: Pixels, width: int) -> Pixels:
+    height, tile_width, channels = tile.shape
+    left = (width - tile_width) // 2
+    right = blank_tile(height, width - tile_width - left, channels)
+    return np.concatenate([blank_tile(height, left, channels), tile, right], axis=1)

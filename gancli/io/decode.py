@@ -1,7 +1,7 @@
-"""One image file to one array of bytes, whatever it holds, and nothing that can exhaust the machine.
+"""Decode image files to byte arrays, within limits on formats and memory.
 
-Only the formats in `FORMATS` are tried, the size is checked before anything is decoded, and a damaged or truncated file
-raises. What raises here is an ordinary exception of Pillow's or a ValueError; `reason` words it for a person.
+Only the formats in `FORMATS` are accepted, and the size is checked before decoding. Unreadable, damaged or truncated
+files raise an exception of Pillow or a ValueError; `reason` turns it into text for messages.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import warnings
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,9 +26,9 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
 
 _LARGE_MEGAPIXELS = 16
 
-_large = threading.Lock()  # large images are decoded one at a time, however many threads there are
+_large_image_lock = threading.Lock()  # large images are decoded one at a time, to bound the memory of many threads
 
-_TURNS = {  # how Pillow undoes each EXIF orientation
+_TRANSPOSE = {  # operation that undoes each EXIF orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -38,13 +38,13 @@ _TURNS = {  # how Pillow undoes each EXIF orientation
     8: Image.Transpose.ROTATE_90,
 }
 
-# Of broken metadata, and of sizes for which we have a limit of our own: none of it is for the user's terminal.
+# Pillow warns about broken metadata and about sizes that `max_megapixels` limits already.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 @dataclass(frozen=True)
 class Header:
-    """What an image file declares: size as (height, width) after rotation, channels (1, 3, 4), bits a channel."""
+    """Properties declared by an image file: (height, width) after rotation, channels (1, 3 or 4), bits per channel."""
 
     size: Size
     channels: int
@@ -52,12 +52,12 @@ class Header:
 
 
 def open_image(file: Path | IO[bytes], *, max_megapixels: int = MAX_MEGAPIXELS) -> Image.Image:
-    """An image whose header is read and whose pixels are not.
+    """Open an image and read its header, but not its pixels.
 
     Raises:
-        Exception: it is no image of an allowed format, or too large.
+        Exception: the file is not an image in one of `FORMATS`, or it is too large.
     """
-    if isinstance(file, Path) and not os.path.isfile(file):  # a pipe would block for ever
+    if isinstance(file, Path) and not os.path.isfile(file):  # a pipe would block forever
         raise ValueError("not a regular file, or a broken link")
     image = Image.open(file, formats=FORMATS)
     if image.width * image.height > max_megapixels * 1_000_000:
@@ -67,19 +67,19 @@ def open_image(file: Path | IO[bytes], *, max_megapixels: int = MAX_MEGAPIXELS) 
 
 
 def open_half(file: Path, *, right: bool, max_megapixels: int = MAX_MEGAPIXELS) -> Image.Image:
-    """The left or the right half of an image, upright and decoded.
+    """Decode the left or right half of an image, after rotation to upright.
 
     Raises:
-        Exception: as `open_image` raises, or the width is odd.
+        Exception: as for `open_image`, or the width is odd.
     """
     with open_image(file, max_megapixels=max_megapixels) as image:
-        with _large if _is_large(image) else nullcontext():
+        with _memory_guard(image):
             image.load()
         turn = orientation(image)
-        upright = image.transpose(_TURNS[turn]) if turn in _TURNS else image
+        upright = image.transpose(_TRANSPOSE[turn]) if turn in _TRANSPOSE else image
         width, height = upright.size
         if width % 2:
-            raise ValueError(f"{height}x{width} pixels do not make two halves of one width")
+            raise ValueError(f"{height}x{width} pixels cannot be split into two halves of equal width")
         half = upright.crop((width // 2, 0, width, height) if right else (0, 0, width // 2, height))
         half.format = image.format
         half.info = {key: value for key, value in image.info.items() if key == "transparency"}
@@ -87,8 +87,8 @@ def open_half(file: Path, *, right: bool, max_megapixels: int = MAX_MEGAPIXELS) 
 
 
 def header(image: Image.Image) -> Header:
-    """What an image that is not decoded yet says about itself."""
-    # Pillow decodes the whole of a PNG to look for an EXIF chunk behind the pixels, which hardly any has.
+    """Return the header of an image that has not been decoded."""
+    # To find an EXIF chunk after the pixels, Pillow decodes the whole PNG; such chunks are rare.
     known = image.format != "PNG" or "exif" in image.info
     size = image.height, image.width
     if known and image.format != "TIFF" and orientation(image) >= 5:
@@ -98,64 +98,66 @@ def header(image: Image.Image) -> Header:
 
 
 def decode(image: Image.Image, *, size: Size | None, channels: int, fit: Fit) -> Bytes:
-    """The image upright, at `size` or else its own, as (C, H, W) in 0..255.
+    """Decode an image, upright, to bytes (C, H, W).
 
-    Deep greys keep their range: 0..65535 becomes 0..255 by rounding value / 257. An image with transparency lies on
-    white where `channels` is 1 or 3. Grey from colour is the luma of ITU-R 601.
+    16-bit grey is scaled by rounding value / 257. If `channels` is 1 or 3, transparent images are blended with white.
+    Colour is converted to grey by the luma of ITU-R 601.
 
     Args:
-        image: as opened; its pixels are read here.
-        size: (height, width); None: as it is.
+        image: opened image; its pixels are read here.
+        size: (height, width) to resize to (None: keep the image's size).
         channels: 1, 3 or 4.
-        fit: how another shape is brought to `size`.
+        fit: `crop` or `stretch` images whose shape differs from `size`.
     """
-    with _large if _is_large(image) else nullcontext():
+    with _memory_guard(image):
         return _decode(image, size, channels, fit)
 
 
 def verify(image: Image.Image) -> None:
-    """Decodes and drops the pixels: raises what `decode` would."""
-    with _large if _is_large(image) else nullcontext():
+    """Decode the pixels and discard them, to raise what `decode` would raise."""
+    with _memory_guard(image):
         _plain(image)
 
 
 def reason(error: BaseException) -> str:
-    """Why an image could not be read, in a few words without its name."""
+    """Return a short reason why an image could not be read, without its name."""
     if isinstance(error, UnidentifiedImageError):
-        return f"damaged, or none of {', '.join(FORMATS)}"
+        return f"damaged, or not {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
     if isinstance(error, Image.DecompressionBombError):
-        return "more pixels than Pillow agrees to decode"
+        return "more pixels than Pillow's limit"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
     lines = str(error).splitlines() or [type(error).__name__]
     return lines[0][:200]
 
 
-def _is_large(image: Image.Image) -> bool:
-    return image.width * image.height > _LARGE_MEGAPIXELS * 1_000_000
+def _memory_guard(image: Image.Image) -> AbstractContextManager[object]:
+    """Return the lock of large images, or a context without effect for other images."""
+    is_large = image.width * image.height > _LARGE_MEGAPIXELS * 1_000_000
+    return _large_image_lock if is_large else nullcontext()
 
 
 def _decode(image: Image.Image, size: Size | None, channels: int, fit: Fit) -> Bytes:
     if size is not None and image.format in ("JPEG", "MPO"):
         side = 2 * max(size)
-        image.draft(None, (side, side))  # libjpeg halves large photographs while it decodes; twice the size is kept
+        image.draft(None, (side, side))  # libjpeg halves large images while decoding, down to twice the size
     plain = _plain(image)
     turn = orientation(image)
     if size is not None:
         plain = resize_image(plain, size[::-1] if turn >= 5 else size, fit)
-    if turn in _TURNS:
-        plain = plain.transpose(_TURNS[turn])
-    pixels = np.asarray(_with_channels(plain, channels))
+    if turn in _TRANSPOSE:
+        plain = plain.transpose(_TRANSPOSE[turn])
+    pixels = np.asarray(_convert_channels(plain, channels))
     return np.ascontiguousarray(pixels[None] if channels == 1 else pixels.transpose(2, 0, 1))
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """The decoded pixels as L, LA, RGB or RGBA."""
+    """Decode the pixels to mode L, LA, RGB or RGBA."""
     image.load()
     if image.mode.startswith("I"):
         return _from_deep_grey(image)
     if image.mode == "F":
-        raise ValueError("pixels are floating-point numbers, whose range is unknown; save it with 8 or 16 bits")
+        raise ValueError("pixels are floating-point numbers of unknown range; save it with 8 or 16 bits")
     if image.mode == "LA":
         return image
     mode = "RGBA" if _has_alpha(image) else "L" if image.mode in ("1", "L") else "RGB"
@@ -164,11 +166,11 @@ def _plain(image: Image.Image) -> Image.Image:
 
 def _from_deep_grey(image: Image.Image) -> Image.Image:
     values = np.asarray(image)
-    # In mode I, 32 bits, Pillow keeps the 16-bit greys of PPM, and of PNG in older versions.
+    # Pillow uses mode I, 32 bits, for 16-bit grey of PPM, and of PNG in older versions.
     if image.mode == "I" and (image.format not in ("PPM", "PNG") or values.min() < 0 or values.max() > 65535):
-        raise ValueError("pixels are 32-bit numbers, whose range is unknown; save it with 8 or 16 bits")
+        raise ValueError("pixels are 32-bit numbers of unknown range; save it with 8 or 16 bits")
     grey = np.empty(values.shape, dtype=np.uint8)
-    for top in range(0, len(values), 256):  # numpy widens indices to 64 bits
+    for top in range(0, len(values), 256):  # in bands, because numpy converts indices to 64 bits
         grey[top : top + 256] = _to_eight_bits()[values[top : top + 256]]
     return Image.fromarray(grey)
 
@@ -178,7 +180,7 @@ def _to_eight_bits() -> Bytes:
     return ((np.arange(65536) + 128) // 257).astype(np.uint8)
 
 
-def _with_channels(image: Image.Image, channels: int) -> Image.Image:
+def _convert_channels(image: Image.Image, channels: int) -> Image.Image:
     if image.mode in ("LA", "RGBA") and channels < 4:
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
     mode = {1: "L", 3: "RGB", 4: "RGBA"}[channels]
@@ -192,10 +194,10 @@ def _has_alpha(image: Image.Image) -> bool:
 
 
 def orientation(image: Image.Image) -> int:
-    """How EXIF says that an image lies: 1 is upright; of a PNG that says so behind its pixels, only once decoded."""
+    """Return the EXIF orientation; 1 is upright. A PNG with EXIF after its pixels must have been decoded."""
     try:
         value: Any = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # broken metadata of a sound picture
+    except Exception:  # broken metadata must not make the image unreadable
         return 1
     return value if isinstance(value, int) else 1
 
@@ -203,6 +205,6 @@ def orientation(image: Image.Image) -> int:
 def _bits(image: Image.Image) -> int:
     if image.mode == "1":
         return 1
-    # Pillow has no mode for 16-bit colour and keeps its high bytes; the raw mode tells what the file holds.
+    # Pillow reads only the high bytes of 16-bit colour; the raw mode shows the depth of the file.
     raw = str(getattr(image, "tile", ""))
     return 16 if image.mode.startswith("I;16") or ";16" in raw else 32 if image.mode in ("I", "F") else 8

@@ -1,4 +1,4 @@
-"""Files: atomic writes, disk errors in one sentence, and the size limit of images."""
+"""Files: atomic writes, disk errors, the cache folder and the size limit of images."""
 
 from __future__ import annotations
 
@@ -10,11 +10,23 @@ from pathlib import Path
 from gancli.errors import DiskError
 
 MAX_MEGAPIXELS = 50
-"""Pillow takes four bytes a pixel, twice for some conversions: up to half a gigabyte, and a second, at this size."""
+"""Default size limit. Pillow then needs up to half a gigabyte: four bytes per pixel, and sometimes two copies."""
+
+CACHE_VARIABLE = "GANCLI_CACHE"
+"""Environment variable that replaces the user's cache folder."""
+
+
+def cache_folder() -> Path:
+    """Return the folder of packed images, features, downloads and weights; it may not exist yet."""
+    if path := os.environ.get(CACHE_VARIABLE):
+        return Path(path).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("gancli"))
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Writes a file so that a reader, or a crash, finds either the old content or the new."""
+    """Write a file so that readers, even after a crash, see either the old or the new content."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as handle:
@@ -29,10 +41,10 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turns a refusal of the disk to write into one sentence.
+    """Turn an OSError inside the block into a one-sentence error.
 
     Raises:
-        DiskError: naming the place, the reason and the space that is left.
+        DiskError: an OSError occurred; the message has the path, the reason and the free space.
     """
     try:
         yield
@@ -41,7 +53,7 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 def free_space(path: Path) -> str:
-    """A clause that says how much room the disk of `path` has, where that can be told."""
+    """Return a clause with the free space on the disk of `path`, or "" if it is unknown."""
     existing = next((folder for folder in (path, *path.absolute().parents) if folder.exists()), Path("/"))
     try:
         stat = os.statvfs(existing)

@@ -1,4 +1,4 @@
-"""A picture to a file of the user's format, with what it says about itself."""
+"""Write PNG, JPEG, WebP and TIFF files with metadata, and overlap reading and writing with processing."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import json
 import os
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol, TypeVar
 
 import numpy as np
 from PIL import Image, PngImagePlugin
@@ -25,16 +27,20 @@ SUFFIXES = {
     "WEBP": (".webp",),
     "TIFF": (".tif", ".tiff"),
 }
-"""The formats that are written, with the endings of their files, the usual one first."""
+"""File name suffixes of each output format, the usual one first."""
 
 LONGEST_SIDE = {"JPEG": 65_535, "WEBP": 16_383}
-"""In pixels, where a format has a limit."""
+"""Largest side in pixels, for formats with a limit."""
 
-_EFFORT = 2
-"""Of zlib: a photograph is 7 % larger than at 6, its default, and written in less than half the time."""
+MAX_PENDING_BYTES = 256 * 2**20
+"""Bytes of results that may wait to be written while the next item is processed."""
+
+_COMPRESSION = 2
+"""Compression level of zlib. Photographs are 7 % larger than at the default, 6, and written in less than half the time.
+"""
 
 _QUALITY = {
-    "PNG": {"compress_level": _EFFORT},
+    "PNG": {"compress_level": _COMPRESSION},
     "JPEG": {"quality": 95, "subsampling": 0},
     "WEBP": {"quality": 95},
 }
@@ -43,29 +49,79 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _COLOUR_TYPE = {1: 0, 2: 4, 3: 2, 4: 6}
 
-_BAND = 64  # rows that are compressed at once
+_BAND = 64  # rows compressed at once
+
+Item = TypeVar("Item")
+
+Input = TypeVar("Input")
 
 
-def write_picture(path: Path, pixels: ImageArray, kept: ImageMetadata, *, format: str, made: Mapping[str, Any]) -> None:
-    """Writes a picture whole, or not at all.
+class Sized(Protocol):
+    """An object with a size in memory, such as an array."""
+
+    @property
+    def nbytes(self) -> int: ...
+
+
+Result = TypeVar("Result", bound=Sized)
+
+
+def run_pipeline(
+    items: Iterable[Item],
+    *,
+    read: Callable[[Item], Input],
+    process: Callable[[Item, Input], Result],
+    write: Callable[[Item, Input, Result], None],
+) -> None:
+    """Read, process and write each item in order. The first error stops it, after started writes have finished.
 
     Args:
-        path: of the file.
-        pixels: (H, W, C); of 16 bits, a JPEG, a WebP, or a TIFF of colour keeps the 8 higher ones, rounded.
-        kept: what it says about itself.
-        format: a key of `SUFFIXES`; JPEG takes no opacity.
-        made: how it was made, for a text chunk of a PNG.
+        items: such as files.
+        read: called in a thread, one item ahead.
+        process: called in the calling thread.
+        write: called in up to 8 threads.
+    """
+    remaining = deque(items)
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as writers:
+        ahead = reader.submit(read, remaining[0]) if remaining else None
+        pending: deque[tuple[Future[None], int]] = deque()
+        try:
+            while remaining and ahead is not None:
+                item, content = remaining.popleft(), ahead.result()
+                ahead = reader.submit(read, remaining[0]) if remaining else None
+                result = process(item, content)
+                pending.append((writers.submit(write, item, content, result), result.nbytes))
+                del result
+                while sum(size for _, size in pending) > MAX_PENDING_BYTES:
+                    pending.popleft()[0].result()
+        finally:
+            reader.shutdown(cancel_futures=True)
+        for future, _ in pending:
+            future.result()
+
+
+def write_image(
+    path: Path, pixels: ImageArray, metadata: ImageMetadata, *, format: str, origin: Mapping[str, Any]
+) -> None:
+    """Write an image file atomically.
+
+    Args:
+        path: output file.
+        pixels: (H, W, C). JPEG, WebP and colour TIFF have 8 bits, to which 16-bit images are rounded.
+        metadata: metadata to write.
+        format: a key of `SUFFIXES`; JPEG has no alpha channel.
+        origin: how the image was made, for a text chunk of a PNG.
 
     Raises:
-        DiskError: the disk refuses.
+        DiskError: the file cannot be written.
     """
-    text = {**kept.text, METADATA_KEY: json.dumps(dict(made))}
+    text = {**metadata.text, METADATA_KEY: json.dumps(dict(origin))}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open(temporary, "wb") as file:
-                _encode(file, pixels, kept, format, text)
+                _encode(file, pixels, metadata, format, text)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
@@ -74,75 +130,75 @@ def write_picture(path: Path, pixels: ImageArray, kept: ImageMetadata, *, format
             raise
 
 
-def _encode(file: IO[bytes], pixels: ImageArray, kept: ImageMetadata, format: str, text: Mapping[str, str]) -> None:
+def _encode(file: IO[bytes], pixels: ImageArray, metadata: ImageMetadata, format: str, text: Mapping[str, str]) -> None:
     channels = pixels.shape[2]
     if pixels.dtype == np.uint16 and format == "PNG" and channels > 1:
-        file.writelines(_deep_png(pixels, kept, text))
+        file.writelines(_encode_16_bit_png(pixels, metadata, text))
         return
     if pixels.dtype == np.uint16 and not (format in ("PNG", "TIFF") and channels == 1):
-        pixels = _rounded(pixels)
+        pixels = _to_8_bit(pixels)
     image = Image.fromarray(np.ascontiguousarray(pixels[..., 0] if channels == 1 else pixels))
     if format == "WEBP" and channels == 2:
         image = image.convert("RGBA")
-    image.save(file, format=format, **_QUALITY.get(format, {}), **_metadata(kept, format, text))
+    image.save(file, format=format, **_QUALITY.get(format, {}), **_options(metadata, format, text))
 
 
-def _metadata(kept: ImageMetadata, format: str, text: Mapping[str, str]) -> dict[str, Any]:
-    """As `Image.save` takes it."""
-    options: dict[str, Any] = {"exif": kept.exif, "icc_profile": kept.icc, "dpi": kept.dpi}
+def _options(metadata: ImageMetadata, format: str, text: Mapping[str, str]) -> dict[str, Any]:
+    """Return metadata as arguments of `Image.save`."""
+    options: dict[str, Any] = {"exif": metadata.exif, "icc_profile": metadata.icc, "dpi": metadata.dpi}
     if format in ("JPEG", "WEBP"):
-        options["xmp"] = kept.xmp
+        options["xmp"] = metadata.xmp
     if format == "PNG":
         chunks = PngImagePlugin.PngInfo()
         for key, value in text.items():
             chunks.add_text(key, value)
-        if kept.xmp:
-            chunks.add_itxt("XML:com.adobe.xmp", kept.xmp.decode(errors="replace"))
+        if metadata.xmp:
+            chunks.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode(errors="replace"))
         options["pnginfo"] = chunks
     return {key: value for key, value in options.items() if value is not None}
 
 
-def _rounded(pixels: ImageArray) -> ImageArray:
-    """16 bits as 8, a band at a time."""
+def _to_8_bit(pixels: ImageArray) -> ImageArray:
+    """Round 16 bits to 8, in bands to bound the memory."""
     result = np.empty(pixels.shape, dtype=np.uint8)
     for top in range(0, len(pixels), _BAND):
         result[top : top + _BAND] = (pixels[top : top + _BAND].astype(np.uint32) + 128) // 257
     return result
 
 
-def _deep_png(pixels: ImageArray, kept: ImageMetadata, text: Mapping[str, str]) -> Iterator[bytes]:
-    """A PNG of 16 bits in several channels, which Pillow does not write, in pieces.
+def _encode_16_bit_png(pixels: ImageArray, metadata: ImageMetadata, text: Mapping[str, str]) -> Iterator[bytes]:
+    """Yield the chunks of a 16-bit PNG with several channels, which Pillow cannot write.
 
-    Every row is stored as its difference to the one above. What is said about the picture is taken from a picture of
-    one pixel, which Pillow does write.
+    Each row is stored as the difference from the row above. The metadata chunks come from a PNG of one pixel, written
+    by Pillow.
     """
     height, width, channels = pixels.shape
     yield _SIGNATURE
     yield _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, _COLOUR_TYPE[channels], 0, 0, 0))
-    small = io.BytesIO()
-    Image.new("RGB", (1, 1)).save(small, format="PNG", **_metadata(kept, "PNG", text))
-    yield from _said(small.getvalue())
-    packer, above = zlib.compressobj(_EFFORT), np.zeros((1, width * channels * 2), dtype=np.uint8)
+    one_pixel = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(one_pixel, format="PNG", **_options(metadata, "PNG", text))
+    yield from _metadata_chunks(one_pixel.getvalue())
+    compressor, above = zlib.compressobj(_COMPRESSION), np.zeros((1, width * channels * 2), dtype=np.uint8)
     for top in range(0, height, _BAND):
         rows = np.ascontiguousarray(pixels[top : top + _BAND], dtype=">u2").view(np.uint8).reshape(-1, above.shape[1])
-        stored = np.full((len(rows), 1 + rows.shape[1]), 2, dtype=np.uint8)  # 2: the filter "up"
-        stored[:, 1:] = rows - np.concatenate([above, rows[:-1]])
+        filtered = np.full((len(rows), 1 + rows.shape[1]), 2, dtype=np.uint8)  # 2: the PNG filter "up"
+        filtered[:, 1:] = rows - np.concatenate([above, rows[:-1]])
         above = rows[-1:]
-        if packed := packer.compress(stored.tobytes()):
-            yield _chunk(b"IDAT", packed)
-    yield _chunk(b"IDAT", packer.flush())
+        if compressed := compressor.compress(filtered.tobytes()):
+            yield _chunk(b"IDAT", compressed)
+    yield _chunk(b"IDAT", compressor.flush())
     yield _chunk(b"IEND", b"")
 
 
-def _said(png: bytes) -> Iterator[bytes]:
-    """The chunks of a PNG that are neither its shape nor its pixels."""
-    place = len(_SIGNATURE)
-    while place < len(png):
-        (length,), kind = struct.unpack_from(">I", png, place), png[place + 4 : place + 8]
-        whole = png[place : place + 12 + length]
-        place += len(whole)
+def _metadata_chunks(png: bytes) -> Iterator[bytes]:
+    """Yield the chunks of a PNG except header, pixels and end."""
+    offset = len(_SIGNATURE)
+    while offset < len(png):
+        (length,), kind = struct.unpack_from(">I", png, offset), png[offset + 4 : offset + 8]
+        chunk = png[offset : offset + 12 + length]
+        offset += len(chunk)
         if kind not in (b"IHDR", b"IDAT", b"IEND"):
-            yield whole
+            yield chunk
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Pictures that remember how they were made."""
+"""Image arrays: value ranges, channels, grids of images, and PNG files with metadata about their origin."""
 
 from __future__ import annotations
 
@@ -17,40 +17,86 @@ from gancli.io.files import disk_errors, write_atomically
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from gancli.io.types import Bytes
 
 METADATA_KEY = "gancli"
-"""The PNG text chunk that holds, as JSON, what made a picture."""
+"""PNG text chunk with the origin of an image, as JSON."""
 
 Pixels = npt.NDArray[np.uint8]
 
 GAP = 2
-"""Pixels between the images of a sheet."""
+"""Pixels between the images of a grid."""
 
-SMALLEST = 48
-"""The shorter side of an image that is large enough for a person to see; smaller ones are magnified."""
+MIN_SIDE = 48
+"""Shorter side of an image, in pixels, below which it is magnified for display."""
+
+
+def normalize(levels: Tensor) -> Tensor:
+    """Return levels in 0..255, of any dtype, as float32 in [-1, 1]. The input is not changed."""
+    import torch
+
+    # Division is exact at both ends, 0 -> -1 and 255 -> 1; multiplication by the reciprocal is not.
+    return levels.to(torch.float32, copy=True).div_(127.5).sub_(1)
+
+
+def quantize(images: Tensor, *, largest: int = 255) -> Tensor:
+    """Return images in [-1, 1] as whole numbers in 0..largest, clipped, in the same dtype; NaN stays NaN.
+
+    Convert half precision to float32 first. Metrics that need it pass float64.
+    """
+    return images.add(1).mul_(largest / 2).round_().clamp_(0, largest)
 
 
 def to_pixels(images: Tensor) -> Pixels:
-    """Images (N, C, H, W) in [-1, 1] as bytes (N, H, W, C); values outside are clipped, NaN is black."""
-    scaled = images.detach().float().nan_to_num(-1.0).add(1).mul(127.5).round().clamp(0, 255)
-    return scaled.byte().permute(0, 2, 3, 1).cpu().numpy()
+    """Return images (N, C, H, W) in [-1, 1] as bytes (N, H, W, C); values are clipped, NaN becomes black."""
+    levels = quantize(images.detach().float().nan_to_num(-1.0))
+    return levels.byte().permute(0, 2, 3, 1).cpu().numpy()
 
 
-def magnified(pixels: Pixels, *, smallest: int = SMALLEST) -> Pixels:
-    """Images (N, H, W, C), each pixel a square of as many as it takes for the shorter side to have `smallest`."""
-    factor = max(1, math.ceil(smallest / min(pixels.shape[1:3])))
+def grey_to_rgb(pixels: Pixels) -> Pixels:
+    """Repeat the channel of grey images (..., 1); return images with more channels unchanged."""
+    return pixels.repeat(3, axis=-1) if pixels.shape[-1] == 1 else pixels
+
+
+def to_rgb(images: Tensor) -> Tensor:
+    """Return images (N, 1, 3 or 4, H, W) with 3 channels: grey is repeated without a copy, alpha is dropped."""
+    return images[:, :3] if images.shape[1] > 1 else images.expand(-1, 3, -1, -1)
+
+
+def convert_channels(images: Bytes, channels: int) -> Bytes:
+    """Convert images (N, 1 or 3, H, W) to 1, 3 or 4 channels, with the results of `gancli.io.decode`.
+
+    Grey is repeated, alpha is opaque, and RGB becomes grey by Pillow's integer formula for ITU-R 601 luma.
+    """
+    if images.shape[1] == channels:
+        return images
+    if channels == 1:
+        red, green, blue = images.astype(np.uint32).swapaxes(0, 1)
+        luma: Bytes = ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)
+        return luma[:, None]
+    count, _, height, width = images.shape
+    rgb = np.broadcast_to(images, (count, 3, height, width))
+    if channels == 3:
+        return rgb
+    return np.concatenate([rgb, np.full((count, 1, height, width), 255, np.uint8)], axis=1)
+
+
+def magnify(pixels: Pixels, *, min_side: int = MIN_SIDE) -> Pixels:
+    """Enlarge images (N, H, W, C) by the smallest whole number that makes the shorter side at least `min_side`."""
+    factor = max(1, math.ceil(min_side / min(pixels.shape[1:3])))
     return pixels.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
-def sheet(pixels: Pixels, *, columns: int | None = None, smallest: int = SMALLEST, gap: int = GAP) -> Pixels:
-    """Lays images (N, H, W, C) out as one picture (height, width, C) on white.
+def make_grid(pixels: Pixels, *, columns: int | None = None, min_side: int = MIN_SIDE, gap: int = GAP) -> Pixels:
+    """Arrange images (N, H, W, C) in one image (height, width, C) on white.
 
     Args:
-        columns: how many side by side; as square as possible where left out.
-        smallest: images with a shorter side than this are magnified by a whole number, so that a person sees them.
+        pixels: images.
+        columns: images per row (default: the grid is as square as possible).
+        min_side: images with a shorter side are magnified by a whole number.
         gap: pixels between images.
     """
-    pixels = magnified(pixels, smallest=smallest)
+    pixels = magnify(pixels, min_side=min_side)
     count, height, width, channels = pixels.shape
     columns = min(count, columns or math.ceil(math.sqrt(count)))
     rows = math.ceil(count / columns)
@@ -63,10 +109,10 @@ def sheet(pixels: Pixels, *, columns: int | None = None, smallest: int = SMALLES
 
 
 def write_png(path: Path, pixels: Pixels, *, metadata: Mapping[str, Any]) -> None:
-    """Writes one picture (H, W, C) with 1, 3 or 4 channels; the same pixels and metadata give the same bytes.
+    """Write an image (H, W, C) with 1, 3 or 4 channels; the file is a function of the pixels and the metadata.
 
     Raises:
-        DiskError: the disk refuses.
+        DiskError: the file cannot be written.
     """
     content = encode_png(pixels, metadata=metadata)
     with disk_errors(path):
@@ -75,7 +121,7 @@ def write_png(path: Path, pixels: Pixels, *, metadata: Mapping[str, Any]) -> Non
 
 
 def encode_png(pixels: Pixels, *, metadata: Mapping[str, Any]) -> bytes:
-    """The bytes of such a file."""
+    """Return the bytes of the file that `write_png` writes."""
     from PIL import Image, PngImagePlugin
 
     chunks = PngImagePlugin.PngInfo()

@@ -1,4 +1,4 @@
-"""Array and callback types that several packages share."""
+"""Array and callback types shared by several packages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Labels = npt.NDArray[np.int64]
 Array = npt.NDArray[Any]
 
 Progress = Callable[[int, int], None]
-"""Called with how many images are done and how many there are."""
+"""Callback with the number of finished images and the total number."""
 
 ImageArray = npt.NDArray[np.uint8] | npt.NDArray[np.uint16]
-"""A picture (H, W, C) of whole numbers from 0: grey, grey and opacity, RGB, or RGBA."""
+"""One image (H, W, C) of 8 or 16 bits per channel: grey, grey and alpha, RGB or RGBA."""

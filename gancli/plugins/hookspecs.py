@@ -1,7 +1,7 @@
-"""The hooks that a plugin may implement, and what it hands over through them.
+"""Hooks that plugins implement, and the descriptions that these return.
 
-A plugin is a module named by an entry point of the group `gancli`. Nothing here, and nothing on the way from here to a
-plugin's module, imports torch: classes are named as `"package.module:Class"` and imported when they are used.
+A plugin is a module named by an entry point of the group `gancli`. Neither this module nor loading a plugin imports
+torch: classes are named as `"package.module:Class"` and imported when they are used.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ hookimpl = pluggy.HookimplMarker("gancli")
 
 @dataclass(frozen=True, kw_only=True)
 class FamilyInfo:
-    """A GAN family, described without importing it.
+    """Description of a GAN family, which is not imported.
 
     Args:
-        name: what recipes write after `family:`; lower case, words joined by hyphens.
+        name: name in recipes after `family:`; lower case, with hyphens between words.
         summary: one line for listings.
         paper: authors, year and title, or an address.
-        tasks: what a trained model of it can do, out of `sample`, `upscale`, `translate`, `detect`.
-        batch: the keys of a training batch that its losses read, such as `("image",)` or `("image", "label")`. A family
-            that reads labels is one that takes `--label`.
+        tasks: tasks of a trained model: `sample`, `upscale`, `translate`, `detect`.
+        batch: keys of a training batch that the losses read, such as `("image",)` or `("image", "label")`. Families
+            that read labels support `--label`.
         family: `"package.module:Class"` of the subclass of `gancli.family.Family`.
         config: `"package.module:Class"` of the subclass of `gancli.FamilyConfig`; its module must not import torch.
     """
@@ -44,15 +44,16 @@ class FamilyInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetInfo:
-    """A source of training data, described without importing it.
+    """Description of a source of training data, which is not imported.
 
     Args:
-        name: what recipes write after `source:`.
+        name: name in recipes after `source:`.
         summary: one line for listings.
-        yields: the keys of a batch it can fill, such as `("image", "label")`.
-        needs: what it takes to use it: `""` (bundled), `"download"` or `"files"`.
+        yields: keys of a batch that it provides, such as `("image", "label")`.
+        needs: requirement for using it: `""` (bundled), `"download"` or `"files"`.
         source: `"package.module:Class"` of the subclass of `gancli.data.source.Source`.
         config: `"package.module:Class"` of the subclass of `gancli.SourceConfig`; its module must not import torch.
+        aliases: former names that recipes may still use.
     """
 
     name: str
@@ -61,10 +62,16 @@ class DatasetInfo:
     needs: str
     source: str
     config: str
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """`name` and `aliases`."""
+        return (self.name, *self.aliases)
 
     @property
     def serves(self) -> tuple[str, ...]:
-        """`yields`, and what `gancli.data.dataset` makes of it: `attributes` of labels, and `dataset` of either."""
+        """`yields`, and keys that `gancli.data.dataset` derives: `attributes` from labels, `dataset` from either."""
         derived = []
         if "label" in self.yields:
             derived.append("attributes")
@@ -75,18 +82,17 @@ class DatasetInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class MetricInfo:
-    """A metric of trained models, described without importing it.
+    """Description of a metric of trained models, which is not imported.
 
     Args:
-        name: what `gan eval --metrics` takes; lower case, words joined by underscores.
+        name: name for `gan eval --metrics`; lower case, with underscores between words.
         summary: one line for listings.
-        needs: what a model must be able to do to be measured: tasks, such as `sample`; `discriminate`, to have a
-            discriminator that can be asked about an image; `label`, to take labels; `image` or `points`, to have been
-            trained on that kind of data.
+        needs: abilities that a model must have: tasks, such as `sample`; `discriminate`, a discriminator that scores
+            images; `label`, support of labels; `image` or `points`, training on that kind of data.
         metric: `"package.module:function"` that takes a `gancli.metrics.context.MetricContext` and returns a list of
-            `gancli.metrics.context.Measurement`, the one to go by first.
-        better: which values of it are better, `"lower"` or `"higher"`: a recipe may keep the best checkpoint by it, or
-            stop by it. None: neither.
+            `gancli.metrics.context.Measurement`, the most important first.
+        better: `"lower"` or `"higher"` values are better, so that a recipe can keep the best checkpoint by this metric
+            or stop by it; None: neither.
     """
 
     name: str
@@ -98,15 +104,14 @@ class MetricInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class TrackerInfo:
-    """A place that training also reports to, described without importing it.
+    """Description of an experiment tracker that training reports to, which is not imported.
 
     Args:
-        name: what `gan train --track` takes; lower case, words joined by hyphens.
+        name: name for `gan train --track`; lower case, with hyphens between words.
         summary: one line for listings.
-        tracker: `"package.module:Class"` of the subclass of `gancli.trackers.Tracker`, made without arguments.
-        needs: the module that it cannot do without, such as `tensorboard`, if there is one: it is looked for before
-            training.
-        install: what pip is to install where that module is missing, such as `gancli[tensorboard]`.
+        tracker: `"package.module:Class"` of the subclass of `gancli.trackers.Tracker`, created without arguments.
+        needs: module that it requires, such as `tensorboard`; checked before training.
+        install: requirement for pip if that module is missing, such as `gancli[tensorboard]`.
     """
 
     name: str
@@ -118,19 +123,19 @@ class TrackerInfo:
 
 @hookspec
 def gan_families() -> FamilyInfo | list[FamilyInfo]:  # type: ignore[empty-body]
-    """The GAN families of this plugin."""
+    """Return the GAN families of this plugin."""
 
 
 @hookspec
 def gan_datasets() -> DatasetInfo | list[DatasetInfo]:  # type: ignore[empty-body]
-    """The data sources of this plugin."""
+    """Return the data sources of this plugin."""
 
 
 @hookspec
 def gan_metrics() -> MetricInfo | list[MetricInfo]:  # type: ignore[empty-body]
-    """The metrics of this plugin."""
+    """Return the metrics of this plugin."""
 
 
 @hookspec
 def gan_trackers() -> TrackerInfo | list[TrackerInfo]:  # type: ignore[empty-body]
-    """The trackers of this plugin."""
+    """Return the trackers of this plugin."""

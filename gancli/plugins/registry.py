@@ -100,7 +100,8 @@ class Registry:
         owners: dict[str, str] = {}
         for point in sorted(self._entry_points, key=self._precedence):
             plugin = self._load(point)
-            for name in [f"{kind.noun} {info.name!r}" for kind in KINDS for info in getattr(plugin, kind.field)]:
+            infos = [(kind.noun, info) for kind in KINDS for info in getattr(plugin, kind.field)]
+            for name in [f"{noun} {name!r}" for noun, info in infos for name in getattr(info, "names", (info.name,))]:
                 owner = owners.setdefault(name, plugin.package)
                 if owner != plugin.package:
                     _clear(plugin)
@@ -141,12 +142,14 @@ class Registry:
         raise UsageError(unknown_name("family", name, families) + "; `gan plugins ls` lists what is installed")
 
     def dataset(self, name: str) -> DatasetInfo:
-        """Return the data source called `name`; raise UsageError with the closest name if there is none."""
+        """Return the data source with this name or alias; raise UsageError with the closest name if there is none."""
         for point in filter(_is_core, self._entry_points):
             for info in self._load(point).datasets:
-                if info.name == name:
+                if name in info.names:
                     return info
-        return _find("data source", name, self.datasets(), "gan data ls")
+        datasets = self.datasets()
+        aliases = {alias: info for info in datasets.values() for alias in info.aliases}
+        return aliases.get(name) or _find("data source", name, datasets, "gan data ls")
 
     def metric(self, name: str) -> MetricInfo:
         """Return the metric called `name`; raise UsageError with the closest name if there is none."""

@@ -1,7 +1,6 @@
-"""CIFAR-10 and CIFAR-100: the binary version is read here; otherwise torchvision downloads and checks its own.
+"""CIFAR-10 and CIFAR-100: the binary version is read here, the Python version is downloaded and read by torchvision.
 
-The Python version of these sets is made of pickles. They are opened by torchvision alone, after it has compared their
-MD5 sums with the published ones.
+The Python version consists of pickles. Only torchvision opens them, after checking their published MD5 sums.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ _PIXELS = 3 * 32 * 32
 
 @dataclass(frozen=True)
 class _CifarSet:
-    """One set: torchvision's class, and the binary version's folder, files, label bytes a record, and label names."""
+    """A dataset: torchvision class; folder, files and label bytes per record of the binary version; label names."""
 
     name: str
     folder: str
     train: tuple[str, ...]
     test: tuple[str, ...]
-    label_bytes: int  # the last one counts: CIFAR-100 gives the coarse label first
+    label_bytes: int  # the last one is used: CIFAR-100 has the coarse label first
     names_file: str
     address: str
 
@@ -59,7 +58,7 @@ _CIFAR10_LABELS = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog
 
 
 class CifarSource(Source[DownloadConfig]):
-    """Colour images of 32x32. `all` is train, then test."""
+    """RGB images of 32x32. `all` is train, then test."""
 
     def read(self, progress: Progress | None = None) -> PackedDataset:
         return pack_arrays(self._arrays(), self.config)
@@ -68,27 +67,29 @@ class CifarSource(Source[DownloadConfig]):
         return survey_arrays(self._arrays(), self.config.source)
 
     def _arrays(self) -> Arrays:
-        which = _SETS[self.config.source]
+        dataset = _SETS[self.config.source]
         root = download_folder(self.config.source, self.config.root)
-        for folder in (root, root / which.folder):
-            if any((folder / name).is_file() for name in which.train + which.test):
-                return self._from_binary(which, folder)
-        return self._from_torchvision(which, root)
+        for folder in (root, root / dataset.folder):
+            if any((folder / name).is_file() for name in dataset.train + dataset.test):
+                return self._from_binary(dataset, folder)
+        return self._from_torchvision(dataset, root)
 
-    def _from_binary(self, which: _CifarSet, folder: Path) -> Arrays:
-        files = {"train": which.train, "test": which.test, "all": which.train + which.test}[self.config.split]
-        records = np.concatenate([_records(folder / name, which) for name in files])
-        names = _CIFAR10_LABELS if which.label_bytes == 1 else _label_names(folder / which.names_file)
-        labels = records[:, which.label_bytes - 1].astype(np.int64)
+    def _from_binary(self, dataset: _CifarSet, folder: Path) -> Arrays:
+        files = {"train": dataset.train, "test": dataset.test, "all": dataset.train + dataset.test}[self.config.split]
+        records = np.concatenate([_records(folder / name, dataset) for name in files])
+        names = _CIFAR10_LABELS if dataset.label_bytes == 1 else _label_names(folder / dataset.names_file)
+        labels = records[:, dataset.label_bytes - 1].astype(np.int64)
         if labels.max() >= len(names):
-            raise DataError(f"{folder} is damaged: a label is outside 0..{len(names) - 1}; fetch {which.address} again")
-        return Arrays(records[:, which.label_bytes :].reshape(-1, 3, 32, 32), labels, names)
+            raise DataError(
+                f"{folder} is damaged: a label is outside 0..{len(names) - 1}; download {dataset.address} again"
+            )
+        return Arrays(records[:, dataset.label_bytes :].reshape(-1, 3, 32, 32), labels, names)
 
-    def _from_torchvision(self, which: _CifarSet, root: Path) -> Arrays:
+    def _from_torchvision(self, dataset: _CifarSet, root: Path) -> Arrays:
         parts = {"train": (True,), "test": (False,), "all": (True, False)}[self.config.split]
-        files = f"{which.folder} from {which.address}"
+        files = f"{dataset.folder} from {dataset.address}"
         sets = [
-            build(which.name, source=self.config.source, root=root, files=files, train=train, download=True)
+            build(dataset.name, source=self.config.source, root=root, files=files, train=train, download=True)
             for train in parts
         ]
         images = np.concatenate([np.asarray(part.data, dtype=np.uint8) for part in sets]).transpose(0, 3, 1, 2)
@@ -96,16 +97,18 @@ class CifarSource(Source[DownloadConfig]):
         return Arrays(np.ascontiguousarray(images), labels, tuple(sets[0].classes))
 
 
-def _records(path: Path, which: _CifarSet) -> Bytes:
-    """The records (N, label bytes + 3,072) of one binary file."""
-    size = which.label_bytes + _PIXELS
+def _records(path: Path, dataset: _CifarSet) -> Bytes:
+    """Return the records (N, label bytes + 3,072) of a binary file."""
+    size = dataset.label_bytes + _PIXELS
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); unpack all of {which.address} there") from error
+        raise DataError(
+            f"{path} cannot be read ({error.strerror}); extract all files of {dataset.address} there"
+        ) from error
     if not content or len(content) % size:
         raise DataError(
-            f"{path} is damaged: its {len(content)} bytes are no records of {size}; fetch {which.address} again"
+            f"{path} is damaged: {len(content)} bytes are not a multiple of {size}; download {dataset.address} again"
         )
     return np.frombuffer(content, dtype=np.uint8).reshape(-1, size)
 
@@ -114,4 +117,4 @@ def _label_names(path: Path) -> tuple[str, ...]:
     try:
         return tuple(path.read_text(encoding="utf-8").split())
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read; put it beside the .bin files") from error
+        raise DataError(f"{path} cannot be read; add it next to the .bin files") from error

@@ -1,4 +1,9 @@
-"""The handwritten digits that scikit-learn brings: 1,797 grey images of 8x8, by the UCI repository (CC BY 4.0)."""
+"""The 1,797 handwritten digits bundled with scikit-learn, 8x8 grey, from the UCI repository (CC BY 4.0).
+
+Datasets derived from them need no download either: digits in colours, two domains with a known mapping, and digits
+rendered in a font. The font is Pillow's default; another version of it may render other pixels, which changes the
+fingerprint.
+"""
 
 from __future__ import annotations
 
@@ -19,22 +24,22 @@ from gancli.errors import DataError
 from gancli.io.resize import as_size
 from gancli.io.types import Bytes, Labels, Progress
 
-_TRAIN = 1437  # four fifths
+_TRAIN = 1437  # images, four fifths
 
 
 class DigitsSource(Source[DigitsConfig]):
     """Train is the first 1,437 digits, test the last 360. Labels are "0" to "9"."""
 
     def read(self, progress: Progress | None = None) -> PackedDataset:
-        return pack_arrays(handwritten(self.config.split), self.config)
+        return pack_arrays(load_digits(self.config.split), self.config)
 
     def survey(self, progress: Progress | None = None) -> DataSummary:
-        return survey_arrays(handwritten(self.config.split), self.config.source)
+        return survey_arrays(load_digits(self.config.split), self.config.source)
 
 
-def handwritten(split: str) -> Arrays:
-    """The digits of train, test or all, 8x8, with their labels, which are the digits."""
-    table = np.loadtxt(bundled("data/digits.csv.gz"), delimiter=",", dtype=np.int64)
+def load_digits(split: str) -> Arrays:
+    """Load the digits of train, test or all, 8x8; the labels are the digits."""
+    table = np.loadtxt(sklearn_file("data/digits.csv.gz"), delimiter=",", dtype=np.int64)
     parts = {"train": slice(None, _TRAIN), "test": slice(_TRAIN, None), "all": slice(None)}
     table = table[parts[split]]
     images = (table[:, :64] * 255 + 8) // 16  # 0..16 to 0..255, rounded
@@ -45,11 +50,11 @@ def handwritten(split: str) -> Arrays:
     )
 
 
-def bundled(name: str) -> Path:
-    """A data file of scikit-learn's, found without importing it, which would take more than a second.
+def sklearn_file(name: str) -> Path:
+    """Return the path of a data file of scikit-learn, without importing it, which takes more than a second.
 
     Raises:
-        DataError: this installation of scikit-learn lacks it.
+        DataError: the installed scikit-learn does not have the file.
     """
     package = find_spec("sklearn")
     for folder in (package.submodule_search_locations or []) if package else []:
@@ -63,13 +68,13 @@ def bundled(name: str) -> Path:
 
 COLOURS = ("red", "green", "blue", "yellow", "magenta", "cyan")
 
-_LIT = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]], dtype=np.uint8)
+_RGB = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]], dtype=np.uint8)
 
 _COLOUR_SEED = 1711_09020
 
 
 class ColouredDigitsSource(Source[ColouredDigitsConfig]):
-    """The label of an image is its colour, drawn at random but always alike; `digit` tells which digit it is."""
+    """The label of an image is its colour, chosen at random with a fixed seed; `digit` is its digit."""
 
     def read(self, progress: Progress | None = None) -> PackedDataset:
         return pack_arrays(self._arrays(), self.config)
@@ -78,7 +83,7 @@ class ColouredDigitsSource(Source[ColouredDigitsConfig]):
         return survey_arrays(self._arrays(), self.config.source)
 
     def _arrays(self) -> Arrays:
-        digits, count = handwritten(self.config.split), self.config.colours
+        digits, count = load_digits(self.config.split), self.config.colours
         assert digits.labels is not None
         colours = np.random.default_rng(_COLOUR_SEED).integers(count, size=len(digits.images))
         images = tint(digits.images, colours, self.config.saturation)
@@ -86,22 +91,22 @@ class ColouredDigitsSource(Source[ColouredDigitsConfig]):
 
 
 def tint(grey: Bytes, colours: Labels, saturation: float = 1.0) -> Bytes:
-    """Grey images (N, 1, H, W) in colours (N,), indices into `COLOURS`: (N, 3, H, W), dark where the grey is dark.
+    """Colour grey images (N, 1, H, W) by indices into `COLOURS`, (N,), on black; returns (N, 3, H, W).
 
-    The largest channel of each pixel is the grey again, so the digit that another colour should show is
-    `tint(images.max(1, keepdims=True), others, saturation)`.
+    The largest channel of each pixel equals the grey value, so the same digit in another colour is
+    `tint(images.max(1, keepdims=True), other_colours, saturation)`.
     """
-    light = 1 - saturation * (1 - _LIT[colours][:, :, None, None].astype(np.float64))
-    return np.rint(grey * light).astype(np.uint8)
+    factors = 1 - saturation * (1 - _RGB[colours][:, :, None, None].astype(np.float64))
+    return np.rint(grey * factors).astype(np.uint8)
 
 
-_KERNEL = (1, 4, 6, 4, 1)  # of the binomial filter, whose sum is 16
+_KERNEL = (1, 4, 6, 4, 1)  # binomial filter, with the sum 16
 
 
 class DigitDomainsSource(Source[DigitDomainsConfig]):
-    """`a` is every second image of each digit, `b` what `transform` makes of the others; `limit` counts each domain's.
+    """`a` has every second image of each digit, `b` the others after `transform`; `limit` applies to each domain.
 
-    `a_digit` and `b_digit` tell which digit each is.
+    `a_digit` and `b_digit` are their digits.
     """
 
     def read(self, progress: Progress | None = None) -> PackedDataset:
@@ -117,66 +122,66 @@ class DigitDomainsSource(Source[DigitDomainsConfig]):
         return combine_summaries(source, {key: survey_arrays(arrays, source) for key, arrays in self._halves().items()})
 
     def _halves(self) -> dict[str, Arrays]:
-        """Both before anything is transformed."""
-        return {key: _every_second(handwritten(self.config.split), start) for key, start in (("a", 0), ("b", 1))}
+        """Return both domains before the transformation."""
+        return {key: _every_second(load_digits(self.config.split), start) for key, start in (("a", 0), ("b", 1))}
 
 
 def transform(images: Bytes, name: str) -> Bytes:
-    """What images (N, C, H, W) of domain a would be in domain b: the mapping that a translation should have found.
+    """Map images (N, C, H, W) of domain a to domain b: the ground truth of a translation.
 
     Args:
-        images: at the resolution of the data.
-        name: `inverted`: 255 - image. `inverted_blurred`: that of the image under a binomial filter of 5x5 pixels, its
-            edges continued.
+        images: images at the resolution of the dataset.
+        name: `inverted`: 255 - image; `inverted_blurred`: the same after a binomial filter of 5x5 pixels with edge
+            padding.
     """
     if name == "inverted":
         return (255 - images).astype(np.uint8)
-    total = _summed(_summed(images.astype(np.int64), 2), 3)
+    total = _filter_axis(_filter_axis(images.astype(np.int64), 2), 3)
     return (255 - (total + 128) // 256).astype(np.uint8)
 
 
-def _summed(images: np.ndarray, axis: int) -> np.ndarray:
-    """Filtered along one axis, 16 times as large."""
+def _filter_axis(images: np.ndarray, axis: int) -> np.ndarray:
+    """Filter along one axis; the result is not divided by 16."""
     length = images.shape[axis]
-    padded = np.pad(images, [(2, 2) if each == axis else (0, 0) for each in range(4)], mode="edge")
+    padded = np.pad(images, [(2, 2) if axis == other else (0, 0) for other in range(4)], mode="edge")
     total = np.zeros_like(images)
-    for step, weight in enumerate(_KERNEL):
-        total += weight * padded.take(range(step, step + length), axis)
+    for offset, weight in enumerate(_KERNEL):
+        total += weight * padded.take(range(offset, offset + length), axis)
     return total
 
 
 def _every_second(digits: Arrays, start: int) -> Arrays:
-    """Of the images of each digit by itself: the file has them in turns, so that every second one would be odd."""
+    """Select every second image of each digit. Digits alternate in the file, so every second row would be biased."""
     assert digits.labels is not None
-    of_digit = (np.flatnonzero(digits.labels == digit)[start::2] for digit in range(len(digits.label_names)))
-    rows = np.sort(np.concatenate(list(of_digit)))
+    rows_of_digits = (np.flatnonzero(digits.labels == digit)[start::2] for digit in range(len(digits.label_names)))
+    rows = np.sort(np.concatenate(list(rows_of_digits)))
     labels = digits.labels[rows]
     return Arrays(digits.images[rows], labels, digits.label_names, {"digit": labels})
 
 
 _FONT_SEED = 1612_07828
 
-_PARTS = {"train": (0,), "test": (1,), "all": (0, 1)}  # each split is a draw of its own
+_STREAMS = {"train": (0,), "test": (1,), "all": (0, 1)}  # random streams of each split
 
-_CANVAS = 64  # pixels; drawn at this size, then reduced
+_CANVAS = 64  # side in pixels at which digits are rendered, before they are reduced
 
-_HEIGHTS = (70, 89)  # of the font; a digit takes seven tenths of it, and the handwritten ones all of the image
+_FONT_SIZES = (70, 89)  # a rendered digit has 0.7 of the font size; handwritten digits fill the image
 
-_STROKES = 5  # thicknesses, of 0 to 4 pixels more than the font's
+_STROKES = 5  # number of stroke widths, 0 to 4 pixels added to the font's
 
-_SHIFT = 3  # pixels at most, in each direction
+_SHIFT = 3  # largest offset in pixels, in each direction
 
-_HANDWRITTEN = (8, 8)
+_HANDWRITTEN_SIZE = (8, 8)
 
 
 class FontDigitsSource(Source[FontDigitsConfig]):
-    """`a` is drawn, `b` handwritten; `limit` counts the images of each.
+    """`a` has rendered digits, `b` handwritten ones; `limit` applies to each domain.
 
-    `a_digit` and `b_digit` tell which digit each is.
+    `a_digit` and `b_digit` are their digits.
     """
 
     def read(self, progress: Progress | None = None) -> PackedDataset:
-        size = as_size(self.config.resolution) or _HANDWRITTEN
+        size = as_size(self.config.resolution) or _HANDWRITTEN_SIZE
         config = self.config.model_copy(update={"resolution": size})
         return combine_pairs(
             {key: pack_arrays(arrays, config) for key, arrays in self._arrays().items()}, config.source
@@ -187,24 +192,24 @@ class FontDigitsSource(Source[FontDigitsConfig]):
         return combine_summaries(source, {key: survey_arrays(arrays, source) for key, arrays in self._arrays().items()})
 
     def _arrays(self) -> dict[str, Arrays]:
-        draws = [_draw(self.config.count, part) for part in _PARTS[self.config.split]]
-        digits = np.concatenate([np.arange(self.config.count, dtype=np.int64) % 10 for _ in draws])
-        real = handwritten(self.config.split)
+        rendered = [_render_digits(self.config.count, stream) for stream in _STREAMS[self.config.split]]
+        digits = np.concatenate([np.arange(self.config.count, dtype=np.int64) % 10 for _ in rendered])
+        real = load_digits(self.config.split)
         assert real.labels is not None
         return {
-            "a": Arrays(np.concatenate(draws), digits, real.label_names, {"digit": digits}),
+            "a": Arrays(np.concatenate(rendered), digits, real.label_names, {"digit": digits}),
             "b": Arrays(real.images, real.labels, real.label_names, {"digit": real.labels}),
         }
 
 
-def _draw(count: int, part: int) -> np.ndarray:
-    """Images (count, 1, 64, 64) of the digits 0, 1, 2, … in turn, white on black."""
+def _render_digits(count: int, stream: int) -> np.ndarray:
+    """Render images (count, 1, 64, 64) of the digits 0, 1, 2, … in turn, white on black."""
     if not features.check("freetype2"):
         raise DataError(
-            "Pillow is installed without FreeType, which draws the digits; reinstall it: pip install pillow"
+            "Pillow is installed without FreeType, which renders the digits; reinstall it: pip install pillow"
         )
-    random = np.random.default_rng([_FONT_SEED, part])
-    heights = random.integers(*_HEIGHTS, size=count)
+    random = np.random.default_rng([_FONT_SEED, stream])
+    sizes = random.integers(*_FONT_SIZES, size=count)
     strokes = random.integers(_STROKES, size=count)
     centres = _CANVAS / 2 + random.integers(-_SHIFT, _SHIFT + 1, size=(count, 2))
     images = np.empty((count, 1, _CANVAS, _CANVAS), dtype=np.uint8)
@@ -214,7 +219,7 @@ def _draw(count: int, part: int) -> np.ndarray:
             (float(centres[index, 0]), float(centres[index, 1])),
             str(index % 10),
             fill=255,
-            font=_font(int(heights[index])),
+            font=_font(int(sizes[index])),
             anchor="mm",
             stroke_width=int(strokes[index]),
         )
@@ -223,5 +228,5 @@ def _draw(count: int, part: int) -> np.ndarray:
 
 
 @cache
-def _font(height: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    return ImageFont.load_default(height)
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)

@@ -1,14 +1,13 @@
-"""The user's own images: a folder of them, or of one subfolder for each label.
+"""The user's images: a folder of images, or of one subfolder per label.
 
-Where `root` has `train` and one of `test`, `val`, `valid` or `validation`, those are the splits, each holding images or
-label subfolders, and everything else in `root` is left alone. Hidden files and folders are skipped.
+If `root` has `train` and one of `test`, `val`, `valid` or `validation`, these are the splits. Each contains images or
+label subfolders, and everything else in `root` is ignored. Hidden files and folders are skipped.
 """
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +15,14 @@ import numpy as np
 from gancli.data import pack
 from gancli.data.source import DataSummary, PackedDataset, Source
 from gancli.data.sources.config import FolderConfig
-from gancli.data.sources.listing import HELD_OUT, File, check_root, identity, list_images
+from gancli.data.sources.listing import HELD_OUT, File, check_root, encoded_files, list_images, skip_remedy
 from gancli.errors import DataError
-from gancli.io import decode
 from gancli.io.types import Progress
 
 
 @dataclass(frozen=True)
 class _Listing:
-    """The images of a split, sorted, with the label of each ("" directly in the folder), and the ignored files."""
+    """Images of a split, sorted, the label of each ("" if directly in the folder), and ignored files."""
 
     images: list[File]
     labels: list[str]
@@ -32,45 +30,44 @@ class _Listing:
 
 
 class FolderSource(Source[FolderConfig]):
-    """Labels are the sorted names of the subfolders that hold images, at any depth; loose images have none.
+    """Labels are the sorted names of the subfolders that contain images at any depth; loose images have no label.
 
-    The labels of all splits are one list, so that an index means the same in each.
+    All splits share one list of labels, so an index has the same meaning in each split.
     """
 
     def read(self, progress: Progress | None = None) -> PackedDataset:
-        return pack.pack(self._pictures()[0], self.config, progress)
+        return pack.pack(self._encoded()[0], self.config, progress)
 
     def whole(self, progress: Progress | None = None) -> Mapping[str, PackedDataset]:
-        return {"image": pack.pack(self._pictures()[0], self.config, progress, whole=True)}
+        return {"image": pack.pack(self._encoded()[0], self.config, progress, whole=True)}
 
     def survey(self, progress: Progress | None = None) -> DataSummary:
-        pictures, ignored = self._pictures()
-        return pack.survey(pictures, self.config.source, ignored, progress)
+        encoded, ignored = self._encoded()
+        return pack.summarize(encoded, self.config.source, ignored, progress)
 
-    def _pictures(self) -> tuple[pack.Pictures, list[str]]:
-        root = self.config.root
+    def _encoded(self) -> tuple[pack.EncodedImages, list[str]]:
+        """Return the images of the split, and the ignored files."""
+        config, root = self.config, self.config.root
         check_root(root)
         listing = self._listing()
         if not listing.images:
             raise DataError(
-                f"{root} holds no images; put PNG, JPEG, WebP, BMP, TIFF, GIF or PPM files there, "
-                "directly or in one subfolder for each label"
+                f"{root} has no images; add PNG, JPEG, WebP, BMP, TIFF, GIF or PPM files, directly or in one subfolder "
+                "for each label"
             )
-        names = self._label_names(listing)
-        numbers = {name: number for number, name in enumerate(names)}
-        pictures = pack.Pictures(
-            count=len(listing.images),
-            name=lambda row: str(root / listing.images[row].path),
-            open=lambda row: decode.open_image(
-                root / listing.images[row].path, max_megapixels=self.config.max_megapixels
-            ),
-            labels=np.array([numbers[label] for label in listing.labels], dtype=np.int64) if names else None,
-            label_names=names,
-            identity=identity(listing.images, self.config.max_megapixels),
-            skip=self.config.unreadable == "skip",
-            remedy=f"remove it, or set data.unreadable=skip; `gan data check {shlex.quote(str(root))}` lists all",
+        encoded = encoded_files(
+            root,
+            listing.images,
+            max_megapixels=config.max_megapixels,
+            skip=config.unreadable == "skip",
+            remedy=skip_remedy(str(root)),
         )
-        return pictures, listing.ignored
+        names = self._label_names(listing)
+        if names:
+            indices = {name: index for index, name in enumerate(names)}
+            labels = np.array([indices[label] for label in listing.labels], dtype=np.int64)
+            encoded = replace(encoded, labels=labels, label_names=names)
+        return encoded, listing.ignored
 
     def _label_names(self, listing: _Listing) -> tuple[str, ...]:
         names = set(listing.labels)
@@ -81,8 +78,8 @@ class FolderSource(Source[FolderConfig]):
         if len(names) > 1:
             loose = listing.images[listing.labels.index("")].path
             raise DataError(
-                f"{self.config.root} holds images both directly ({loose}) and in subfolders ({max(names)}); move the "
-                "former into a subfolder, which is their label, or set data.root to one of the subfolders"
+                f"{self.config.root} has images both directly ({loose}) and in subfolders ({max(names)}); move the "
+                "direct ones into a subfolder, which is their label, or set data.root to one of the subfolders"
             )
         return ()
 
@@ -95,18 +92,18 @@ class FolderSource(Source[FolderConfig]):
         )
 
     def _folders(self, split: str) -> list[str]:
-        """The folders of a split, relative to the root."""
+        """Return the folders of a split, relative to the root."""
         root = self.config.root
         held_out = [name for name in HELD_OUT if (root / name).is_dir()]
         if not held_out or not (root / "train").is_dir():
             if split == "test":
-                raise DataError(f"{root} has no test split, which takes the subfolders train and test (or val) in it")
+                raise DataError(f"{root} has no test split; create the subfolders train and test (or val) in it")
             return [""]
         return {"train": ["train"], "test": held_out[:1], "all": ["train", *held_out]}[split]
 
 
 def _list(root: Path, folder: str) -> _Listing:
-    found = list_images(root, folder)
+    listing = list_images(root, folder)
     depth = len(Path(folder).parts)
-    labels = ["/".join(Path(file.path).parts[depth:-1][:1]) for file in found.images]
-    return _Listing(found.images, labels, found.ignored)
+    labels = ["/".join(Path(file.path).parts[depth:-1][:1]) for file in listing.images]
+    return _Listing(listing.images, labels, listing.ignored)

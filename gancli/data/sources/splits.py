@@ -1,9 +1,9 @@
-"""One side of pairs, or one domain: which of its images a split takes, and what they are called.
+"""The images of a folder that belong to a split; used for both sides of pairs, for domains, and for single folders.
 
-The splits are folders `train` and `test` (or another name of `HELD_OUT`). Of a side `photos` they are looked for as
-`train/photos`, as `photos/train`, and as `trainphotos`, which with a side `A` is the `trainA` of CycleGAN's data sets.
-Where there are none, every image falls into train or test by a hash of its name: the same for both sides of a pair, and
-still the same when others are added.
+The splits are folders `train` and `test` (or another name in `HELD_OUT`). For a folder `photos`, they may be
+`train/photos`, `photos/train` or `trainphotos`; the last form, with a folder `A`, is the `trainA` of CycleGAN's
+datasets. Without split folders, a hash of each image's name decides. It is the same for both images of a pair, and does
+not change when other images are added.
 """
 
 from __future__ import annotations
@@ -17,76 +17,79 @@ from pathlib import Path
 from gancli.data.sources.listing import HELD_OUT, File, list_images
 from gancli.errors import DataError
 
-_NAMED = 3  # files that a sentence names
+_MAX_NAMES = 3  # names in a message
 
 
 @dataclass(frozen=True)
-class PairedFolder:
-    """The images of one side in a split.
+class SplitFolder:
+    """Images of a folder in one split.
 
     Args:
-        place: its folder, for messages.
-        files: by name, sorted: the path within the split's folder without its suffix, after the split's own name if
-            there are several.
-        ignored: files that are not images by their names.
+        path: the folder, for messages.
+        files: files by name, sorted. The name is the path within the split's folder without the suffix, preceded by the
+            name of the split if there are several.
+        ignored: files whose names are not those of images.
     """
 
-    place: str
+    path: str
     files: Mapping[str, File]
     ignored: Sequence[str]
 
 
-def find_side(root: Path, folder: str, split: str, test_share: float) -> PairedFolder:
-    """The images of a side.
+def list_split(root: Path, folder: str, split: str, test_share: float) -> SplitFolder:
+    """List the images of a folder in one split.
 
     Args:
-        root: which exists.
-        folder: of the side, within the root; "" is the root itself.
+        root: existing folder.
+        folder: folder within the root; "" is the root itself.
         split: train, test or all.
-        test_share: the part of the names that is test where the splits are no folders.
+        test_share: share of the names in the test split, if there are no split folders.
 
     Raises:
-        DataError: there is no such folder, no image in it, or two images of one name.
+        DataError: the folder does not exist or has no images, or two images have the same name.
     """
-    place = f"{root}/{folder}" if folder else str(root)
-    train = _place(root, folder, "train")
-    held_out = [(part, path) for part in HELD_OUT if (path := _place(root, folder, part)) is not None]
+    path = f"{root}/{folder}" if folder else str(root)
+    train = _split_path(root, folder, "train")
+    held_out = [(part, inner) for part in HELD_OUT if (inner := _split_path(root, folder, part)) is not None]
     divided = train is not None and bool(held_out)
     if train is not None and divided:
         parts = {"train": [("train", train)], "test": held_out[:1], "all": [("train", train), *held_out]}[split]
     elif (root / folder).is_dir():
         parts = [("", folder)]
     else:
-        raise DataError(f"{place} is not a folder, nor is there {folder}/train or train/{folder} in {root}")
+        raise DataError(
+            f"{path} is not a folder, and {root} has no {folder}/train or train/{folder}; check data.root and the "
+            "names of the folders"
+        )
     files: dict[str, File] = {}
     ignored: list[str] = []
-    for part, path in parts:
-        listing = list_images(root, path)
+    for part, inner in parts:
+        listing = list_images(root, inner)
         ignored += listing.ignored
         for file in listing.images:
-            name = _name(file, path, part)
-            if not divided and not _falls_into(split, name, test_share):
+            name = _name(file, inner, part)
+            if not divided and not _in_split(split, name, test_share):
                 continue
             if name in files:
-                raise DataError(f"{files[name].path} and {file.path} in {root} have one name; remove one of them")
+                raise DataError(f"{files[name].path} and {file.path} in {root} have the same name; remove one of them")
             files[name] = file
     if not files:
-        raise DataError(f"{place} holds no images for data.split: {split}; put some there, or change data.test_share")
-    return PairedFolder(place, dict(sorted(files.items())), ignored)
+        raise DataError(f"{path} has no images for data.split: {split}; add images, or change data.test_share")
+    return SplitFolder(path, dict(sorted(files.items())), ignored)
 
 
-def unmatched(here: Mapping[str, object], there: Mapping[str, object]) -> list[str]:
-    """The names on one side that the other side lacks."""
-    return [name for name in here if name not in there]
+def unmatched(names: Mapping[str, object], others: Mapping[str, object]) -> list[str]:
+    """Return the names that are missing in `others`."""
+    return [name for name in names if name not in others]
 
 
-def few(names: Sequence[str]) -> str:
-    """Some of many names: `x, y, z, …`."""
-    return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+def abbreviate(names: Sequence[str]) -> str:
+    """Join the first names for a message: `x, y, z, …`."""
+    return ", ".join(names[:_MAX_NAMES]) + (", …" if len(names) > _MAX_NAMES else "")
 
 
-def _place(root: Path, folder: str, part: str) -> str | None:
-    """The folder of a side's part, relative to the root, if there is one."""
+def _split_path(root: Path, folder: str, part: str) -> str | None:
+    """Return the folder of a split relative to the root; None if there is none."""
     for path in (f"{part}/{folder}", f"{folder}/{part}", f"{part}{folder}") if folder else (part,):
         if (root / path).is_dir():
             return path
@@ -94,10 +97,10 @@ def _place(root: Path, folder: str, part: str) -> str | None:
 
 
 def _name(file: File, folder: str, part: str) -> str:
-    within = os.path.splitext(file.path)[0][len(folder) :].lstrip("/")
-    return f"{part}/{within}" if part else within
+    inner = os.path.splitext(file.path)[0][len(folder) :].lstrip("/")
+    return f"{part}/{inner}" if part else inner
 
 
-def _falls_into(split: str, name: str, test_share: float) -> bool:
-    drawn = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
-    return split == "all" or (drawn < test_share) == (split == "test")
+def _in_split(split: str, name: str, test_share: float) -> bool:
+    fraction = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64
+    return split == "all" or (fraction < test_share) == (split == "test")

@@ -1,4 +1,4 @@
-"""Random data of any shape, under the keys that a family reads: for tests and measurements."""
+"""Random data of any shape, under the batch keys that a family reads, for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ BATCH_SIZE = 8
 
 
 def batch(info: FamilyInfo, data: DataSpec, *, size: int = BATCH_SIZE, seed: int = 0) -> dict[str, Tensor]:
-    """A batch of random images in [-1, 1], or points, and of what is known of them, as a family reads it."""
+    """Return a batch of random images in [-1, 1], or points, with the labels that the family reads."""
     generator = torch.Generator().manual_seed(seed)
-    made = {}
+    arrays = {}
     for key in info.batch:
         if key == "label":
-            made[key] = torch.randint(len(data.labels), (size,), generator=generator)
+            arrays[key] = torch.randint(len(data.labels), (size,), generator=generator)
         elif key in ("attributes", "dataset"):
-            made[key] = torch.from_numpy(_known(data, size, np.random.default_rng(seed))[key])
+            arrays[key] = torch.from_numpy(_random_labels(data, size, np.random.default_rng(seed))[key])
         elif data.kind == "points":
-            made[key] = torch.randn(size, *data.shape, generator=generator)
+            arrays[key] = torch.randn(size, *data.shape, generator=generator)
         else:
-            made[key] = torch.rand(size, *data.shape_of(key), generator=generator) * 2 - 1
-    return made
+            arrays[key] = torch.rand(size, *data.shape_of(key), generator=generator) * 2 - 1
+    return arrays
 
 
 def synthetic(
@@ -41,14 +41,14 @@ def synthetic(
     count: int = 5 * BATCH_SIZE + 3,
     seed: int = 0,
 ) -> PackedDataset:
-    """A packed data set of random images, or of points: normal ones around a place of its own for each label.
+    """Return a packed dataset of random images, or of points from one Gaussian per label.
 
     Args:
-        data: the shape of the images, and how many labels or attributes there are.
-        keys: what it holds, as a family reads it, such as `("source", "target")` or `("a", "b")`; labels, attributes
-            and data sets only where `data.labels` names some.
-        count: images of each key, but that the domain `b` has one less.
-        seed: of all of them.
+        data: shape of the images, and names of the labels or attributes.
+        keys: keys that a family reads, such as `("source", "target")` or `("a", "b")`; `label`, `attributes` and
+            `dataset` are only added if `data.labels` has names.
+        count: images of each key; the domain `b` has one less.
+        seed: seed of all arrays.
     """
     random = np.random.default_rng(seed)
     if data.kind == "points":
@@ -60,19 +60,20 @@ def synthetic(
     if data.labels and "label" in keys:
         arrays["label"] = random.integers(0, len(data.labels), count)
     if data.labels:
-        arrays |= {key: array for key, array in _known(data, count, random).items() if key in keys}
+        arrays |= {key: array for key, array in _random_labels(data, count, random).items() if key in keys}
     if images != ["image"]:
         data = replace(data, channels_of={key: data.shape_of(key)[0] for key in images})
     return PackedDataset(arrays=arrays, spec=data, fingerprint=f"synthetic-{seed}-{count}")
 
 
-def _known(data: DataSpec, count: int, random: np.random.Generator) -> dict[str, Array]:
-    """A data set for each image, and random labels or attributes out of it: zeros in the columns of all others."""
+def _random_labels(data: DataSpec, count: int, random: np.random.Generator) -> dict[str, Array]:
+    """Return a random dataset index for each image, and random attributes of it: 0 in the columns of other datasets."""
     owner = random.integers(0, len(data.known), count)
     columns = []
-    for number, each in enumerate(data.known):
-        free = random.integers(0, 2, (count, len(each.labels)))
-        values = np.eye(len(each.labels))[random.integers(0, len(each.labels), count)] if each.exclusive else free
+    for number, label_set in enumerate(data.known):
+        size = len(label_set.labels)
+        attributes = random.integers(0, 2, (count, size))
+        values = np.eye(size)[random.integers(0, size, count)] if label_set.exclusive else attributes
         columns.append(values * (owner == number)[:, None])
     return {"attributes": np.concatenate(columns, axis=1).astype(np.float32), "dataset": owner}
 

@@ -1,4 +1,4 @@
-"""Data sets that torchvision downloads, checks and unpacks: one table, and one source for all of them."""
+"""Datasets downloaded, checked and unpacked by torchvision: one table, and one source for all of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gancli.data import pack
 from gancli.data.source import DataSummary, PackedDataset, Source
 from gancli.data.sources.config import DownloadConfig
 from gancli.errors import DataError
-from gancli.io.cache_folder import cache_folder
+from gancli.io.files import cache_folder
 from gancli.io.resize import Size
 from gancli.io.types import Labels, Progress
 
@@ -26,21 +26,21 @@ _Options = Mapping[str, Any]
 
 _DIGITS = tuple("0123456789")
 
-_SAMPLES = 64  # images that stand for the content of a set
+_HASHED_IMAGES = 64  # images whose hash identifies the content of a dataset
 
 
 @dataclass(frozen=True, kw_only=True)
 class TorchvisionSet:
-    """One data set.
+    """A dataset.
 
     Args:
-        name: of torchvision's class.
-        train, test: options of the class for each part of the split; without test, the set is not divided.
-        rest: parts that only `split: all` takes.
-        labels: their names; or the attribute that has them; or None where there are no labels.
-        size: (height, width) that all images have, or None.
-        channels: of most images.
-        address: where the files are.
+        name: name of the torchvision class.
+        train, test: options of the class for each part of the split; an empty `test` means that there are no splits.
+        rest: parts used only by `split: all`.
+        labels: names of the labels, or the attribute of the class with the names; None if there are no labels.
+        size: (height, width) of all images; None if they differ.
+        channels: number of channels of most images.
+        address: address of the files.
     """
 
     name: str
@@ -53,10 +53,10 @@ class TorchvisionSet:
     address: str
 
     def parts(self, split: str, source: str) -> list[_Options]:
-        """The options of each object that makes up a split.
+        """Return the options of each part of a split.
 
         Raises:
-            DataError: the set is not divided and `split` is test.
+            DataError: `split` is test, and the dataset has no splits.
         """
         if split == "test" and not self.test:
             raise DataError(f"the source {source!r} has no test split; set data.split to train or all")
@@ -65,9 +65,9 @@ class TorchvisionSet:
         )
 
 
-_WHOLE: dict[str, Any] = {"train": ({},), "test": ()}
+_NO_SPLITS: dict[str, Any] = {"train": ({},), "test": ()}
 
-_BY_FLAG: dict[str, Any] = {"train": ({"train": True},), "test": ({"train": False},)}
+_TRAIN_FLAG: dict[str, Any] = {"train": ({"train": True},), "test": ({"train": False},)}
 
 _VGG = "https://www.robots.ox.ac.uk/~vgg/data"
 
@@ -77,7 +77,7 @@ SETS = {
     ),
     "usps": TorchvisionSet(
         name="USPS",
-        **_BY_FLAG,
+        **_TRAIN_FLAG,
         labels=_DIGITS,
         size=(16, 16),
         channels=1,
@@ -85,7 +85,7 @@ SETS = {
     ),
     "semeion": TorchvisionSet(
         name="SEMEION",
-        **_WHOLE,
+        **_NO_SPLITS,
         labels=_DIGITS,
         size=(16, 16),
         channels=1,
@@ -109,7 +109,7 @@ SETS = {
         address="http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html (all files, in a folder celeba, the images unzipped)",
     ),
     "eurosat": TorchvisionSet(
-        name="EuroSAT", **_WHOLE, size=(64, 64), address="https://huggingface.co/datasets/torchgeo/eurosat"
+        name="EuroSAT", **_NO_SPLITS, size=(64, 64), address="https://huggingface.co/datasets/torchgeo/eurosat"
     ),
     "flowers102": TorchvisionSet(name="Flowers102", rest=({"split": "val"},), address=f"{_VGG}/flowers/102"),
     "food101": TorchvisionSet(name="Food101", address="http://data.vision.ee.ethz.ch/cvl/food-101.tar.gz"),
@@ -133,13 +133,13 @@ SETS = {
         address="https://openaipublic.azureedge.net/clip/data/rendered-sst2.tgz",
     ),
     "sun397": TorchvisionSet(
-        name="SUN397", **_WHOLE, address="http://vision.princeton.edu/projects/2010/SUN/SUN397.tar.gz"
+        name="SUN397", **_NO_SPLITS, address="http://vision.princeton.edu/projects/2010/SUN/SUN397.tar.gz"
     ),
     "caltech101": TorchvisionSet(
-        name="Caltech101", **_WHOLE, labels="categories", address="https://data.caltech.edu/records/20086"
+        name="Caltech101", **_NO_SPLITS, labels="categories", address="https://data.caltech.edu/records/20086"
     ),
     "caltech256": TorchvisionSet(
-        name="Caltech256", **_WHOLE, labels="categories", address="https://data.caltech.edu/records/20087"
+        name="Caltech256", **_NO_SPLITS, labels="categories", address="https://data.caltech.edu/records/20087"
     ),
     "imagenette": TorchvisionSet(
         name="Imagenette",
@@ -150,38 +150,38 @@ SETS = {
 
 
 class TorchvisionSource(Source[DownloadConfig]):
-    """A set of the table. Its images are decoded as a folder's are; sets of many sizes need `data.resolution`."""
+    """A dataset of the table. Images are decoded like those of a folder; different sizes need `data.resolution`."""
 
     def read(self, progress: Progress | None = None) -> PackedDataset:
-        return pack.pack(self._pictures(), self.config, progress)
+        return pack.pack(self._encoded(), self.config, progress)
 
     def survey(self, progress: Progress | None = None) -> DataSummary:
-        return pack.survey(self._pictures(), self.config.source, progress=progress)
+        return pack.summarize(self._encoded(), self.config.source, progress=progress)
 
-    def _pictures(self) -> pack.Pictures:
-        source, which = self.config.source, SETS[self.config.source]
+    def _encoded(self) -> pack.EncodedImages:
+        source, dataset = self.config.source, SETS[self.config.source]
         root = download_folder(source, self.config.root)
         parts = [
-            build(which.name, source=source, root=root, files=f"it from {which.address}", download=True, **options)
-            for options in which.parts(self.config.split, source)
+            build(dataset.name, source=source, root=root, files=f"it from {dataset.address}", download=True, **options)
+            for options in dataset.parts(self.config.split, source)
         ]
         rows = [(part, row) for part in parts for row in range(len(part))]
         labels: Labels | None = None
         names: tuple[str, ...] = ()
-        if which.labels is not None:
+        if dataset.labels is not None:
             labels = np.concatenate([_labels(part) for part in parts])
-            found = getattr(parts[0], which.labels) if isinstance(which.labels, str) else which.labels
-            names = tuple(", ".join(name) if isinstance(name, tuple) else str(name) for name in found)
-        return pack.Pictures(
+            entries = getattr(parts[0], dataset.labels) if isinstance(dataset.labels, str) else dataset.labels
+            names = tuple(", ".join(name) if isinstance(name, tuple) else str(name) for name in entries)
+        return pack.EncodedImages(
             count=len(rows),
             name=lambda row: f"image {rows[row][1]} of {source}",
             open=lambda row: _image(*rows[row]),
             labels=labels,
             label_names=names,
-            identity=f"{source} {_sampled(rows)}",
-            size=which.size,
-            channels=which.channels,
-            remedy=f"fetch {source} again from {which.address}",
+            identity=f"{source} {_content_hash(rows)}",
+            size=dataset.size,
+            channels=dataset.channels,
+            remedy=f"download {source} again from {dataset.address}",
         )
 
 
@@ -191,7 +191,7 @@ def _image(part: Any, row: int) -> Image.Image:
 
 
 def _labels(part: Any) -> Labels:
-    """The label of every image. The attributes differ from class to class; what all share is to ask image by image."""
+    """Return the label of every image. Its attribute differs by class; reading it image by image works for all."""
     for attribute in ("targets", "labels", "_labels", "y", "_samples"):
         values = getattr(part, attribute, None)
         if values is not None and len(values) == len(part):
@@ -199,66 +199,67 @@ def _labels(part: Any) -> Labels:
     return np.array([part[row][1] for row in range(len(part))], dtype=np.int64)
 
 
-def _sampled(rows: Sequence[tuple[Any, int]]) -> str:
-    """Number and some of the images: a copy with other content is told apart without decoding all of it."""
+def _content_hash(rows: Sequence[tuple[Any, int]]) -> str:
+    """Hash the number of images and some of them, to detect other content without decoding all images."""
     digest = hashlib.sha256(str(len(rows)).encode())
-    for index in np.linspace(0, len(rows) - 1, min(_SAMPLES, len(rows))).astype(int):
+    for index in np.linspace(0, len(rows) - 1, min(_HASHED_IMAGES, len(rows))).astype(int):
         try:
             digest.update(np.asarray(_image(*rows[index])).tobytes())
-        except Exception:  # an unreadable one is reported where all are read
+        except Exception:  # unreadable images are reported when all are read
             digest.update(b"unreadable")
     return digest.hexdigest()
 
 
-_TIMEOUT = 30.0  # seconds without an answer; torchvision itself would wait for ever
+_TIMEOUT = 30.0  # seconds without a response; torchvision itself has no timeout
 
 
 def download_folder(source: str, root: Path | None) -> Path:
-    """Where a source's files are looked for, and downloaded to: `data.root`, or a folder of the cache."""
+    """Return the folder of a source's files and downloads: `data.root`, or a folder of the cache."""
     return root or cache_folder() / "downloads" / source
 
 
 def build(name: str, *, source: str, root: Path, files: str, **options: Any) -> Any:
-    """An object of the torchvision data set class called `name`.
+    """Create a dataset of the torchvision class `name`.
 
     Args:
-        source: what the recipe calls it.
-        root: the folder that holds the files or shall hold them.
-        files: what to put there by hand, for the error.
-        options: of the class; `download=True` fetches what is missing.
+        name: name of the class.
+        source: name of the source, for the error.
+        root: folder of the files and downloads.
+        files: files to add by hand, for the error.
+        options: arguments of the class; `download=True` downloads missing files.
 
     Raises:
-        DataError: it could not be had, whatever the reason.
+        DataError: it failed for any reason.
     """
     import torchvision.datasets
 
-    new = [folder for folder in (root / name, root) if not folder.exists()]  # torchvision puts MNIST's into its own
+    new_folders = [folder for folder in (root / name, root) if not folder.exists()]  # MNIST has a folder of its own
     try:
         if options.get("download"):
             root.mkdir(parents=True, exist_ok=True)
-        with _quiet():
+        with _redirected():
             return getattr(torchvision.datasets, name)(str(root), **options)
-    except Exception as error:  # of the network, of archives, of missing packages: torchvision passes everything on
-        for folder in new:
+    except Exception as error:  # torchvision raises many types for network, archives and missing packages
+        for folder in new_folders:
             _remove_empty(folder)
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
         verb = "downloaded" if options.get("download") else "read"
         raise DataError(
-            f"the source {source!r} could not be {verb} ({reason[:200]}): fetch {files} and put it into {root}, "
-            "or set data.root to the folder that holds it"
+            f"the source {source!r} could not be {verb} ({reason[:200]}): download {files} and put it into "
+            f"{root}, or set data.root to its folder"
         ) from error
 
 
 def _remove_empty(folder: Path) -> None:
-    """Takes away the empty folders that a failed download made ready; one with anything in it stays."""
+    """Remove the empty folders of a failed download."""
     for path in sorted((*folder.rglob("*"), folder), reverse=True):
         with contextlib.suppress(OSError):
             path.rmdir()
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps torchvision's remarks off standard output, which belongs to results, and gives its sockets a time limit."""
+def _redirected() -> Iterator[None]:
+    """Send torchvision's output to stderr, because stdout is for results, and set a timeout for its sockets."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_TIMEOUT)
     try:

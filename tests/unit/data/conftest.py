@@ -4,7 +4,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -13,14 +12,14 @@ from gancli.data.sources.config import FolderConfig
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of the test's own."""
+    """Use an empty cache folder for each test."""
     monkeypatch.setenv("GANCLI_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """An empty folder for images."""
+    """Return an empty folder for images."""
     folder = tmp_path / "images"
     folder.mkdir()
     return folder
@@ -28,7 +27,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def save() -> Callable[..., Path]:
-    """Writes an image of one colour, and the folders above it."""
+    """Return a function that writes an image of one colour, and its parent folders."""
 
     def write(path: Path, *, size: tuple[int, int] = (8, 8), mode: str = "RGB", colour: object = 100) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,13 +46,8 @@ def config(root: Path) -> Callable[..., FolderConfig]:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """Real data that a checkout may lack."""
+    """Folder of real data; tests are skipped if it is missing."""
     folder = Path(os.environ.get("GANCLI_TEST_DATA", Path(__file__).parents[3].parent / "shared" / "data"))
     if not folder.is_dir():
         pytest.skip(f"needs the real data of {folder}")
     return folder
-
-
-@pytest.fixture(scope="session")
-def noise() -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (40, 3, 8, 12), dtype=np.uint8)

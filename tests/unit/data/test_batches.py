@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from gancli.data.batches import batches, images_at, labels_at, some_rows
+from gancli.data.loader import batches, images_at, labels_at, random_rows
 from gancli.data.source import PackedDataset
 from gancli.data.spec import DataSpec
 
@@ -42,8 +42,8 @@ def test_batches_cover_every_row_once_unless_they_must_be_equal() -> None:
 
 def test_some_rows_are_a_function_of_the_seed() -> None:
     data = packed(np.zeros((50, 1, 2, 2), dtype=np.uint8))
-    first = some_rows(data, 20, seed=1)
+    first = random_rows(data, 20, seed=1)
     assert len(set(first.tolist())) == 20
-    assert first.tolist() == some_rows(data, 20, seed=1).tolist()
-    assert first.tolist() != some_rows(data, 20, seed=2).tolist()
-    assert sorted(some_rows(data, 99, seed=1).tolist()) == list(range(50))
+    assert first.tolist() == random_rows(data, 20, seed=1).tolist()
+    assert first.tolist() != random_rows(data, 20, seed=2).tolist()
+    assert sorted(random_rows(data, 99, seed=1).tolist()) == list(range(50))

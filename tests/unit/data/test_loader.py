@@ -39,12 +39,12 @@ def loader(packed: PackedDataset, *, seed: int = 0, flip: bool = False, **option
 
 def stays(packed: PackedDataset) -> bool:
     source = loader(packed)
-    source.draw(1)
+    source.next_batch(1)
     return source.resident
 
 
 def order(source: Loader, sizes: list[int]) -> list[int]:
-    return [int(label) for size in sizes for label in source.draw(size)["label"]]
+    return [int(label) for size in sizes for label in source.next_batch(size)["label"]]
 
 
 @given(
@@ -66,11 +66,11 @@ def test_position_alone_restores(count: int, before: int, size: int, flip: bool)
     packed = numbered(count)
     straight, restored = loader(packed, flip=flip), loader(packed, flip=flip)
     if before:
-        straight.draw(before)
+        straight.next_batch(before)
     assert straight.position == before
     restored.position = before
     for _ in range(3):
-        one, other = straight.draw(size), restored.draw(size)
+        one, other = straight.next_batch(size), restored.next_batch(size)
         assert torch.equal(one["label"], other["label"])
         assert torch.equal(one["image"], other["image"])
 
@@ -92,7 +92,7 @@ def test_conversion_is_exact_at_the_ends() -> None:
     spec = DataSpec(channels=1, height=1, width=1)
     values = (
         loader(PackedDataset.of_images(images=images, labels=None, spec=spec, fingerprint=""))
-        .draw(3)["image"]
+        .next_batch(3)["image"]
         .flatten()
     )
     assert sorted(values.tolist())[::2] == [-1.0, 1.0]
@@ -106,14 +106,14 @@ def test_points_are_delivered_as_they_are(resident: bool) -> None:
     names = tuple(str(number) for number in range(7))
     spec = DataSpec(channels=2, height=1, width=1, labels=names, kind="points")
     packed = PackedDataset.of_images(images=points, labels=np.arange(7), spec=spec, fingerprint="")
-    batch = loader(packed, resident=resident).draw(7)
+    batch = loader(packed, resident=resident).next_batch(7)
     assert batch["image"].dtype == torch.float32
     assert np.array_equal(batch["image"].numpy(), points[batch["label"].numpy()])
 
 
 def test_batches_hold_the_images_of_their_labels() -> None:
     packed = numbered(20)
-    batch = loader(packed).draw(50)
+    batch = loader(packed).next_batch(50)
     expected = torch.from_numpy(packed.images[batch["label"].numpy()]).float() / 127.5 - 1
     torch.testing.assert_close(batch["image"], expected)
     assert batch["label"].dtype == torch.int64
@@ -121,8 +121,8 @@ def test_batches_hold_the_images_of_their_labels() -> None:
 
 def test_only_the_keys_asked_for() -> None:
     packed = numbered(5)
-    assert set(Loader(packed, keys=("image",), seed=0, device=CPU).draw(2)) == {"image"}
-    assert set(Loader(packed, keys=("label",), seed=0, device=CPU).draw(2)) == {"label"}
+    assert set(Loader(packed, keys=("image",), seed=0, device=CPU).next_batch(2)) == {"image"}
+    assert set(Loader(packed, keys=("label",), seed=0, device=CPU).next_batch(2)) == {"label"}
 
 
 @pytest.mark.parametrize("key", ["label", "source"])
@@ -136,7 +136,7 @@ def test_flips_mirror_half_of_the_images_anew_each_epoch() -> None:
     plain, flipped = loader(packed), loader(packed, flip=True)
     patterns = []
     for _ in range(2):
-        one, other = plain.draw(400), flipped.draw(400)
+        one, other = plain.next_batch(400), flipped.next_batch(400)
         assert torch.equal(one["label"], other["label"])  # flips do not disturb the order
         mirrored = (other["image"] == one["image"].flip(3)).flatten(1).all(1)
         assert torch.equal(other["image"][~mirrored], one["image"][~mirrored])
@@ -155,7 +155,7 @@ def test_a_resolution_is_read_from_its_level(resident: bool) -> None:
     source = levelled(packed, (2, 3), (1, 6), resident=resident)
     for size in [(2, 3), (4, 6), (1, 6), None, (2, 3)]:
         height, width = size or (4, 6)
-        batch = source.draw(6, size)
+        batch = source.next_batch(6, size)
         blocks = packed.images[batch["label"].numpy()].reshape(6, 1, height, 4 // height, width, 6 // width)
         expected = np.rint(blocks.mean((3, 5))) / 127.5 - 1
         torch.testing.assert_close(batch["image"], torch.from_numpy(expected).float())
@@ -164,7 +164,7 @@ def test_a_resolution_is_read_from_its_level(resident: bool) -> None:
 
 def test_a_resolution_without_a_level() -> None:
     with pytest.raises(DataError, match="no images of 2x3"):
-        loader(numbered(6)).draw(1, (2, 3))
+        loader(numbered(6)).next_batch(1, (2, 3))
 
 
 SIZES = st.sampled_from([None, (4, 6), (2, 3), (1, 1)])
@@ -179,7 +179,7 @@ def test_r2_levels_share_one_order(steps: list[tuple[int, tuple[int, int] | None
     for count, size in steps:
         resumed = levelled(packed, *sizes, flip=flip)
         resumed.position = whole.position
-        one, *others = (source.draw(count, size) for source in (whole, streamed, resumed))
+        one, *others = (source.next_batch(count, size) for source in (whole, streamed, resumed))
         for other in others:
             assert torch.equal(one["label"], other["label"])
             assert torch.equal(one["image"], other["image"])
@@ -198,9 +198,9 @@ def test_the_levels_that_wait_are_not_held(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("gancli.data.loader.BatchGatherer", Counted)
     source = levelled(numbered(6), (2, 3))
     assert not opened
-    source.draw(1, (2, 3))
-    source.draw(1, (2, 3))
-    source.draw(1)
+    source.next_batch(1, (2, 3))
+    source.next_batch(1, (2, 3))
+    source.next_batch(1)
     assert [reference() is None for reference in opened] == [True, False]
 
 
@@ -211,7 +211,7 @@ def test_r4_reading_ahead_changes_nothing(steps: list[tuple[int, int | None]], f
     for size, jump in steps:
         if jump is not None:
             resident.position = streamed.position = jump
-        one, other = resident.draw(size), streamed.draw(size)
+        one, other = resident.next_batch(size), streamed.next_batch(size)
         assert torch.equal(one["label"], other["label"])
         assert torch.equal(one["image"], other["image"])
         assert resident.position == streamed.position
@@ -226,7 +226,7 @@ def test_a_memory_map_gives_the_same_batches(tmp_path: Path) -> None:
     )
     resident = loader(packed)
     for _ in range(5):
-        assert torch.equal(resident.draw(5)["image"], streamed.draw(5)["image"])
+        assert torch.equal(resident.next_batch(5)["image"], streamed.next_batch(5)["image"])
 
 
 def test_what_stays_in_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_what_stays_in_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
         images=np.load(tmp_path / "images.npy", mmap_mode="r"), labels=None, spec=packed.spec, fingerprint=""
     )
     assert stays(mapped)
-    monkeypatch.setattr("gancli.data.memory._physical_memory", lambda: packed.images.nbytes)
+    monkeypatch.setattr("gancli.data.resolutions._physical_memory", lambda: packed.images.nbytes)
     assert not stays(mapped)
     assert stays(packed)  # it is in memory already
 
@@ -248,11 +248,11 @@ def test_each_level_stays_or_not_by_itself(monkeypatch: pytest.MonkeyPatch, tmp_
     for size, images in arrays.items():
         np.save(tmp_path / f"{size[0]}.npy", images)
         levels[size] = {"image": np.load(tmp_path / f"{size[0]}.npy", mmap_mode="r")}
-    monkeypatch.setattr("gancli.data.memory._physical_memory", lambda: packed.images.nbytes)
+    monkeypatch.setattr("gancli.data.resolutions._physical_memory", lambda: packed.images.nbytes)
     source = loader(packed, levels=levels)
     residence = {}
     for size in [(4, 6), (2, 3), (4, 6)]:
-        source.draw(2, size)
+        source.next_batch(2, size)
         residence.setdefault(size, []).append(source.resident)
     assert residence == {(4, 6): [False, False], (2, 3): [True]}
 
@@ -261,4 +261,4 @@ def test_the_array_is_not_copied() -> None:
     packed = numbered(13)
     source = loader(packed)
     packed.images[:] = 255
-    assert (source.draw(13)["image"] == 1).all()
+    assert (source.next_batch(13)["image"] == 1).all()

@@ -58,7 +58,7 @@ def bytes_of(images: torch.Tensor) -> torch.Tensor:
 def test_pairs_stay_together(crop: tuple[int, int], flip: bool, resident: bool) -> None:
     stream = loader(pairs(crop=crop), flip=flip, resident=resident)
     for _ in range(5):
-        batch = stream.draw(9)
+        batch = stream.next_batch(9)
         source, target = bytes_of(batch["source"]), bytes_of(batch["target"])
         assert source.shape == (9, 3, *crop)
         assert torch.equal(target[:, :3], 255 - source)
@@ -66,7 +66,7 @@ def test_pairs_stay_together(crop: tuple[int, int], flip: bool, resident: bool) 
 
 
 def test_a_crop_is_a_part_of_its_image() -> None:
-    batch = loader(pairs(crop=(4, 4)), flip=True).draw(200)
+    batch = loader(pairs(crop=(4, 4)), flip=True).next_batch(200)
     source = bytes_of(batch["source"])
     rows, columns = source[:, 1], source[:, 2]
     top, left = rows[:, :1, :1], columns.amin((1, 2), keepdim=True)
@@ -79,7 +79,7 @@ def test_a_crop_is_a_part_of_its_image() -> None:
 
 def test_every_place_is_equally_likely() -> None:
     """3 x 5 places; of 15,000 crops each has 1,000 on average, with a standard deviation of 31."""
-    batch = loader(pairs(crop=(4, 4))).draw(15_000)
+    batch = loader(pairs(crop=(4, 4))).next_batch(15_000)
     source = bytes_of(batch["source"])
     places = source[:, 1, 0, 0] * 5 + source[:, 2, 0, 0]
     counts = torch.bincount(places, minlength=15)
@@ -91,7 +91,7 @@ def test_crops_are_drawn_anew_each_epoch_and_do_not_disturb_the_order() -> None:
     whole, cropped = loader(pairs(50)), loader(pairs(50, crop=(4, 4)))
     places = []
     for _ in range(2):
-        one, other = bytes_of(whole.draw(50)["source"]), bytes_of(cropped.draw(50)["source"])
+        one, other = bytes_of(whole.next_batch(50)["source"]), bytes_of(cropped.next_batch(50)["source"])
         assert torch.equal(one[:, 0, 0, 0], other[:, 0, 0, 0])
         places.append(other[other[:, 0, 0, 0].argsort(), 1:, 0, 0])
     assert not torch.equal(*places)
@@ -108,18 +108,20 @@ def test_r2_position_alone_restores(before: int, size: int, flip: bool, crop: tu
     for packed in (pairs(13, crop=crop), domains(13, 5)):
         straight, restored = loader(packed, flip=flip, resident=resident), loader(packed, flip=flip)
         if before:
-            straight.draw(before)
+            straight.next_batch(before)
         restored.position = before
         for _ in range(3):
-            one, other = straight.draw(size), restored.draw(size)
+            one, other = straight.next_batch(size), restored.next_batch(size)
             assert all(torch.equal(one[key], other[key]) for key in packed.arrays)
 
 
 @given(a=st.integers(1, 20), b=st.integers(1, 20), sizes=st.lists(st.integers(1, 30), min_size=1, max_size=6))
 def test_each_domain_has_epochs_of_its_own(a: int, b: int, sizes: list[int]) -> None:
-    batches = [loader(domains(a, b)).draw(sum(sizes))]
+    batches = [loader(domains(a, b)).next_batch(sum(sizes))]
     stream = loader(domains(a, b))
-    batches.append({key: torch.cat(parts) for key, parts in _columns([stream.draw(size) for size in sizes]).items()})
+    batches.append(
+        {key: torch.cat(parts) for key, parts in _columns([stream.next_batch(size) for size in sizes]).items()}
+    )
     for key, count in (("a", a), ("b", b)):
         first, second = (batch[f"{key}_digit"].tolist() for batch in batches)
         assert first == second
@@ -132,23 +134,23 @@ def _columns(batches: list[dict[str, torch.Tensor]]) -> dict[str, list[torch.Ten
 
 
 def test_domains_are_independent() -> None:
-    batch = loader(domains(100, 100), flip=True).draw(100)
+    batch = loader(domains(100, 100), flip=True).next_batch(100)
     assert batch["a_digit"].tolist() != batch["b_digit"].tolist()
-    alone = loader(domains(100, 3), keys=("a",), flip=True).draw(100)
+    alone = loader(domains(100, 3), keys=("a",), flip=True).next_batch(100)
     assert torch.equal(alone["a"], batch["a"])
     mirrored = {key: bytes_of(batch[key])[:, 2, 0, 0] == SIZE[1] - 1 for key in "ab"}
     assert not torch.equal(mirrored["a"], mirrored["b"])
 
 
 def test_what_is_known_of_an_image_comes_with_it() -> None:
-    batch = loader(domains(11, 7), flip=True).draw(30)
+    batch = loader(domains(11, 7), flip=True).next_batch(30)
     for key in "ab":
         assert torch.equal(bytes_of(batch[key])[:, 0, 0, 0], batch[f"{key}_digit"])
 
 
 def test_the_order_of_domains_is_the_published_one() -> None:
     """A change here breaks every resumed run: R2."""
-    batch = loader(domains(6, 4), seed=7).draw(12)
+    batch = loader(domains(6, 4), seed=7).next_batch(12)
     for key, count in (("a", 6), ("b", 4)):
         expected: list[int] = []
         for epoch in range(12 // count):
@@ -162,7 +164,7 @@ def test_attributes_come_as_they_are() -> None:
     attributes = np.random.default_rng(0).integers(0, 2, (9, 5)).astype(np.float32)
     spec = DataSpec(channels=3, height=6, width=8, labels=tuple("abcde"))
     packed = PackedDataset(arrays={"image": coordinates(9), "attributes": attributes}, spec=spec, fingerprint="")
-    batch = loader(packed).draw(20)
+    batch = loader(packed).next_batch(20)
     assert batch["attributes"].dtype == torch.float32
     assert np.array_equal(batch["attributes"].numpy(), attributes[bytes_of(batch["image"])[:, 0, 0, 0].numpy()])
 
@@ -172,7 +174,7 @@ def test_pairs_stay_together_at_every_level(resident: bool) -> None:
     packed = pairs(crop=(4, 4))
     stream = loader(packed, levels=build_levels(packed, [(2, 2)]), flip=True, resident=resident)
     for size in [(2, 2), (4, 4), (2, 2)]:
-        batch = stream.draw(15, size)
+        batch = stream.next_batch(15, size)
         source, target = bytes_of(batch["source"]), bytes_of(batch["target"])
         assert source.shape == (15, 3, *size)
         assert torch.equal(target[:, 3], source[:, 0])
@@ -180,7 +182,5 @@ def test_pairs_stay_together_at_every_level(resident: bool) -> None:
 
 
 def test_levels_of_cropped_images_must_divide_the_whole() -> None:
-    with pytest.raises(
-        DataError, match=r"images of 6x8, of which data\.random_crop leaves 4x4, cannot be reduced to 1x1"
-    ):
+    with pytest.raises(DataError, match=r"images of 6x8 with data\.random_crop 4x4 cannot be reduced to 1x1"):
         build_levels(pairs(crop=(4, 4)), [(1, 1)])

@@ -55,7 +55,7 @@ def test_shapes_of_keys() -> None:
 
 def test_single_images_are_asked_of_pairs_in_vain() -> None:
     packed = pairs()
-    with pytest.raises(DataError, match="these hold source and target"):
+    with pytest.raises(DataError, match="the data have source and target"):
         _ = packed.images
     assert packed.labels is None
     assert packed.described == "source: 5 images of 1x4x6, target: 5 images of 3x4x6"

@@ -181,7 +181,7 @@ def test_r6_on_a_full_disk_small_levels_are_kept_in_memory(
     fill_the_disk(monkeypatch, after)
     with caplog.at_level(logging.WARNING, logger="gancli"):
         levels = build_levels(mapped, [(4, 6), (2, 3)])
-    assert "kept in memory" in caplog.text
+    assert "keeping reduced images in memory" in caplog.text
     for size in [(4, 6), (2, 3)]:
         assert np.array_equal(levels[size]["image"], means_of(mapped.images, *size))
     assert entries(cache) == {FINGERPRINT}

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gancli.io.captions import MARGIN, above, beside, captioned, captioned_sheet, written
+from gancli.io.captions import MARGIN, add_captions, captioned_grid, render_text, stack_horizontally, stack_vertically
 from gancli.io.images import Pixels
 
 
@@ -13,7 +13,7 @@ def noise(count: int, size: int, channels: int) -> Pixels:
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_words_are_black_on_opaque_white(channels: int) -> None:
-    ink = written("seed 12", channels=channels)
+    ink = render_text("seed 12", channels=channels)
     assert ink.shape[2] == channels
     assert ink[:, :, 0].min() < 64
     assert (ink[0] == 255).all()
@@ -21,18 +21,18 @@ def test_words_are_black_on_opaque_white(channels: int) -> None:
 
 
 def test_words_beside_each_other_stand_on_one_line() -> None:
-    assert len({written(words, channels=1).shape[0] for words in ("a", "g", "T", "12", "")}) == 1
+    assert len({render_text(words, channels=1).shape[0] for words in ("a", "g", "T", "12", "")}) == 1
 
 
 def test_letters_that_the_font_lacks_are_replaced() -> None:
-    assert np.array_equal(written("été", channels=1), written("ete", channels=1))
-    assert np.array_equal(written("猫", channels=1), written("?", channels=1))
+    assert np.array_equal(render_text("été", channels=1), render_text("ete", channels=1))
+    assert np.array_equal(render_text("猫", channels=1), render_text("?", channels=1))
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
 def test_a_caption_is_below_its_image_and_covers_nothing(channels: int) -> None:
     images = noise(2, 50, channels)
-    tiles = captioned(images, ["0", "a caption that is wider than its image"])
+    tiles = add_captions(images, ["0", "a caption that is wider than its image"])
     left = (tiles.shape[2] - 50) // 2
     assert left > 0
     assert np.array_equal(tiles[:, :50, left : left + 50], images)
@@ -42,8 +42,8 @@ def test_a_caption_is_below_its_image_and_covers_nothing(channels: int) -> None:
 
 def test_a_captioned_sheet_has_a_name_before_each_row() -> None:
     images = noise(6, 48, 1)
-    plain = captioned_sheet(images, [str(seed) for seed in range(6)], columns=3)
-    named = captioned_sheet(images, [str(seed) for seed in range(6)], columns=3, rows=["cat", "dog"])
+    plain = captioned_grid(images, [str(seed) for seed in range(6)], columns=3)
+    named = captioned_grid(images, [str(seed) for seed in range(6)], columns=3, rows=["cat", "dog"])
     left = named.shape[1] - plain.shape[1]
     assert np.array_equal(named[:, left:], plain)
     height = (plain.shape[0] - MARGIN) // 2
@@ -54,5 +54,5 @@ def test_a_captioned_sheet_has_a_name_before_each_row() -> None:
 
 def test_tiles_are_put_together() -> None:
     black, grey = np.zeros((2, 4, 1), dtype=np.uint8), np.full((3, 2, 1), 100, dtype=np.uint8)
-    assert above([black, grey])[:, :, 0].tolist() == [[0] * 4] * 2 + [[255, 100, 100, 255]] * 3
-    assert beside([black, grey])[:, :, 0].tolist() == [[255] * 4 + [100] * 2] + [[0] * 4 + [100] * 2] * 2
+    assert stack_vertically([black, grey])[:, :, 0].tolist() == [[0] * 4] * 2 + [[255, 100, 100, 255]] * 3
+    assert stack_horizontally([black, grey])[:, :, 0].tolist() == [[255] * 4 + [100] * 2] + [[0] * 4 + [100] * 2] * 2

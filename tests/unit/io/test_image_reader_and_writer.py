@@ -10,8 +10,8 @@ import pytest
 from PIL import ExifTags, Image, ImageCms
 
 from gancli.errors import DataError
-from gancli.io.image_reader import ImageMetadata, glance, read_picture
-from gancli.io.image_writer import write_picture
+from gancli.io.image_reader import ImageMetadata, read_header, read_image
+from gancli.io.image_writer import write_image
 
 SCALE = 4
 
@@ -21,7 +21,7 @@ def deep(*shape: int) -> np.ndarray:
 
 
 def write(path: Path, pixels: Any, format: str = "PNG", **kept: Any) -> Path:
-    write_picture(path, pixels, ImageMetadata(**kept), format=format, made={"run": "toy"})
+    write_image(path, pixels, ImageMetadata(**kept), format=format, origin={"run": "toy"})
     return path
 
 
@@ -29,13 +29,13 @@ def write(path: Path, pixels: Any, format: str = "PNG", **kept: Any) -> Path:
 def test_sixteen_bits_come_and_go(tmp_path: Path, channels: int) -> None:
     pixels = deep(150, 7, channels)  # more than two bands
     path = write(tmp_path / "deep.png", pixels, dpi=(300.0, 300.0), text={"Title": "deep"})
-    picture = read_picture(path, scale=1)
+    picture = read_image(path, scale=1)
     assert picture.pixels.dtype == np.uint16
     assert np.array_equal(picture.pixels, pixels)
-    assert picture.kept.text["Title"] == "deep"
-    assert picture.kept.text["gancli"] == '{"run": "toy"}'
-    assert picture.kept.dpi == pytest.approx((300, 300), rel=1e-3)
-    assert picture.lost == ()
+    assert picture.metadata.text["Title"] == "deep"
+    assert picture.metadata.text["gancli"] == '{"run": "toy"}'
+    assert picture.metadata.dpi == pytest.approx((300, 300), rel=1e-3)
+    assert picture.warnings == ()
 
 
 def test_another_program_reads_the_deep_colours(tmp_path: Path) -> None:
@@ -50,14 +50,14 @@ def test_another_program_reads_the_deep_colours(tmp_path: Path) -> None:
 @pytest.mark.parametrize("format", ["PNG", "TIFF"])
 def test_deep_greys(tmp_path: Path, format: str) -> None:
     pixels = deep(5, 6, 1)
-    picture = read_picture(write(tmp_path / f"grey.{format.lower()}", pixels, format), scale=1)
+    picture = read_image(write(tmp_path / f"grey.{format.lower()}", pixels, format), scale=1)
     assert np.array_equal(picture.pixels, pixels)
 
 
 def test_what_holds_eight_bits_gets_the_nearest(tmp_path: Path) -> None:
     pixels = np.full((8, 8, 3), 128 * 257 + 100, dtype=np.uint16)
     for format in ("TIFF", "WEBP", "JPEG"):
-        picture = read_picture(write(tmp_path / f"flat.{format.lower()}", pixels, format), scale=1)
+        picture = read_image(write(tmp_path / f"flat.{format.lower()}", pixels, format), scale=1)
         assert np.abs(picture.pixels.astype(int) - 128).max() <= 1
 
 
@@ -67,10 +67,10 @@ def test_what_holds_eight_bits_gets_the_nearest(tmp_path: Path) -> None:
 def test_eight_bits_of_every_kind(tmp_path: Path, mode: str, channels: int) -> None:
     ending = "tif" if mode == "CMYK" else "png"
     Image.radial_gradient("L").resize((9, 6)).convert("RGB").convert(mode).save(tmp_path / f"a.{ending}")
-    picture = read_picture(tmp_path / f"a.{ending}", scale=1)
+    picture = read_image(tmp_path / f"a.{ending}", scale=1)
     assert picture.pixels.shape == (6, 9, channels)
     assert picture.pixels.dtype == np.uint8
-    assert bool(picture.lost) is (mode == "CMYK")
+    assert bool(picture.warnings) is (mode == "CMYK")
 
 
 @pytest.mark.parametrize(("mode", "key"), [("L", 7), ("RGB", (7, 7, 7)), ("P", 7)])
@@ -80,14 +80,14 @@ def test_a_colour_that_means_nothing_is_opacity(tmp_path: Path, mode: str, key: 
     if mode == "P":
         image.putpalette([level for level in range(256) for _ in range(3)])
     image.save(tmp_path / "key.png", transparency=key)
-    pixels = read_picture(tmp_path / "key.png", scale=1).pixels
+    pixels = read_image(tmp_path / "key.png", scale=1).pixels
     assert pixels[0, :, -1].tolist() == [0, 255]
-    assert glance(tmp_path / "key.png").channels == 4
+    assert read_header(tmp_path / "key.png").channels == 4
 
 
 def test_a_deep_colour_that_means_nothing(tmp_path: Path) -> None:
     Image.fromarray(np.array([[700, 900]], dtype=np.uint16)).save(tmp_path / "key.png", transparency=700)
-    pixels = read_picture(tmp_path / "key.png", scale=1).pixels
+    pixels = read_image(tmp_path / "key.png", scale=1).pixels
     assert pixels.tolist() == [[[700, 0], [900, 65535]]]
 
 
@@ -100,12 +100,12 @@ def test_pictures_are_upright(tmp_path: Path, orientation: int) -> None:
     exif[ExifTags.Base.Artist] = "somebody"
     pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
-    picture = read_picture(tmp_path / "a.png", scale=1)
+    picture = read_image(tmp_path / "a.png", scale=1)
     with Image.open(tmp_path / "a.png") as image:
         image.load()
         assert np.array_equal(picture.pixels, np.asarray(ImageOps.exif_transpose(image)))
     kept = Image.Exif()
-    kept.load(picture.kept.exif)
+    kept.load(picture.metadata.exif)
     assert kept[ExifTags.Base.Artist] == "somebody"
     assert ExifTags.Base.Orientation not in kept
 
@@ -125,8 +125,8 @@ def test_what_a_picture_says_is_kept(tmp_path: Path, format: str) -> None:
     before, after = tmp_path / f"before.{format.lower()}", tmp_path / f"after.{format.lower()}"
     options = {"PNG": {"dpi": (72, 72)}, "JPEG": {"dpi": (72, 72)}}.get(format, {})
     Image.new("RGB", (6, 4), "red").save(before, format=format, icc_profile=profile, exif=exif.tobytes(), **options)
-    picture = read_picture(before, scale=SCALE)
-    write_picture(after, picture.pixels.repeat(SCALE, 0).repeat(SCALE, 1), picture.kept, format=format, made={})
+    picture = read_image(before, scale=SCALE)
+    write_image(after, picture.pixels.repeat(SCALE, 0).repeat(SCALE, 1), picture.metadata, format=format, origin={})
     with Image.open(after) as image:
         assert image.size == (24, 16)
         assert image.info["icc_profile"] == profile
@@ -144,11 +144,11 @@ def test_what_is_no_picture_is_said(tmp_path: Path) -> None:
     (tmp_path / "broken.png").write_bytes(b"no image")
     whole = write(tmp_path / "whole.png", deep(40, 40, 3)).read_bytes()
     (tmp_path / "cut.png").write_bytes(whole[:3000])
-    for read in (glance, lambda path: read_picture(path, scale=1)):
+    for read in (read_header, lambda path: read_image(path, scale=1)):
         with pytest.raises(DataError, match=r"broken\.png cannot be read"):
             read(tmp_path / "broken.png")
     with pytest.raises(DataError, match=r"cut\.png cannot be read"):
-        read_picture(tmp_path / "cut.png", scale=1)
+        read_image(tmp_path / "cut.png", scale=1)
 
 
 def test_a_refusal_of_the_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gancli.io.images import sheet, to_pixels, write_png
+from gancli.io.images import make_grid, to_pixels, write_png
 
 
 def test_every_byte_survives_the_way_there_and_back() -> None:
@@ -23,7 +23,7 @@ def test_values_outside_are_clipped_and_nan_is_black() -> None:
 
 def test_a_sheet_places_images_row_by_row() -> None:
     images = np.stack([np.full((50, 50, 3), value, dtype=np.uint8) for value in (10, 20, 30)])
-    page = sheet(images, columns=2, gap=2)
+    page = make_grid(images, columns=2, gap=2)
     assert page.shape == (2 * 52 + 2, 2 * 52 + 2, 3)
     assert (page[2:52, 2:52] == 10).all()
     assert (page[2:52, 54:104] == 20).all()
@@ -32,7 +32,7 @@ def test_a_sheet_places_images_row_by_row() -> None:
 
 
 def test_small_images_are_magnified_by_whole_pixels() -> None:
-    page = sheet(np.array([[[[1], [2]], [[3], [4]]]], dtype=np.uint8), smallest=6, gap=0)
+    page = make_grid(np.array([[[[1], [2]], [[3], [4]]]], dtype=np.uint8), min_side=6, gap=0)
     assert page.shape == (6, 6, 1)
     assert (page[:3, :3] == 1).all()
     assert (page[3:, 3:] == 4).all()

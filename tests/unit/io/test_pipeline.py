@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from gancli.io import pipeline
-from gancli.io.pipeline import overlapped
+from gancli.io import image_writer
+from gancli.io.image_writer import run_pipeline
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,10 @@ def test_every_item_is_read_made_and_written() -> None:
     def write(item: int, read: int, result: Made) -> None:
         written[item] = read, result.value
 
-    overlapped(range(20), read=lambda item: 10 * item, make=make, write=write)
+    run_pipeline(range(20), read=lambda item: 10 * item, process=make, write=write)
     assert made == list(range(20))
     assert written == {item: (10 * item, 11 * item) for item in range(20)}
-    overlapped([], read=abs, make=make, write=write)
+    run_pipeline([], read=abs, process=make, write=write)
 
 
 def test_the_next_is_read_and_the_last_is_written_meanwhile() -> None:
@@ -55,18 +55,18 @@ def test_the_next_is_read_and_the_last_is_written_meanwhile() -> None:
             writing.set()
             assert release.wait(30)
 
-    overlapped(range(3), read=read, make=make, write=write)
+    run_pipeline(range(3), read=read, process=make, write=write)
 
 
 def test_large_results_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "WAITING", 10)
+    monkeypatch.setattr(image_writer, "MAX_PENDING_BYTES", 10)
     written: list[int] = []
 
     def make(item: int, _: int) -> Made:
         assert len(written) == item
         return Made(item, nbytes=11)
 
-    overlapped(range(5), read=abs, make=make, write=lambda item, *_: written.append(item))
+    run_pipeline(range(5), read=abs, process=make, write=lambda item, *_: written.append(item))
 
 
 @pytest.mark.parametrize("where", ["read", "make", "write"])
@@ -83,10 +83,10 @@ def test_an_error_is_raised_and_what_was_made_is_written(where: str) -> None:
         written.append(item)
 
     with pytest.raises(ValueError, match=where):
-        overlapped(
+        run_pipeline(
             range(4),
             read=lambda item: at("read", item),
-            make=lambda item, _: Made(at("make", item)),
+            process=lambda item, _: Made(at("make", item)),
             write=write,
         )
     assert {0, 1} <= set(written)

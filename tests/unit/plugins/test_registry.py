@@ -95,7 +95,7 @@ def test_nobody_takes_a_name_from_gancli_itself(write) -> None:
     faults = {plugin.name: plugin.fault for plugin in found.plugins()}
     assert faults == {"gancli": None, "greedy": faults["greedy"]}
     assert "'digits' is already provided by" in (faults["greedy"] or "")
-    assert {"digits", "photos"} <= set(found.datasets())
+    assert {"digits", "photo-patches"} <= set(found.datasets())
 
 
 def test_metrics_are_found_beside_broken_ones(write) -> None:
@@ -150,6 +150,6 @@ def test_a_subset_can_be_chosen(write, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_installed_families_are_found() -> None:
     assert "gan" in registry().families()
-    assert {"digits", "photos", "mnist", "folder"} <= set(registry().datasets())
+    assert {"digits", "photo-patches", "mnist", "folder"} <= set(registry().datasets())
     assert {"feature_svm", "modes", "parzen"} <= set(registry().metrics())
     assert not [plugin.fault for plugin in registry().plugins() if plugin.fault]

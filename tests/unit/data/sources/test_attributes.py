@@ -74,7 +74,7 @@ def test_the_column_of_names(root: Path, table: Path) -> None:
     table.write_text("Smiling,file,Young\n1,0.png,0\n0,1.png,0\n1,2.png,1\n0,3.png,1\n")
     packed = open_dataset(config(root, table, name_column="file"))
     assert packed.arrays["attributes"].tolist() == EXPECTED
-    with pytest.raises(DataError, match="no column 'image'; its columns are Smiling, file, Young"):
+    with pytest.raises(DataError, match=r"no column 'image'; set data\.name_column to one of Smiling, file, Young"):
         open_dataset(config(root, table, name_column="image"))
 
 
@@ -82,10 +82,10 @@ def test_the_column_of_names(root: Path, table: Path) -> None:
     ("text", "sentence"),
     [
         ("", "is empty"),
-        ("file,A\n", "holds no attributes"),
-        ("file\n1.png\n", "holds no attributes"),
+        ("file,A\n", "has no attributes"),
+        ("file\n1.png\n", "has no attributes"),
         ("file,A,B\n0.png,1,0\n1.png,1,x\n", r"table\.csv:3: B is 'x'; write 1"),
-        ("file,A,B\n0.png,1,0\n\n1.png,1\n", r"table\.csv:4: 2 values where the header has 3"),
+        ("file,A,B\n0.png,1,0\n\n1.png,1\n", r"table\.csv:4: 2 values, but the header has 3 columns"),
         ("file,A,A\n0.png,1,0\n", "2 columns for 'A'"),
         ("file,A\n0.png,1\n0.png,0\n", "2 lines for '0.png'"),
     ],
@@ -114,7 +114,7 @@ def test_images_without_a_line_and_lines_without_an_image(root: Path, table: Pat
     packed = open_dataset(config(root, table, unmatched="skip"))
     assert packed.arrays["attributes"].tolist() == [EXPECTED[0], *EXPECTED[2:]]
     table.write_text("file,A\nelsewhere.png,1\n")
-    with pytest.raises(DataError, match=r"names no image of .*; its first is 'elsewhere\.png'"):
+    with pytest.raises(DataError, match=r"has no line for an image in .*; its first name is 'elsewhere\.png'"):
         open_dataset(config(root, table))
 
 

@@ -12,7 +12,7 @@ from gancli.data.dataset import open_dataset, open_source
 from gancli.data.source import DataSummary, PackedDataset, Source
 from gancli.data.sources.arrays import Arrays, pack_arrays
 from gancli.data.sources.builtin import gan_datasets
-from gancli.data.sources.config import DigitsConfig, PhotosConfig
+from gancli.data.sources.config import DigitsConfig, PhotoPatchesConfig
 from gancli.data.spec import DataSpec
 from gancli.errors import DataError, UsageError
 from gancli.plugins.hookspecs import DatasetInfo
@@ -80,7 +80,7 @@ def test_fingerprints() -> None:
 def test_photos() -> None:
     from sklearn.datasets import load_sample_image
 
-    packed = open_dataset(PhotosConfig(source="photos"))
+    packed = open_dataset(PhotoPatchesConfig(source="photos"))
     assert packed.spec == DataSpec(channels=3, height=64, width=64, labels=("china", "flower"))
     assert len(packed.images) == 2 * 23 * 29
     assert np.array_equal(packed.images[0].transpose(1, 2, 0), load_sample_image("china.jpg")[:64, :64])
@@ -91,11 +91,11 @@ def test_photos() -> None:
 def test_photos_train_and_test_do_not_overlap() -> None:
     columns = {}
     for split in ("train", "test", "all"):
-        packed = open_dataset(PhotosConfig(source="photos", split=split, resolution=(100, 64), stride=64))
+        packed = open_dataset(PhotoPatchesConfig(source="photos", split=split, resolution=(100, 64), stride=64))
         columns[split] = len(packed.images)
     assert columns == {"train": 2 * 6 * 8, "test": 2 * 6 * 2, "all": 2 * 6 * 10}
     with pytest.raises(DataError, match=r"smaller data\.resolution"):
-        open_dataset(PhotosConfig(source="photos", split="test", resolution=129))
+        open_dataset(PhotoPatchesConfig(source="photos", split="test", resolution=129))
 
 
 def test_luma_is_pillows(noise: np.ndarray) -> None:
@@ -127,12 +127,12 @@ def test_a_plugins_source_is_held_to_the_contract(fault: str, monkeypatch: pytes
             raise NotImplementedError
 
     monkeypatch.setattr("gancli.data.sources.digits.DigitsSource", Faulty)
-    with pytest.raises(DataError, match="holds no images" if fault == "empty" else "broken"):
+    with pytest.raises(DataError, match="has no images" if fault == "empty" else "broken"):
         open_dataset(SourceConfig(source="digits"))
 
 
 def test_an_impossible_choice_is_named() -> None:
-    with pytest.raises(DataError, match="no images are left"):
+    with pytest.raises(DataError, match=r"no images of the source .* are selected"):
         open_dataset(DigitsConfig(source="digits", split="test", classes=(1,), limit=1).model_copy(update={"limit": 0}))
 
 

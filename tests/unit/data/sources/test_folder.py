@@ -16,7 +16,7 @@ from gancli.data.sources.config import FolderConfig
 from gancli.data.sources.folder import FolderSource
 from gancli.errors import DataError
 from gancli.io import decode
-from gancli.io.cache_folder import cache_folder
+from gancli.io.files import cache_folder
 
 Save = Callable[..., Path]
 Config = Callable[..., FolderConfig]
@@ -128,7 +128,7 @@ def test_sizes_and_channels(root: Path, save: Save, config: Config) -> None:
 
 
 def test_missing_empty_and_not_a_folder(root: Path, save: Save, config: Config) -> None:
-    with pytest.raises(DataError, match="holds no images") as caught:
+    with pytest.raises(DataError, match="has no images") as caught:
         open_dataset(config())
     assert str(root) in str(caught.value)
     with pytest.raises(DataError, match="does not exist"):
@@ -290,7 +290,7 @@ def test_two_processes_pack_at_once(root: Path, cache: Path) -> None:
     with Writer("f", (1, 2, 2)) as writer:
         writer.append(image)
         other = Writer("f", (1, 2, 2))
-        other._folder = other._folder.with_name(".f.other.part")
+        other._temporary = other._temporary.with_name(".f.other.part")
         with other:
             other.append(image)
             other.commit(())
@@ -301,15 +301,15 @@ def test_two_processes_pack_at_once(root: Path, cache: Path) -> None:
 
 
 def test_progress(root: Path, save: Save, config: Config) -> None:
-    for number in range(pack._BLOCK + 2):
+    for number in range(pack._CHUNK + 2):
         save(root / f"{number:03}.png")
     seen: list[tuple[int, int]] = []
     open_dataset(config(), progress=lambda done, total: seen.append((done, total)))
-    assert seen == [(pack._BLOCK, pack._BLOCK + 2), (pack._BLOCK + 2, pack._BLOCK + 2)]
+    assert seen == [(pack._CHUNK, pack._CHUNK + 2), (pack._CHUNK + 2, pack._CHUNK + 2)]
 
 
 def test_many_images_keep_their_order(root: Path, config: Config) -> None:
-    values = np.random.default_rng(0).integers(0, 256, (pack._BLOCK * 2 + 5, 6, 7), dtype=np.uint8)
+    values = np.random.default_rng(0).integers(0, 256, (pack._CHUNK * 2 + 5, 6, 7), dtype=np.uint8)
     for number, image in enumerate(values):
         Image.fromarray(image).save(root / f"{number:04}.png")
     packed = open_dataset(config())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gancli.data.sources.paired import compare, scale_of
+from gancli.data.sources.paired import compare_sizes, integer_scale
 
 NAMES = ["a", "b", "c", "d"]
 
@@ -23,19 +23,19 @@ NAMES = ["a", "b", "c", "d"]
     ],
 )
 def test_the_scale_of_a_pair(source: tuple[int, int], target: tuple[int, int], scale: int | None) -> None:
-    assert scale_of(source, target) == scale
+    assert integer_scale(source, target) == scale
 
 
 def test_what_cannot_be_read_is_left_out() -> None:
-    found = compare([((3, 3), (6, 6)), (None, (6, 6)), ((3, 3), None)], NAMES)
+    found = compare_sizes([((3, 3), (6, 6)), (None, (6, 6)), ((3, 3), None)], NAMES)
     assert (found.scale, list(found.problems)) == (2, [])
-    assert compare([(None, None)], NAMES).scale == 1
+    assert compare_sizes([(None, None)], NAMES).scale == 1
 
 
 def test_the_scale_of_most_pairs_is_what_the_others_are_held_to() -> None:
     four, two = ((2, 2), (8, 8)), ((2, 2), (4, 4))
-    found = compare([four, two, four, four], NAMES)
+    found = compare_sizes([four, two, four, four], NAMES)
     assert found.scale is None
     assert "4 times as large as their sources in 3 of 4 pairs, but b is 2x2, its target 4x4;" in found.problems[0]
-    (problem,) = compare([((2, 2), (3, 2)), ((2, 2), (2, 2)), ((2, 2), (2, 2))], NAMES).problems
-    assert problem.startswith("the images of a pair must have one size: a is 2x2, its target 3x2; ")
+    (problem,) = compare_sizes([((2, 2), (3, 2)), ((2, 2), (2, 2)), ((2, 2), (2, 2))], NAMES).problems
+    assert problem.startswith("the images of a pair must have the same size: a is 2x2, its target 3x2; ")

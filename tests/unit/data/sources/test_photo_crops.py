@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from gancli.data.dataset import open_dataset, open_source, open_whole
+from gancli.data.dataset import open_dataset, open_full_size, open_source
 from gancli.data.loader import Loader
-from gancli.data.sources.config import PhotographsConfig
+from gancli.data.sources.config import PhotoCropsConfig
 from gancli.errors import DataError
 
 CPU = torch.device("cpu")
 
 
-def photographs(**options: object) -> PhotographsConfig:
-    return PhotographsConfig(source="photographs", **options)  # type: ignore[arg-type]
+def photographs(**options: object) -> PhotoCropsConfig:
+    return PhotoCropsConfig(source="photographs", **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("split", "width"), [("train", 512), ("test", 128), ("all", 640)])
@@ -35,7 +35,7 @@ def test_each_comes_equally_often_in_an_epoch_of_a_thousand_crops() -> None:
     assert np.bincount(data.epoch).tolist() == [512, 512]
     assert data.count == 2
     source = Loader(data, keys=("image",), seed=0, device=CPU)
-    assert len(torch.unique(source.draw(256)["image"].flatten(1), dim=0)) > 250  # crops, not one over and over
+    assert len(torch.unique(source.next_batch(256)["image"].flatten(1), dim=0)) > 250  # crops, not one over and over
 
 
 def test_whole_photographs_are_shown_once() -> None:
@@ -48,7 +48,8 @@ def test_a_folder_without_labels_and_with_splits_by_name(root: Path, save: Calla
     parts = {split: open_dataset(photographs(root=root, split=split, random_crop=16)) for split in ("train", "test")}
     assert parts["train"].labels is None
     shown = {
-        split: [int(data.ragged["image"][row][0, 0, 0]) for row in range(data.count)] for split, data in parts.items()
+        split: [int(data.variable_size["image"][row][0, 0, 0]) for row in range(data.count)]
+        for split, data in parts.items()
     }
     assert sorted(shown["train"] + shown["test"]) == list(range(40))
     assert shown["test"]
@@ -60,15 +61,15 @@ def test_folders_are_splits(root: Path, save: Callable[..., Path]) -> None:
     save(root / "train" / "a.png", size=(20, 30))
     save(root / "val" / "b.png", size=(9, 9))
     assert open_dataset(photographs(root=root, random_crop=20)).images.shape == (1, 3, 20, 30)
-    assert open_dataset(photographs(root=root, random_crop=8, split="all")).ragged["image"].smallest == (9, 9)
+    assert open_dataset(photographs(root=root, random_crop=8, split="all")).variable_size["image"].smallest == (9, 9)
 
 
 def test_whole(root: Path, save: Callable[..., Path]) -> None:
     save(root / "a.png", size=(20, 30))
     save(root / "b.png", size=(7, 9))
-    (part,) = open_whole(photographs(root=root, split="all", random_crop=96)).values()
-    assert part.ragged["image"].sizes.tolist() == [[20, 30], [7, 9]]
-    (bundled,) = open_whole(photographs(split="test", random_crop=96, resolution=96)).values()
+    (part,) = open_full_size(photographs(root=root, split="all", random_crop=96)).values()
+    assert part.variable_size["image"].sizes.tolist() == [[20, 30], [7, 9]]
+    (bundled,) = open_full_size(photographs(split="test", random_crop=96, resolution=96)).values()
     assert bundled.images.shape == (2, 3, 427, 128)
 
 

@@ -223,5 +223,5 @@ def test_lsun(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match="church_train_lmdb: key0 cannot be read"):
         open_dataset(LsunConfig(source="lsun", root=root, resolution=5))
     (root / "tower_train_lmdb").mkdir()
-    with pytest.raises(DataError, match="no sound LMDB folder"):
+    with pytest.raises(DataError, match="is not a valid LMDB folder"):
         open_dataset(LsunConfig(source="lsun", root=root, resolution=5))

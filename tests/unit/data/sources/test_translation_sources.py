@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from gancli.data.dataset import open_dataset, open_source
 from gancli.data.source import PackedDataset
 from gancli.data.sources.config import ColouredDigitsConfig, DigitDomainsConfig, FontDigitsConfig, PhotoPairsConfig
-from gancli.data.sources.digits import COLOURS, handwritten, tint, transform
-from gancli.data.sources.photos import outlines, photographs
+from gancli.data.sources.digits import COLOURS, load_digits, tint, transform
+from gancli.data.sources.photos import load_photographs, outlines
 from gancli.recipes.options import SourceConfig
 
 
@@ -22,12 +22,12 @@ def rows_of(images: np.ndarray) -> set[bytes]:
 def test_photo_pairs_are_outlines_of_the_patches() -> None:
     packed = open_dataset(PhotoPairsConfig(source="photo-pairs", resolution=32, stride=32))
     patches = open_dataset(SourceConfig(source="photos", resolution=32).model_copy(update={"stride": 32}))
-    whole = outlines(photographs("train")[0])
+    whole = outlines(load_photographs("train")[0])
     assert packed.spec.channels_of == {"source": 1, "target": 3}
     assert packed.spec.labels == ()
     assert packed.arrays["target"].shape[1:] == (3, 32, 32)
     assert np.array_equal(packed.arrays["source"][17, 0], whole[32:64, 32:64])
-    assert np.array_equal(packed.arrays["target"][17].transpose(1, 2, 0), photographs("train")[0][32:64, 32:64])
+    assert np.array_equal(packed.arrays["target"][17].transpose(1, 2, 0), load_photographs("train")[0][32:64, 32:64])
     assert rows_of(packed.arrays["target"][:16]) <= rows_of(patches.images)
 
 
@@ -57,7 +57,7 @@ def test_the_outline_of_a_step_is_one_line() -> None:
 
 
 def test_an_outline_is_no_darker_than_its_gradient() -> None:
-    photograph = photographs("test")[0]
+    photograph = load_photographs("test")[0]
     blurred = np.asarray(Image.fromarray(photograph).convert("L").filter(ImageFilter.GaussianBlur(1)), dtype=float)
     strength = np.hypot(*np.gradient(blurred))
     drawn = outlines(photograph)
@@ -67,7 +67,7 @@ def test_an_outline_is_no_darker_than_its_gradient() -> None:
 
 @pytest.mark.parametrize("name", ["inverted", "inverted_blurred"])
 def test_digit_domains_are_disjoint_and_the_mapping_is_known(name: str) -> None:
-    digits = handwritten("train")
+    digits = load_digits("train")
     packed = open_dataset(DigitDomainsConfig(source="digit-domains", transform=name))  # type: ignore[arg-type]
     images = {image.tobytes(): int(digit) for image, digit in zip(digits.images, digits.labels, strict=True)}
     transformed = {transform(image[None], name).tobytes(): int(digit) for image, digit in _each(digits)}
@@ -116,7 +116,7 @@ def test_classes_and_limits_of_domains() -> None:
 
 
 def test_a_colour_is_a_label_and_the_digit_is_kept() -> None:
-    digits = handwritten("train")
+    digits = load_digits("train")
     packed = open_dataset(ColouredDigitsConfig(source="coloured-digits", colours=6))
     assert packed.spec.labels == COLOURS
     assert np.array_equal(packed.arrays["digit"], digits.labels)
@@ -141,7 +141,7 @@ def test_colours_survive_resizing_and_are_classes() -> None:
 
 
 def test_less_saturated_colours_have_light_in_common() -> None:
-    digits = handwritten("train")
+    digits = load_digits("train")
     packed = open_dataset(ColouredDigitsConfig(source="coloured-digits", saturation=0.6))
     assert np.array_equal(packed.images.max(1, keepdims=True), digits.images)
     assert np.array_equal(packed.images.min(1), np.rint(0.4 * digits.images[:, 0]))
@@ -159,7 +159,7 @@ def test_font_digits_are_drawn_alike_each_time_and_differ_from_each_other() -> N
     assert packed.arrays["a_digit"].tolist() == [number % 10 for number in range(200)]
     assert len(rows_of(packed.arrays["a"])) > 190
     assert not rows_of(packed.arrays["a"]) & rows_of(test.arrays["a"])
-    assert np.array_equal(packed.arrays["b"], handwritten("train").images)
+    assert np.array_equal(packed.arrays["b"], load_digits("train").images)
     assert len(fonts(count=200, split="all").arrays["a"]) == 400
 
 

@@ -66,7 +66,7 @@ def test_domains_of_unequal_size_and_an_empty_one(domains: Path, save: Save) -> 
     assert open_dataset(unpaired(domains, resolution=4)).count == 5
     for path in (domains / "b").iterdir():
         path.unlink()
-    with pytest.raises(DataError, match="/b holds no images"):
+    with pytest.raises(DataError, match="/b has no images"):
         open_source(unpaired(domains)).survey()
 
 

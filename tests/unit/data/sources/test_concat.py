@@ -12,16 +12,16 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from gancli.data.dataset import array_of, open_dataset, open_source
+from gancli.data.dataset import array_for, open_dataset, open_source
 from gancli.data.loader import Loader
 from gancli.data.source import PackedDataset
 from gancli.data.sources.builtin import gan_datasets
-from gancli.data.sources.joined import concat_labelled
-from gancli.data.sources.joined_config import JoinedConfig
+from gancli.data.sources.concat import concat_labelled
+from gancli.data.sources.config import ConcatConfig
 from gancli.data.sources.synthetic import batch, synthetic
 from gancli.data.spec import DataSpec, LabelSet
 from gancli.errors import DataError, UsageError
-from gancli.io.cache_folder import VARIABLE
+from gancli.io.files import CACHE_VARIABLE
 from gancli.io.types import Array
 from gancli.plugins.hookspecs import DatasetInfo, FamilyInfo
 from gancli.recipes.recipe import load_recipe
@@ -56,18 +56,18 @@ def joined(*, balance: bool = False) -> PackedDataset:
 
 def test_labels_are_served_as_attributes() -> None:
     packed = labelled(5)
-    assert np.array_equal(array_of(packed, "attributes"), np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1]])
-    assert array_of(packed, "attributes").dtype == np.float32
+    assert np.array_equal(array_for(packed, "attributes"), np.eye(3, dtype=np.float32)[[0, 1, 2, 0, 1]])
+    assert array_for(packed, "attributes").dtype == np.float32
     for one in (packed, with_attributes(5)):
-        assert array_of(one, "dataset").tolist() == [0] * 5
-        assert array_of(one, "dataset").dtype == np.int64
-    assert array_of(packed, "label") is packed.arrays["label"]
+        assert array_for(one, "dataset").tolist() == [0] * 5
+        assert array_for(one, "dataset").dtype == np.int64
+    assert array_for(packed, "label") is packed.arrays["label"]
 
 
 def test_a_loader_serves_what_is_made_of_labels() -> None:
     packed = labelled(9)
     loader = Loader(packed, keys=("image", "attributes", "dataset"), seed=0, device=torch.device("cpu"))
-    drawn = loader.draw(6)
+    drawn = loader.next_batch(6)
     shown = ((drawn["image"][:, 0, 0, 0] + 1) * 127.5).round().long() - 100
     assert torch.equal(drawn["attributes"].argmax(1), shown % 3)
     assert torch.equal(drawn["attributes"].sum(1), torch.ones(6))
@@ -79,7 +79,7 @@ def test_nothing_is_made_of_nothing(key: str) -> None:
     spec = DataSpec(channels=3, height=4, width=6)
     bare = PackedDataset.of_images(images=images(3), labels=None, spec=spec, fingerprint="")
     with pytest.raises(DataError, match=f"the data has no '{key}'; choose a source that yields it"):
-        array_of(bare, key)
+        array_for(bare, key)
 
 
 @pytest.mark.parametrize("info", gan_datasets(), ids=lambda info: info.name)
@@ -92,10 +92,10 @@ def test_what_a_source_is_said_to_serve_can_be_made(info: DatasetInfo) -> None:
     packed = PackedDataset(arrays=arrays, spec=DataSpec(channels=3, height=4, width=6, labels=("x",)), fingerprint="")
     for key in ("label", "attributes", "dataset"):
         if key in info.serves:
-            assert len(array_of(packed, key)) == 2
+            assert len(array_for(packed, key)) == 2
         else:
             with pytest.raises(DataError):
-                array_of(packed, key)
+                array_for(packed, key)
 
 
 def test_labels_by_data_set() -> None:
@@ -125,15 +125,15 @@ def test_each_image_knows_the_labels_of_its_own_source() -> None:
 def test_an_epoch_shows_every_source_equally_often() -> None:
     packed = joined(balance=True)
     loader = Loader(packed, keys=("image", "dataset"), seed=0, device=torch.device("cpu"))
-    drawn = loader.draw(14)
+    drawn = loader.next_batch(14)
     shown = ((drawn["image"][:, 0, 0, 0] + 1) * 127.5).round().long()
     assert sorted(shown.tolist()) == [*range(7), 100, 100, 100, 101, 101, 102, 102]
     assert drawn["dataset"].tolist() == (shown >= 100).long().tolist()
-    assert loader.draw(14)["dataset"].sum() == 7
+    assert loader.next_batch(14)["dataset"].sum() == 7
 
 
 def test_mapped_images_stay_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     np.save(tmp_path / "faces.npy", images(7))
     mapped = np.load(tmp_path / "faces.npy", mmap_mode="r")
     faces = with_attributes()
@@ -153,7 +153,7 @@ def test_what_cannot_be_joined() -> None:
     grey = PackedDataset.of_images(images=images(3)[:, :1], labels=np.zeros(3, np.int64), spec=spec, fingerprint="")
     with pytest.raises(DataError, match=r"differ in channels or size \(3x4x6 in a, 1x4x6 in b\)"):
         concat_labelled({"a": labelled(), "b": grey}, balance=True)
-    with pytest.raises(DataError, match="a and b have a label 'happy' each; rename it in one of them"):
+    with pytest.raises(DataError, match="a and b both have a label 'happy'; rename it in one of them"):
         concat_labelled({"a": labelled(), "b": labelled()}, balance=True)
 
 
@@ -161,9 +161,9 @@ def digits(**options: Any) -> dict[str, Any]:
     return {"source": "digits", **options}
 
 
-def read(**options: Any) -> JoinedConfig:
+def read(**options: Any) -> ConcatConfig:
     given = {"source": "joined", "resolution": 8, "channels": 3, **options}
-    return JoinedConfig.model_validate_json(json.dumps(given))
+    return ConcatConfig.model_validate_json(json.dumps(given))
 
 
 def test_sources_are_read_at_one_size(root: Path, save: Save) -> None:
@@ -181,7 +181,7 @@ def test_sources_are_read_at_one_size(root: Path, save: Save) -> None:
     )
     assert packed.arrays["dataset"].tolist() == [0] * 3 + [1] * 5
     assert packed.arrays["attributes"][:3, 0].tolist() == [1, 0, 1]
-    assert JoinedConfig.model_validate_json(config.model_dump_json()) == config  # a run's recipe spells everything out
+    assert ConcatConfig.model_validate_json(config.model_dump_json()) == config  # a run's recipe spells everything out
     survey = open_source(config).survey()
     assert (survey.count, list(survey.parts)) == (3 + 1797, ["faces", "red"])
 
@@ -191,11 +191,11 @@ def test_sources_are_read_at_one_size(root: Path, save: Save) -> None:
     [
         (digits(limit=0), "b.limit must be a whole number greater than 0, not 0"),
         (digits(limti=1), "unknown option 'limti' in b: did you mean 'limit'?"),
-        (digits(resolution=4), "b.resolution must be left out: set data.resolution, which is for all sources"),
+        (digits(resolution=4), "b.resolution must be left out: set data.resolution, which applies to all sources"),
         ({"source": "digit"}, "b: unknown data source 'digit': did you mean 'digits'?"),
-        ({"source": "photo-pairs"}, "b: the source 'photo-pairs' cannot be joined"),
-        ({"source": "joined", "sources": {}}, "b: the source 'joined' cannot be joined"),
-        ({"source": "attributes", "root": "x"}, "b needs 'table' (file of one line for each image"),
+        ({"source": "photo-pairs"}, "b: the source 'photo-pairs' cannot be concatenated"),
+        ({"source": "concat", "sources": {}}, "b: the source 'concat' cannot be concatenated"),
+        ({"source": "attributes", "root": "x"}, "b needs 'table' (file with one line for each image"),
         ({}, "b must be a mapping of options with a source, not a mapping"),
         (3, "b must be a mapping of options with a source, not 3"),
     ],

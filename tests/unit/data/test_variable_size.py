@@ -15,13 +15,13 @@ from PIL import Image
 from torch import Tensor
 
 from gancli.data import cache as packed_cache
-from gancli.data.dataset import open_dataset, open_whole
-from gancli.data.loader import Loader, _Parts
-from gancli.data.ragged import VariableSizeImages
+from gancli.data.dataset import open_dataset, open_full_size
+from gancli.data.loader import Loader, _Crops
 from gancli.data.resolutions import build_levels
 from gancli.data.source import PackedDataset
 from gancli.data.sources.config import FolderConfig, UnpairedConfig
 from gancli.data.spec import DataSpec
+from gancli.data.variable_size import VariableSizeImages
 from gancli.errors import DataError
 
 CPU = torch.device("cpu")
@@ -57,25 +57,25 @@ def bytes_of(images: Tensor) -> Tensor:
 
 def test_images_come_back_as_they_were() -> None:
     images = coordinates()
-    ragged = VariableSizeImages.of(images)
-    assert len(ragged) == 5
-    assert ragged.smallest == (4, 4)
-    assert ragged.starts.tolist() == [0, 135, 279, 327, 474]
+    variable_size = VariableSizeImages.of(images)
+    assert len(variable_size) == 5
+    assert variable_size.smallest == (4, 4)
+    assert variable_size.starts.tolist() == [0, 135, 279, 327, 474]
     for row, image in enumerate(images):
-        assert np.array_equal(ragged[row], image)
-        assert np.shares_memory(ragged[row], ragged.flat)
+        assert np.array_equal(variable_size[row], image)
+        assert np.shares_memory(variable_size[row], variable_size.flat)
 
 
 def test_a_stack_of_equal_images_is_not_copied() -> None:
     stack = np.stack(coordinates([(4, 6)] * 3))
-    ragged = VariableSizeImages.of_equal(stack)
-    assert np.shares_memory(ragged.flat, stack)
-    assert np.array_equal(ragged[2], stack[2])
+    variable_size = VariableSizeImages.of_equal(stack)
+    assert np.shares_memory(variable_size.flat, stack)
+    assert np.array_equal(variable_size[2], stack[2])
 
 
 @pytest.mark.parametrize("resident", [True, False])
 def test_a_crop_is_a_part_of_its_image(resident: bool) -> None:
-    batch = loader(packed(), flip=True, resident=resident).draw(400)
+    batch = loader(packed(), flip=True, resident=resident).next_batch(400)
     number, rows, columns = bytes_of(batch["image"]).unbind(1)
     assert torch.equal(number, batch["label"].view(-1, 1, 1).expand_as(number))
     top, left = rows[:, :1, :1], columns.amin((1, 2), keepdim=True)
@@ -88,7 +88,7 @@ def test_a_crop_is_a_part_of_its_image(resident: bool) -> None:
 
 def test_every_place_of_every_image_is_equally_likely() -> None:
     """Each image comes 3,000 times; of its n places each comes 3,000 / n times on average."""
-    batch = loader(packed()).draw(15_000)
+    batch = loader(packed()).next_batch(15_000)
     corners = bytes_of(batch["image"])[:, 1:, 0, 0]
     for number, (height, width) in enumerate(SIZES):
         mine = corners[batch["label"] == number]
@@ -100,7 +100,7 @@ def test_every_place_of_every_image_is_equally_likely() -> None:
 
 
 def test_an_index_finds_what_slices_find() -> None:
-    parts = _Parts(packed().ragged["image"], CROP, CPU, pinned=False)
+    parts = _Crops(packed().variable_size["image"], CROP, CPU, pinned=False)
     rows = torch.arange(5).repeat(20)
     room = parts._sizes[rows] - torch.tensor(CROP) + 1
     corners = (torch.rand(100, 2, generator=torch.Generator().manual_seed(0)) * room).long()
@@ -112,31 +112,33 @@ def test_an_index_finds_what_slices_find() -> None:
 def test_r2_position_alone_restores(before: int, size: int, flip: bool, resident: bool) -> None:
     straight, restored = loader(packed(), flip=flip, resident=resident), loader(packed(), flip=flip)
     if before:
-        straight.draw(before)
+        straight.next_batch(before)
     restored.position = before
     for _ in range(3):
-        one, other = straight.draw(size), restored.draw(size)
+        one, other = straight.next_batch(size), restored.next_batch(size)
         assert torch.equal(one["image"], other["image"])
         assert torch.equal(one["label"], other["label"])
 
 
 def test_images_of_one_size_give_the_same_crops_either_way() -> None:
     sizes = [(9, 7)] * 6
-    ragged = packed(sizes)
-    stack = replace(ragged, ragged={}, arrays={**ragged.arrays, "image": np.stack(coordinates(sizes))})
-    one, other = loader(ragged, flip=True), loader(stack, flip=True)
+    variable_size = packed(sizes)
+    stack = replace(
+        variable_size, variable_size={}, arrays={**variable_size.arrays, "image": np.stack(coordinates(sizes))}
+    )
+    one, other = loader(variable_size, flip=True), loader(stack, flip=True)
     for _ in range(3):
-        assert torch.equal(one.draw(5)["image"], other.draw(5)["image"])
+        assert torch.equal(one.next_batch(5)["image"], other.next_batch(5)["image"])
 
 
 def test_what_else_is_asked_of_them() -> None:
     data = packed()
     assert data.count == 5
     assert data.described == "5 images of 3x4x3"
-    with pytest.raises(DataError, match=r"images of one size, and these differ; set data\.resolution"):
+    with pytest.raises(DataError, match=r"images of one size, but these differ in size; set data\.resolution"):
         _ = data.images
-    assert build_levels(data, {None, CROP})[CROP]["image"] is data.ragged["image"]
-    with pytest.raises(DataError, match=r"many sizes cannot be reduced to 2x3 .* set data\.resolution"):
+    assert build_levels(data, {None, CROP})[CROP]["image"] is data.variable_size["image"]
+    with pytest.raises(DataError, match=r"different sizes cannot be reduced to 2x3 .* set data\.resolution"):
         build_levels(data, {(2, 3)})
 
 
@@ -159,9 +161,9 @@ def test_a_folder_of_many_sizes_is_kept_as_it_is(photographs: Path, config: Conf
     assert data.labels is not None
     assert data.labels.tolist() == [0, 0, 0, 1, 1]
     images = coordinates()
-    assert all(np.array_equal(data.ragged["image"][row], images[number]) for row, number in enumerate(ORDER))
-    assert isinstance(data.ragged["image"].flat, np.memmap)
-    batch = loader(data, resident=False).draw(50)
+    assert all(np.array_equal(data.variable_size["image"][row], images[number]) for row, number in enumerate(ORDER))
+    assert isinstance(data.variable_size["image"].flat, np.memmap)
+    batch = loader(data, resident=False).next_batch(50)
     assert torch.equal(bytes_of(batch["image"])[:, 0, 0, 0] % 2, batch["label"])
 
 
@@ -170,7 +172,7 @@ def test_the_second_time_nothing_is_decoded(photographs: Path, config: Config, m
     monkeypatch.setattr("gancli.io.decode.decode", None)
     second = open_dataset(config(random_crop=(2, 2)))
     assert second.fingerprint == first.fingerprint
-    assert np.array_equal(second.ragged["image"].flat, first.ragged["image"].flat)
+    assert np.array_equal(second.variable_size["image"].flat, first.variable_size["image"].flat)
     with pytest.raises(DataError, match=r"differ in size; set data\.resolution .* or data\.random_crop"):
         open_dataset(config())
 
@@ -180,7 +182,7 @@ def test_a_damaged_entry_is_packed_again(photographs: Path, config: Config, cach
     meta = cache / "packed" / first.fingerprint / "meta.json"
     meta.write_text(meta.read_text().replace("[5, 9]", "[5, 8]"))
     assert packed_cache.load(first.fingerprint) is None
-    assert open_dataset(config(random_crop=CROP)).ragged["image"].sizes.tolist()[0] == [5, 9]
+    assert open_dataset(config(random_crop=CROP)).variable_size["image"].sizes.tolist()[0] == [5, 9]
 
 
 def test_without_a_cache_they_stay_in_memory(
@@ -189,12 +191,14 @@ def test_without_a_cache_they_stay_in_memory(
     (tmp_path / "file").touch()
     monkeypatch.setenv("GANCLI_CACHE", str(tmp_path / "file"))
     data = open_dataset(config(random_crop=CROP))
-    assert not isinstance(data.ragged["image"].flat, np.memmap)
-    assert np.array_equal(data.ragged["image"][1], coordinates()[2])
+    assert not isinstance(data.variable_size["image"].flat, np.memmap)
+    assert np.array_equal(data.variable_size["image"][1], coordinates()[2])
 
 
 def test_an_image_smaller_than_the_crop_is_named(photographs: Path, config: Config) -> None:
-    with pytest.raises(DataError, match=r"even/0\.png has 5x9 pixels \(and 1 more are .*\), in which .* 6x4 does not"):
+    with pytest.raises(
+        DataError, match=r"even/0\.png \(and 1 more\) is too small for data\.random_crop 6x4: it has 5x9 pixels"
+    ):
         open_dataset(config(random_crop=(6, 4)))
 
 
@@ -203,7 +207,7 @@ def test_unreadable_images_are_left_out(photographs: Path, config: Config) -> No
     data = open_dataset(config(random_crop=CROP, unreadable="skip"))
     assert data.labels is not None
     assert data.labels.tolist() == [0, 0, 1, 1]
-    assert np.array_equal(data.ragged["image"][1], coordinates()[4])
+    assert np.array_equal(data.variable_size["image"][1], coordinates()[4])
 
 
 def test_a_resolution_makes_them_one_size(photographs: Path, config: Config) -> None:
@@ -216,18 +220,18 @@ def test_turned_photographs_are_upright(root: Path, config: Config, save: Callab
     exif = picture.getexif()
     exif[0x0112] = 6  # turned by a quarter
     picture.save(root / "b.jpg", exif=exif)
-    assert open_dataset(config(random_crop=4)).ragged["image"].sizes.tolist() == [[6, 6], [8, 5]]
+    assert open_dataset(config(random_crop=4)).variable_size["image"].sizes.tolist() == [[6, 6], [8, 5]]
 
 
 def test_whole_they_need_no_crop(photographs: Path, config: Config) -> None:
-    (part,) = open_whole(config(resolution=3)).values()
+    (part,) = open_full_size(config(resolution=3)).values()
     assert part.spec.shape == (3, 4, 4)
-    assert np.array_equal(part.ragged["image"][3], coordinates()[1])
+    assert np.array_equal(part.variable_size["image"][3], coordinates()[1])
 
 
 def test_domains_of_many_sizes(photographs: Path) -> None:
     options = {"a_folder": "even", "b_folder": "odd", "test_share": 0.0}
     data = open_dataset(UnpairedConfig(source="unpaired", root=photographs, random_crop=CROP, **options))
-    batch = Loader(data, keys=("a", "b"), seed=0, device=CPU).draw(30)
+    batch = Loader(data, keys=("a", "b"), seed=0, device=CPU).next_batch(30)
     assert set(bytes_of(batch["a"])[:, 0, 0, 0].tolist()) == {0, 2, 4}
     assert set(bytes_of(batch["b"])[:, 0, 0, 0].tolist()) == {1, 3}
