@@ -34,14 +34,15 @@ def forecast_run(recipe: Recipe, device_name: str, out: Path | None) -> Run:
     from gancli.data.dataset import open_dataset
     from gancli.runtime.device import choose_device
     from gancli.training.forecast import forecast
+    from gancli.training.setup import build_training
     from gancli.training.trainer import Trainer
 
     run = Run(out or Path("runs") / recipe.name)
     device = choose_device(device_name)
     with progress_bar(recipe.data.source) as progress:
-        packed = open_dataset(recipe.data, progress=progress)
+        dataset = open_dataset(recipe.data, progress=progress)
     with progress_bar(recipe.data.source, "reducing") as progress:
-        trainer = Trainer(recipe, run, packed, device=device, progress=progress)
+        trainer = Trainer(build_training(recipe, run, dataset, device=device, progress=progress))
     with progress_bar("stages", "measuring") as progress:
         stages = forecast(trainer, progress=progress)
     _print_forecast(Console(soft_wrap=True), trainer, stages)
@@ -51,14 +52,14 @@ def forecast_run(recipe: Recipe, device_name: str, out: Path | None) -> Run:
 def _print_forecast(console: Console, trainer: Trainer, stages: list[StageForecast]) -> None:
     from rich.measure import Measurement
 
-    recipe, packed = trainer.recipe, trainer.packed
-    console.print(f"[bold]{recipe.info.name}[/] on {recipe.data.source}: {packed.described}, seed {recipe.train.seed}")
+    recipe, dataset = trainer.recipe, trainer.setup.dataset
+    console.print(f"[bold]{recipe.info.name}[/] on {recipe.data.source}: {dataset.described}, seed {recipe.train.seed}")
     table = _table(stages, trainer)
     # Rows must not wrap, even in a narrow terminal.
     needed = Measurement.get(console, console.options.update(max_width=1_000), table).maximum
     console.width = max(needed, console.width)
     console.print(table)
-    for name, module in trainer.cast.modules.items():
+    for name, module in trainer.players.modules.items():
         console.print(f"{name}: {sum(parameter.numel() for parameter in module.parameters()):,} parameters")
     for turns in dict.fromkeys(_describe_turns(stage.planned) for stage in stages):
         console.print(f"turns: {turns}", markup=False, highlight=False)
@@ -72,7 +73,7 @@ def _print_forecast(console: Console, trainer: Trainer, stages: list[StageForeca
 def _table(stages: list[StageForecast], trainer: Trainer) -> Table:
     from rich.table import Table
 
-    spec = trainer.packed.spec
+    spec = trainer.setup.dataset.spec
     table = Table(box=None, pad_edge=False)
     for name in COLUMNS:
         table.add_column(name, justify="left" if name in ("stage", "resolution") else "right", no_wrap=True)

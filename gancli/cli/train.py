@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,7 +17,6 @@ from gancli.runs.run import MANIFEST, Run, new_run, runs_of
 if TYPE_CHECKING:
     from gancli.plugins.hookspecs import TrackerInfo
     from gancli.recipes.recipe import Recipe
-    from gancli.trackers.tracker import Start
 
 MAY_CHANGE = ("images", "log_every", "preview_every", "checkpoint_every", "keep")
 """Options of `train:` that may differ when a run is resumed, because they do not affect the steps already taken. All
@@ -214,6 +213,7 @@ def _train(
     from gancli.runs.checkpoint import complete
     from gancli.runs.manifest import run_manifest
     from gancli.runtime.device import choose_device
+    from gancli.trackers.tracker import Start
     from gancli.training.callbacks import tracking
     from gancli.training.setup import build_training
     from gancli.training.signals import GracefulStop
@@ -221,11 +221,11 @@ def _train(
 
     device = choose_device(device_name)
     with progress_bar(recipe.data.source) as progress:
-        packed = open_dataset(recipe.data, progress=progress)
+        dataset = open_dataset(recipe.data, progress=progress)
     if resume:
-        _check_same_data(run, packed.fingerprint)
+        _check_same_data(run, dataset.fingerprint)
     with progress_bar(recipe.data.source, "reducing") as progress:
-        setup = build_training(recipe, run, packed, device=device, progress=progress)
+        setup = build_training(recipe, run, dataset, device=device, progress=progress)
     with disk_errors(run.path):
         run.path.mkdir(parents=True, exist_ok=True)
     with GracefulStop() as stop, run.lock(), display(recipe, run) as view:
@@ -233,28 +233,23 @@ def _train(
         if resume and complete(run.checkpoints):
             for fault in trainer.resume():
                 view.print(f"skipped: {fault}")
-        manifest = run.manifest() if resume else run_manifest(recipe, packed, device=device, total=trainer.total)
+        manifest = run.manifest() if resume else run_manifest(recipe, dataset, device=device, total=trainer.total)
         manifest |= {"images": trainer.total, "references": dict(trainer.family.optimum_values)}
         manifest |= {"group": group} if group else {}
         run.begin(manifest, recipe.to_yaml())
         view.started(trainer)
         try:
-            start = _start(recipe, run, manifest, trainer.state.images)
+            images = trainer.state.images
+            start = Start(path=run.path, name=run.name, recipe=recipe.to_dict(), manifest=manifest, images=images)
             with tracking(trackers, start, view.on_warning) as tracker:
                 trainer.callbacks.append(tracker)
-                ended = trainer.train(stop)
+                completed = trainer.train(stop)
         except Collapse:
             report_at_end(run, device=device_name)
             raise
-    if not ended:
+    if not completed:
         raise Interrupted(f"stopped at {trainer.state.images:,} images and saved; continue with:\n  {resuming}")
     view.finished(trainer, report_at_end(run, device=device_name))
-
-
-def _start(recipe: Recipe, run: Run, manifest: Mapping[str, Any], images: int) -> Start:
-    from gancli.trackers.tracker import Start
-
-    return Start(path=run.path, name=run.name, recipe=recipe.to_dict(), manifest=manifest, images=images)
 
 
 def _choose_run(recipe: Recipe, *, resume: bool, out: Path | None) -> Run:
