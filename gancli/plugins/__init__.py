@@ -1,1 +1,1 @@
-"""Plugins: hook specifications, discovery, and faults of broken plugins."""
+"""Plugins: hook specifications, discovery, source locations of faults, and names of earlier versions."""

@@ -1,6 +1,6 @@
-"""Places that training also reports to.
+"""Experiment trackers that training reports to.
 
-Subclass `Tracker`, and name the subclass in a `gancli.TrackerInfo`. Free of torch, so that choosing one costs nothing.
+Subclass `Tracker`, and name the subclass in a `gancli.TrackerInfo`. This package does not import torch.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The trackers that gancli itself brings, as a plugin like any other. Imports nothing heavy."""
+"""Trackers of gancli itself, as a plugin like any other. Imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def gan_trackers() -> list[TrackerInfo]:
     return [
         TrackerInfo(
             name="tensorboard",
-            summary="curves and pictures for TensorBoard, in the run's folder tensorboard",
+            summary="curves and sample sheets for TensorBoard, in the run's directory tensorboard",
             tracker="gancli.trackers.tensorboard:TensorBoard",
             needs="tensorboard",
             install="gancli[tensorboard]",

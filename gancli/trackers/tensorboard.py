@@ -1,4 +1,4 @@
-"""Event files for TensorBoard: `tensorboard --logdir runs` shows every run that was tracked."""
+"""Event files for TensorBoard; `tensorboard --logdir runs` shows all tracked runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FOLDER = "tensorboard"
 
 
 class TensorBoard(Tracker):
-    """Writes `tensorboard/` in the run's directory; a step is a training image."""
+    """Write event files to `tensorboard/` in the run directory; steps are training images."""
 
     def started(self, start: Start) -> None:
         self._folder = start.path / FOLDER
@@ -36,8 +36,8 @@ class TensorBoard(Tracker):
     def evaluated(self, values: Mapping[str, float], *, images: int) -> None:
         self._add("metrics/", values, images)
 
-    def previewed(self, picture: Path, *, images: int) -> None:
-        with Image.open(picture) as opened:
+    def previewed(self, path: Path, *, images: int) -> None:
+        with Image.open(path) as opened:
             pixels = np.asarray(opened.convert("RGB"))
         self._writer.add_image("samples", pixels, images, dataformats="HWC")
 
@@ -49,10 +49,10 @@ class TensorBoard(Tracker):
         self._writer.close()
 
     def _open(self, images: int) -> None:
-        """A new event file, with a mark that has TensorBoard hide what earlier ones say of later moments."""
+        """Open a new event file that makes TensorBoard hide later values of earlier event files."""
         from torch.utils.tensorboard import SummaryWriter
 
-        # At a checkpoint everything of that moment has been told already, at the beginning nothing has.
+        # At a checkpoint everything up to it has been logged already, at the beginning nothing has.
         self._writer: SummaryWriter = SummaryWriter(str(self._folder), purge_step=images + 1 if images else 0)
 
     def _add(self, prefix: str, values: Mapping[str, float], images: int) -> None:

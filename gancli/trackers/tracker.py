@@ -1,4 +1,4 @@
-"""What a tracker is told."""
+"""The interface of experiment trackers."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """A run that begins, or goes on.
+    """A run that begins or resumes.
 
     Args:
-        path: its directory; what a tracker writes belongs into a folder of its own there.
-        name: of the run.
+        path: run directory; trackers write to a subdirectory of their own.
+        name: name of the run.
         recipe: every option with its value, by section, as in the run's `recipe.yaml`.
         manifest: versions, device, fingerprint of the data and more, as in the run's `manifest.json`.
-        images: training images that the networks have seen. Where a run goes on, this is where its checkpoint was
-            taken: whatever was tracked of later moments is to be forgotten, since it will be told again.
+        images: number of training images shown; in a resumed run, the position of its checkpoint. Discard anything
+            logged after it, because it will be logged again.
     """
 
     path: Path
@@ -29,32 +29,33 @@ class Start:
 
 
 class Tracker:
-    """Does nothing; subclasses override what they care about.
+    """Base of trackers; its methods do nothing.
 
-    Made without arguments, once for a training. Training waits for every call, so a call that takes long should leave
-    its work to a thread. What a tracker raises never stops a run: it is reported in a sentence, and the tracker hears
-    no more.
+    Created without arguments, once per training. Training waits for every call, so slow work belongs in a thread. An
+    exception never stops a run: it is reported, and the tracker is disabled for the rest of the run.
     """
 
     def started(self, start: Start) -> None:
-        """Before the first step."""
+        """Called before the first step."""
 
     def logged(self, values: Mapping[str, float], *, images: int, stage: str) -> None:
-        """The means of every loss term and observed value since the last time, by names such as
-        `generator/adversarial`; every `train.log_every` images.
+        """Called every `train.log_every` images, with the means of loss terms and logged values since the last call, by
+        names such as `generator/adversarial`.
         """
 
     def timed(self, values: Mapping[str, float], *, images: int) -> None:
-        """As often, what no two runs agree on: `seconds`, `images_per_second` and `peak_memory_bytes`."""
+        """Called after `logged`, with values that differ from run to run: `seconds`, `images_per_second` and
+        `peak_memory_bytes`.
+        """
 
     def evaluated(self, values: Mapping[str, float], *, images: int) -> None:
-        """Metrics were taken: the leading value of each, by its name."""
+        """Called after an evaluation, with the most important value of each metric, by its name."""
 
-    def previewed(self, picture: Path, *, images: int) -> None:
-        """A PNG of the same latents, or of the same images to translate or enlarge, as ever before."""
+    def previewed(self, path: Path, *, images: int) -> None:
+        """Called with a PNG of samples: the same latents, or the same translated or upscaled images, each time."""
 
     def rolled_back(self, *, images: int) -> None:
-        """The run went back to a checkpoint at `images`; what was tracked of later moments is to be forgotten."""
+        """Called when the run has returned to a checkpoint at `images`. Discard anything logged after it."""
 
     def finished(self) -> None:
-        """The run ended, was interrupted or failed; nothing follows."""
+        """Called last, when the run has ended, was interrupted or failed."""

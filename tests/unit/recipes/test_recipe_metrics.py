@@ -95,7 +95,7 @@ MISTAKES = [
         "r.yaml:3:18: the metric 'named' needs a family that reads labels, and 'painter' does not; choose from "
         "alike, far, near",
     ),
-    ("eval: {metrics: [near, near]}", "r.yaml:3:17: eval.metrics must name each metric once, and names 'near' again"),
+    ("eval: {metrics: [near, near]}", "r.yaml:3:17: eval.metrics must name each metric once; remove the second 'near'"),
     ("eval: {best: near}", "r.yaml:3:14: eval.best must be one of eval.metrics, which is empty, not 'near'"),
     (
         "eval: {metrics: [near], best: far}",
