@@ -21,7 +21,7 @@ from gancli.inference.model import Model
 from gancli.inference.receptive_field import Apply
 from gancli.inference.reference_outputs import uniform_noise
 from gancli.inference.tiling import Tile, split_into_tiles
-from gancli.io.images import quantize
+from gancli.io.images import quantize, to_rgb
 from gancli.io.types import ImageArray
 from gancli.nn.imresize import imresize
 from gancli.runtime.device import autocast, choose_memory_format, choose_precision
@@ -210,12 +210,12 @@ def upscale_channels(apply: Apply, part: Tensor, *, channels: int, scale: int) -
     colour, alpha = (part[:, :-1], part[:, -1:]) if has_alpha else (part, None)
     if channels == 4:
         opaque = torch.ones_like(part[:, :1]) if alpha is None else alpha
-        output = apply(torch.cat([colour.expand(-1, 3, -1, -1), opaque], dim=1))
+        output = apply(torch.cat([to_rgb(colour), opaque], dim=1))
         return _with_channels_of(colour, output[:, :3], None if alpha is None else output[:, 3:])
     upscaled_alpha = None if alpha is None else imresize(alpha, scale=scale)
     if channels == 1:
         return _with_channels_of(colour, apply(colour.transpose(0, 1)).transpose(0, 1), upscaled_alpha)
-    return _with_channels_of(colour, apply(colour.expand(-1, 3, -1, -1)), upscaled_alpha)
+    return _with_channels_of(colour, apply(to_rgb(colour)), upscaled_alpha)
 
 
 def fill_hidden(image: Tensor) -> Tensor:
@@ -250,7 +250,7 @@ def _fill_transparent(pixels: ImageArray) -> ImageArray:
 
 def _to_tensor(pixels: ImageArray) -> Tensor:
     """Convert an image (H, W, C) of 8 or 16 bits to (1, C, H, W) in [-1, 1]."""
-    half = np.iinfo(pixels.dtype).max / 2
+    half = np.iinfo(pixels.dtype).max / 2  # not `normalize`, which copies: images may be large, and have 16 bits
     planes = np.ascontiguousarray(pixels.transpose(2, 0, 1)[None], dtype=np.float32)
     return torch.from_numpy(planes).div_(half).sub_(1)
 

@@ -20,6 +20,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gancli.io.images import normalize, quantize
+
 Border = Literal["repeat", "mirror"]
 """Extension of the image beyond its border: repeat the outermost pixel, or mirror the image including that pixel."""
 
@@ -72,10 +74,10 @@ def degrade(images: Tensor, scale: int) -> Tensor:
     """
     if any(side % scale for side in images.shape[2:]):
         raise ValueError(f"images of {images.shape[2]}x{images.shape[3]} have a side that is not a multiple of {scale}")
-    levels = images.detach().float().add(1).mul(127.5).round_().clamp_(0, 255)
+    levels = quantize(images.detach().float())
     for direction in _directions(levels, Fraction(1, scale), None, "repeat"):
         levels = _resize(levels, direction).add_(0.5).floor_().clamp_(0, 255)
-    return levels.div_(127.5).sub_(1)
+    return normalize(levels)
 
 
 class _Direction(NamedTuple):
