@@ -44,9 +44,9 @@ def parameters(module: nn.Module) -> int:
 def test_parameter_counts(options: dict[str, Any], side: int, generator: int, discriminator: int) -> None:
     with torch.device("meta"):
         modules = CycleGAN(Config(**options), domains(side)).build()
-    for key in ("a", "b"):
-        assert parameters(modules[f"to_{key}"]) == generator
-        assert parameters(modules[f"judge_{key}"]) == discriminator
+    for key, other in (("a", "b"), ("b", "a")):
+        assert parameters(modules[f"generator_{other}{key}"]) == generator
+        assert parameters(modules[f"discriminator_{key}"]) == discriminator
         assert parameters(modules[f"pool_{key}"]) == 0
         assert modules[f"pool_{key}"].capacity == 50
 
@@ -111,8 +111,8 @@ def staged(
 ) -> tuple[CycleGAN, Nets]:
     family = CycleGAN(Config(**options), domains(16))
     pools = {f"pool_{key}": ImagePool(family.config.pool_size, (3, 16, 16)) for key in ("a", "b")}
-    judges = {f"judge_{key}": Judge(answer) for key in ("a", "b")}
-    return family, Nets({"to_a": Shift(to_a), "to_b": Shift(to_b), **judges, **pools})
+    discriminators = {f"discriminator_{key}": Judge(answer) for key in ("a", "b")}
+    return family, Nets({"generator_ba": Shift(to_a), "generator_ab": Shift(to_b), **discriminators, **pools})
 
 
 def test_undecided_discriminators_are_at_the_optimum() -> None:
@@ -169,7 +169,7 @@ def test_terms_without_a_weight_are_left_out() -> None:
 def test_a_round_trip_teaches_both_generators(term: str) -> None:
     family, nets = staged({}, to_a=0.1, to_b=0.3)
     family.generator_loss(nets, batch(domains(16)), context())[term].backward()
-    for name in ("to_a", "to_b"):
+    for name in ("generator_ba", "generator_ab"):
         gradient = nets.modules[name].get_parameter("by").grad
         assert gradient is not None
         assert gradient.item() == pytest.approx(10.0, rel=1e-5)
@@ -181,7 +181,7 @@ def test_the_discriminators_see_the_pool_and_the_generators_do_not() -> None:
     ctx, shown = context(), batch(domains(16), size=40)
     family.generator_loss(nets, shown, ctx)
     family.discriminator_loss(nets, shown, ctx)
-    fooled, real, fake = nets.modules["judge_b"].seen
+    fooled, real, fake = nets.modules["discriminator_b"].seen
     assert torch.equal(fooled, shown["a"] + 0.5)
     assert torch.equal(real, shown["b"])
     assert not torch.equal(fake, fooled)
@@ -193,7 +193,7 @@ def test_the_discriminators_see_the_pool_and_the_generators_do_not() -> None:
 def test_answers_are_30_by_30_at_256() -> None:
     with torch.device("meta"):
         nets = Nets(CycleGAN(Config(), domains(256)).build())
-        assert nets.judge_a(torch.empty(1, 3, 256, 256)).shape == (1, 1, 30, 30)
+        assert nets.discriminator_a(torch.empty(1, 3, 256, 256)).shape == (1, 1, 30, 30)
 
 
 def test_the_rates_are_the_papers() -> None:
@@ -217,5 +217,5 @@ def test_a_size_that_does_not_fit_is_answered_by_one_that_does(side: int) -> Non
 
 
 def test_identity_needs_domains_of_as_many_channels() -> None:
-    with pytest.raises(UsageError, match="as many channels"):
+    with pytest.raises(UsageError, match="same number of channels"):
         CycleGAN(Config(**SMALL, identity_weight=0.5), domains(16, a=1, b=3)).build()

@@ -78,8 +78,8 @@ def test_losses_and_gradients_equal_plain_pytorch() -> None:
     family = CycleGAN(Config(channels=4, blocks=1, identity_weight=0.5, pool_size=POOL, receptive_field=34), DATA)
     modules = family.build()
     nets, ctx, noise = Nets(modules), context(), torch.Generator().manual_seed(0)
-    f, g = (copied(plain_generator(), modules[name]) for name in ("to_a", "to_b"))
-    d_a, d_b = (copied(plain_discriminator(), modules[name]) for name in ("judge_a", "judge_b"))
+    f, g = (copied(plain_generator(), modules[name]) for name in ("generator_ba", "generator_ab"))
+    d_a, d_b = (copied(plain_discriminator(), modules[name]) for name in ("discriminator_a", "discriminator_b"))
     kept_a: list[Tensor] = []
     kept_b: list[Tensor] = []
 
@@ -95,7 +95,7 @@ def test_losses_and_gradients_equal_plain_pytorch() -> None:
             "identity_a": 5 * F.l1_loss(f(a), a),
             "identity_b": 5 * F.l1_loss(g(b), b),
         }
-        assert differing(ours, theirs, [modules["to_a"], modules["to_b"]], [f, g]) == []
+        assert differing(ours, theirs, [modules["generator_ba"], modules["generator_ab"]], [f, g]) == []
 
         ours = family.discriminator_loss(nets, {"a": a, "b": b}, ctx)
         old_a = exchange(kept_a, fake_a.detach(), noise)
@@ -106,7 +106,7 @@ def test_losses_and_gradients_equal_plain_pytorch() -> None:
             "real_b": 0.5 * ((d_b(b) - 1) ** 2).mean(),
             "fake_b": 0.5 * (d_b(old_b) ** 2).mean(),
         }
-        assert differing(ours, theirs, [modules["judge_a"], modules["judge_b"]], [d_a, d_b]) == []
+        assert differing(ours, theirs, [modules["discriminator_a"], modules["discriminator_b"]], [d_a, d_b]) == []
 
 
 def differing(

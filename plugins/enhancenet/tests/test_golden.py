@@ -157,9 +157,9 @@ def turns(family: EnhanceNet) -> Any:
 def test_equal_images_are_no_loss_by_features_and_textures(vgg: Path) -> None:
     family = make(loss="PAT", features_file=vgg, texture_patch=4)
     nets, image = Nets(family.build()), images(2, 3, 32, 48)
-    assert all(term.item() == 0 for term in family._perceived(nets, image, image).values())
+    assert all(term.item() == 0 for term in family._perceptual(nets, image, image).values())
     other = image.flip(0).requires_grad_()
-    for term in family._perceived(nets, other, image).values():
+    for term in family._perceptual(nets, other, image).values():
         (gradient,) = torch.autograd.grad(term, other, retain_graph=True)
         assert gradient.abs().max() > 0
 

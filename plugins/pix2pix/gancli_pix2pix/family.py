@@ -1,13 +1,14 @@
-"""The game of Isola et al. 2017: the discriminator tells real pairs from pairs of a source and its translation, while
-the generator is held to the target by L1.
+"""The pix2pix of Isola et al. 2017: the discriminator distinguishes real pairs from pairs of a source and its
+translation, and an L1 loss keeps translations close to the target.
 
-The discriminator's loss is halved, as in the paper, which slows it down. The generator moves first, so that its images
-serve both turns; the authors' discriminator moves first, on the same images.
+The discriminator's loss is halved, as in the paper, which slows it down. The generator is updated first, so that both
+turns use the same generated images; the authors update the discriminator first, on the same images.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +16,7 @@ from torch import Tensor, nn
 
 from gancli import losses
 from gancli.errors import UsageError
-from gancli.family import Adam, Batch, Context, Family, Losses, Nets, Player, Stage, Translation, Turn
+from gancli.family import Adam, Batch, Context, Family, Losses, Nets, Player, Stage, Translation, alternate, two_players
 from gancli.nn.dcgan import initialise_normal
 from gancli.nn.patch_discriminator import patch_discriminator
 from gancli.nn.unet import UNet, unet_levels
@@ -53,27 +54,24 @@ class Pix2Pix(Family[Config]):
 
     def players(self) -> Sequence[Player]:
         config = self.config
-        generator = self._player("generator", config.generator_lr, ema=0.0)
-        if not config.adversarial:
-            return [generator]
-        return [generator, self._player("discriminator", config.discriminator_lr, ema=None)]
+        adam = partial(Adam, betas=(config.beta1, 0.999))
+        discriminator = adam(lr=config.discriminator_lr) if config.adversarial else None
+        return two_players(adam(lr=config.generator_lr), discriminator)
 
     def stages(self) -> Sequence[Stage]:
         config = self.config
         if not config.adversarial and not config.l1_weight:
-            raise UsageError("with model.adversarial=false and model.l1_weight=0 there is nothing to learn; set one")
-        turns = [Turn(player="generator", loss=self.generator_loss)]
-        if config.adversarial:
-            turns.append(Turn(player="discriminator", loss=self.discriminator_loss))
-        return [Stage(name="train", turns=tuple(turns))]
+            raise UsageError("no loss is left with model.adversarial=false and model.l1_weight=0; set one of them")
+        turns = alternate(generator=self.generator_loss, discriminator=self.discriminator_loss)
+        return [Stage(name="train", turns=turns if config.adversarial else turns[:1])]
 
     def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         source, target = batch["source"], batch["target"]
         fake = nets.generator(source)
-        terms = {}
+        terms: dict[str, Tensor] = {}
         if self.config.adversarial:
             ctx.save(fake=fake)
-            terms["adversarial"] = losses.non_saturating(nets.discriminator(torch.cat((source, fake), 1)))
+            terms = losses.generator_terms(nets.discriminator(torch.cat((source, fake), 1)), "bce")
         if self.config.l1_weight:
             terms["l1"] = self.config.l1_weight * F.l1_loss(fake, target)
         return terms
@@ -83,7 +81,7 @@ class Pix2Pix(Family[Config]):
         real = nets.discriminator(torch.cat((source, batch["target"]), 1))
         fake = nets.discriminator(torch.cat((source, ctx.saved["fake"]), 1))
         ctx.log(**losses.discriminator_stats(real, fake))
-        return {"real": losses.bce_real(real) / 2, "fake": losses.bce_fake(fake) / 2}
+        return {name: term / 2 for name, term in losses.discriminator_terms(real, fake, "bce").items()}
 
     def translations(self) -> Sequence[Translation]:
         multiple = 1 << unet_levels((self.data.height, self.data.width))
@@ -92,7 +90,3 @@ class Pix2Pix(Family[Config]):
     def translate(self, nets: Nets, image: Tensor, to: str) -> Tensor:
         translated: Tensor = nets.generator(image)
         return translated
-
-    def _player(self, name: str, lr: float, *, ema: float | None) -> Player:
-        optimizer = Adam(lr=lr, betas=(self.config.beta1, 0.999))
-        return Player(name=name, modules=(name,), optimizer=optimizer, ema=ema)

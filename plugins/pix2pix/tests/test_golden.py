@@ -137,7 +137,7 @@ def test_the_distance_alone_needs_no_discriminator() -> None:
 
 
 def test_a_game_of_nothing_is_refused() -> None:
-    with pytest.raises(UsageError, match="nothing to learn"):
+    with pytest.raises(UsageError, match="no loss is left"):
         Pix2Pix(Config(adversarial=False, l1_weight=0), pairs(16)).stages()
 
 

@@ -60,7 +60,7 @@ def test_the_first_step_equals_plain_pytorch(tmp_path: Path) -> None:
     trainer.step()
     trainer._log()
     twin = Small().trainer(tmp_path / "twin", **options)
-    generator = copied(PlainUNet(), twin.cast.modules["generator"].state_dict())
+    generator = copied(PlainUNet(), twin.players.modules["generator"].state_dict())
     discriminator = copied(
         nn.Sequential(
             nn.Conv2d(4, 4, 4, 2, 1),
@@ -70,9 +70,9 @@ def test_the_first_step_equals_plain_pytorch(tmp_path: Path) -> None:
             nn.LeakyReLU(0.2),
             nn.Conv2d(8, 1, 4, 1, 1),
         ),
-        twin.cast.modules["discriminator"].state_dict(),
+        twin.players.modules["discriminator"].state_dict(),
     )
-    criterion, batch = nn.BCEWithLogitsLoss(), twin.loader.draw(BATCH_SIZE)
+    criterion, batch = nn.BCEWithLogitsLoss(), twin.loader.next_batch(BATCH_SIZE)
     source, target = batch["source"], batch["target"]
     torch.manual_seed(1)
     fake = generator(source)
@@ -93,7 +93,7 @@ def test_the_first_step_equals_plain_pytorch(tmp_path: Path) -> None:
     assert record["discriminator/real"] == pytest.approx(real_loss.item() / 2, rel=1e-5)
     assert record["discriminator/fake"] == pytest.approx(fake_loss.item() / 2, rel=1e-5)
     for name, gradients in (("generator", g_gradients), ("discriminator", d_gradients)):
-        actor = trainer.cast.actors[name]
+        actor = trainer.players.states[name]
         # After one update Adam's first moment is half the gradient.
         ours = [actor.optimizer.state[parameter]["exp_avg"] * 2 for parameter in actor.parameters]
         scale = max(gradient.norm() for gradient in gradients)

@@ -1,8 +1,8 @@
-"""The networks of Shrivastava et al. 2017, appendix; for images of any size.
+"""Networks of Shrivastava et al. 2017, appendix, for images of any size.
 
-Neither of them normalises, and every border is padded with zeros so that stride 1 keeps the size and stride 2 halves
-it, rounded up. Refiner and discriminator of an architecture see about as much of an image at once: that holds the
-refiner to changes that the discriminator can judge, such as texture and noise, and keeps it from moving things.
+There is no normalisation. Zero padding keeps the size with stride 1, and halves it, rounded up, with stride 2. Refiner
+and discriminator of an architecture have similar receptive fields. This restricts the refiner to changes that the
+discriminator can recognise, such as texture and noise, and prevents it from moving objects.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from torch import Tensor, nn
 from gancli.nn.cpu_convolution import Conv2d
 
 REAL, REFINED = 0, 1
-"""The discriminator's classes: the paper's D is the probability of `REFINED`."""
+"""Classes of the discriminator; the paper's D is the probability of `REFINED`."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What sets the networks for one kind of images apart.
+    """Architecture for one kind of images.
 
     Args:
-        blocks: residual blocks of the refiner.
-        first_kernel: of the refiner.
-        convolutions: (kernel, stride) of the discriminator's first three.
-        pool: stride of the maximum over 3x3 after its second convolution; None: there is none.
+        blocks: number of residual blocks of the refiner.
+        first_kernel: kernel size of the refiner's first convolution.
+        convolutions: (kernel size, stride) of the discriminator's first three convolutions.
+        pool: stride of the 3x3 max pooling after its second convolution (None: no pooling).
     """
 
     blocks: int
@@ -40,15 +40,18 @@ ARCHITECTURES = {
     "hand_pose": Architecture(blocks=10, first_kernel=7, convolutions=((7, 4), (5, 2), (3, 2)), pool=2),
     "small": Architecture(blocks=2, first_kernel=3, convolutions=((3, 2), (3, 1), (3, 1)), pool=None),
 }
-"""Receptive fields of refiner and discriminator: gaze 19 and 23 pixels, hand pose 47 and 71, small 11 and 11."""
+"""Receptive fields of refiner and discriminator in pixels: 19 and 23 (gaze), 47 and 71 (hand_pose), 11 and 11 (small).
+"""
 
 
 class Block(nn.Module):
-    """relu(x + f(x)) with two convolutions of kernel 3 that keep (N, channels, H, W)."""
+    """relu(x + f(x)) with two 3x3 convolutions that keep (N, channels, H, W)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.layers = nn.Sequential(_keep(channels, channels, 3), nn.ReLU(inplace=True), _keep(channels, channels, 3))
+        self.layers = nn.Sequential(
+            _convolution(channels, channels, 3), nn.ReLU(inplace=True), _convolution(channels, channels, 3)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         change: Tensor = self.layers(x)
@@ -56,10 +59,10 @@ class Block(nn.Module):
 
 
 def refiner(inputs: int, *, channels: int, blocks: int, first_kernel: int, tanh: bool) -> nn.Sequential:
-    """Images (N, inputs, H, W) to such images, of the same size throughout; without `tanh` they have no bounds."""
+    """Build a refiner from images (N, inputs, H, W) to images of the same shape; unbounded without `tanh`."""
 
     def layers() -> Iterator[nn.Module]:
-        yield from (_keep(inputs, channels, first_kernel), nn.ReLU(inplace=True))
+        yield from (_convolution(inputs, channels, first_kernel), nn.ReLU(inplace=True))
         for _ in range(blocks):
             yield Block(channels)
         yield Conv2d(channels, inputs, 1)
@@ -70,28 +73,29 @@ def refiner(inputs: int, *, channels: int, blocks: int, first_kernel: int, tanh:
 
 
 def discriminator(inputs: int, architecture: Architecture, *, channels: int) -> nn.Sequential:
-    """Images (N, inputs, H, W) to the logits (N, 2, h, w) of `REAL` and `REFINED` at every place.
+    """Build a discriminator from images (N, inputs, H, W) to logits (N, 2, h, w) of `REAL` and `REFINED`.
 
-    35x55 pixels give 9x14 places with `gaze`, 224x224 give 7x7 with `hand_pose`, 8x8 give 4x4 with `small`.
+    Images of 35x55 pixels give 9x14 positions with `gaze`, 224x224 give 7x7 with `hand_pose`, 8x8 give 4x4 with
+    `small`.
 
     Args:
         inputs: channels of an image.
-        architecture: its kernels and strides.
-        channels: of the last maps before the logits.
+        architecture: kernel sizes and strides.
+        channels: channels of the last feature maps before the logits.
     """
     (first, second, third), narrow = architecture.convolutions, channels
 
     def layers() -> Iterator[nn.Module]:
-        yield from (_keep(inputs, 3 * narrow, *first), nn.ReLU(inplace=True))
-        yield from (_keep(3 * narrow, 2 * narrow, *second), nn.ReLU(inplace=True))
+        yield from (_convolution(inputs, 3 * narrow, *first), nn.ReLU(inplace=True))
+        yield from (_convolution(3 * narrow, 2 * narrow, *second), nn.ReLU(inplace=True))
         if architecture.pool is not None:
             yield nn.MaxPool2d(3, architecture.pool, padding=1)
-        yield from (_keep(2 * narrow, narrow, *third), nn.ReLU(inplace=True))
+        yield from (_convolution(2 * narrow, narrow, *third), nn.ReLU(inplace=True))
         yield from (Conv2d(narrow, narrow, 1), nn.ReLU(inplace=True))
         yield Conv2d(narrow, 2, 1)
 
     return nn.Sequential(*layers())
 
 
-def _keep(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
+def _convolution(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Conv2d:
     return Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2)

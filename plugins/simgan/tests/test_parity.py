@@ -67,7 +67,7 @@ def test_an_update_equals_plain_pytorch(player: str) -> None:
     cast.modules["history"](stored, ctx)  # which keeps the first half, as many as half of the batch below
     synthetic, real = (torch.rand(2 * STORED, *DATA.shape) * 2 - 1 for _ in range(2))
 
-    actor = cast.turn(player)
+    actor = cast.begin_turn(player)
     loss = family.discriminator_loss if player == "discriminator" else family.refiner_loss
     total = sum(loss(cast.nets, {"a": synthetic, "b": real}, ctx).values(), torch.zeros(()))
     total.backward()

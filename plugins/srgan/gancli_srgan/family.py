@@ -1,8 +1,8 @@
-"""The game of Ledig et al. 2017: a generator enlarges images that were made small, first as near to the originals as
-pixels go, then so that a discriminator takes them for originals.
+"""The SRGAN of Ledig et al. 2017: a generator upscales images, first trained with a pixel loss (SRResNet), then against
+a discriminator.
 
-Small images are made on the device as files would hold them: by MATLAB's bicubic reduction, rounded to bytes. The
-generator moves first, so that its images serve both turns.
+Low-resolution images are computed on the device with the bytes that a file would have: bicubic downscaling like
+MATLAB's, rounded to 8 bits. The generator is updated first, so that both turns use the same generated images.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from torch import Tensor, nn
 
 from gancli import losses
 from gancli.errors import UsageError
-from gancli.family import Adam, Batch, Context, Family, Losses, Nets, Player, Stage, Steps, Turn
+from gancli.family import Adam, Batch, Context, Family, Losses, Nets, Player, Stage, Steps, alternate
 from gancli.nn.imresize import degrade
+from gancli.nn.super_resolution import check_divisible, vgg_discriminator
 from gancli.nn.vgg import FeatureNetwork, find_weights
 from gancli_srgan.config import Config
-from gancli_srgan.networks import SRResNet, discriminator
+from gancli_srgan.networks import SRResNet
 
 LAYERS = {"vgg22": "relu2_2", "vgg54": "relu5_4"}
-"""The paper's phi_{2,2} and phi_{5,4}, after activation."""
+"""Layers of VGG-19: phi_{2,2} and phi_{5,4} of the paper, after activation."""
 
 
 class SRGAN(Family[Config]):
-    """A generator, and where a stage is adversarial a discriminator; `features` where the content loss wants them."""
+    """A generator, a discriminator if a stage is adversarial, and `features` if the content loss uses VGG-19."""
 
     optimum_values = losses.optimal("discriminator")
 
@@ -35,13 +36,11 @@ class SRGAN(Family[Config]):
 
     def build(self) -> dict[str, nn.Module]:
         config, shape = self.config, self.data.shape
-        if any(side % config.scale for side in shape[1:]):
-            raise UsageError(
-                f"images of {shape[1]}x{shape[2]} cannot be reduced {config.scale} times; set data.resolution to a "
-                f"multiple of {config.scale}"
-            )
+        check_divisible(shape, config.scale)
         if config.tanh and config.residual == "bicubic":
-            raise UsageError("model.tanh is for a generator that draws whole images; set model.residual to none")
+            raise UsageError(
+                "model.tanh cannot be combined with model.residual=bicubic; set one of them to its default"
+            )
         generator = SRResNet(
             shape[0],
             scale=config.scale,
@@ -53,7 +52,9 @@ class SRGAN(Family[Config]):
         )
         networks: dict[str, nn.Module] = {"generator": generator}
         if self._adversarial:
-            networks["discriminator"] = discriminator(shape, channels=config.discriminator_channels)
+            networks["discriminator"] = vgg_discriminator(
+                shape, channels=config.discriminator_channels, halvings=4, norm=True
+            )
         if self._layer is not None:
             networks["features"] = FeatureNetwork((self._layer,), file=config.features_file)
         return networks
@@ -62,18 +63,17 @@ class SRGAN(Family[Config]):
         config = self.config
         if self._layer is not None:
             find_weights(config.features_file)
-        generator = self._player("generator", config.mse_lr, ema=0.0)
-        return [generator, self._player("discriminator", config.adversarial_lr, ema=None)][: 1 + self._adversarial]
+        players = [
+            self._player("generator", config.mse_lr, ema=0.0),
+            self._player("discriminator", config.adversarial_lr, ema=None),
+        ]
+        return players if self._adversarial else players[:1]
 
     def stages(self) -> Sequence[Stage]:
         config = self.config
-        turns = (
-            Turn(player="generator", loss=self.generator_loss),
-            Turn(player="discriminator", loss=self.discriminator_loss),
-        )
-        alone = (Turn(player="generator", loss=self.mse_loss),)
+        turns = alternate(generator=self.generator_loss, discriminator=self.discriminator_loss)
         return [
-            Stage(name="mse", turns=alone, images=config.mse_images),
+            Stage(name="mse", turns=alternate(generator=self.mse_loss), images=config.mse_images),
             Stage(name="adversarial", turns=turns, images=config.adversarial_images, reset_optimizers=True),
             Stage(name="fine", turns=turns, images=config.fine_images),
         ]
@@ -94,18 +94,18 @@ class SRGAN(Family[Config]):
     def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         real, fake = nets.discriminator(batch["image"]), nets.discriminator(ctx.saved["fake"])
         ctx.log(**losses.discriminator_stats(real, fake))
-        return {"real": losses.bce_real(real), "fake": losses.bce_fake(fake)}
+        return losses.discriminator_terms(real, fake, "bce")
 
     def content_loss(self, nets: Nets, fake: Tensor, image: Tensor) -> Tensor:
-        """What `model.content` says of images (N, C, H, W), as a mean over pixels, or places, and channels."""
+        """Return the content loss of images (N, C, H, W), a mean over all pixels or features."""
         if self._layer is None:
             return F.mse_loss(fake, image) if self.config.content == "mse" else F.l1_loss(fake, image)
-        drawn, wanted = (nets.features(images)[self._layer] for images in (fake, image))
-        return self.config.vgg_scale**2 * F.mse_loss(drawn, wanted)
+        actual, target = (nets.features(images)[self._layer] for images in (fake, image))
+        return self.config.vgg_scale**2 * F.mse_loss(actual, target)
 
     def upscale(self, nets: Nets, image: Tensor) -> Tensor:
-        enlarged: Tensor = nets.generator(image)
-        return enlarged.clamp(-1, 1)
+        upscaled: Tensor = nets.generator(image)
+        return upscaled.clamp(-1, 1)
 
     @property
     def _adversarial(self) -> bool:

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from gancli.errors import DataError, UsageError
 from gancli.family import DataSpec, Nets
 from gancli.family.optim import Clock
+from gancli.nn.cpu_convolution import PixelShuffleConv2d
 from gancli.nn.imresize import degrade, imresize
 from gancli.testing import context
-from gancli_srgan.blockwise import BlockwiseConv2d
 from gancli_srgan.config import Config
 from gancli_srgan.family import SRGAN
 from gancli_srgan.networks import SRResNet
@@ -58,7 +58,7 @@ def test_images_grow_by_the_scale(scale: int, size: tuple[int, int]) -> None:
 
 def test_the_last_convolution_is_that_behind_the_shuffle() -> None:
     torch.manual_seed(0)
-    ours = BlockwiseConv2d(3, 2).double()
+    ours = PixelShuffleConv2d(3, 2).double()
     plain = nn.Conv2d(3, 2, 9, padding=4).double()
     plain.load_state_dict(ours.state_dict())
     blocks = images(2, 12, 6, 5).double()
@@ -190,7 +190,7 @@ def test_the_published_schedule() -> None:
 
 
 def test_what_cannot_be_reduced_or_squashed_is_refused() -> None:
-    with pytest.raises(UsageError, match=r"16x24 cannot be reduced 8 times|data\.resolution"):
+    with pytest.raises(UsageError, match=r"16x24 cannot be downscaled by 8|data\.resolution"):
         SRGAN(Config(scale=8), DataSpec(channels=3, height=20, width=24)).build()
     with pytest.raises(UsageError, match=r"model\.residual"):
         make(tanh=True, residual="bicubic").build()

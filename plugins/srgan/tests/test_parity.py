@@ -70,7 +70,7 @@ def trainers(contract: FamilyContract, folder: Path) -> tuple[Trainer, Trainer]:
 
 
 def check_gradients(trainer: Trainer, player: str, gradients: Sequence[Tensor]) -> None:
-    actor = trainer.cast.actors[player]
+    actor = trainer.players.states[player]
     # After one update Adam's first moment is a tenth of the gradient.
     ours = [actor.optimizer.state[parameter]["exp_avg"] * 10 for parameter in actor.parameters]
     scale = max(gradient.norm() for gradient in gradients)
@@ -81,8 +81,8 @@ def check_gradients(trainer: Trainer, player: str, gradients: Sequence[Tensor]) 
 
 def test_the_first_step_by_pixels(tmp_path: Path) -> None:
     trainer, twin = trainers(First(), tmp_path)
-    generator = copied(PlainGenerator(), twin.cast.modules["generator"])
-    image = twin.loader.draw(BATCH_SIZE)["image"]
+    generator = copied(PlainGenerator(), twin.players.modules["generator"])
+    image = twin.loader.next_batch(BATCH_SIZE)["image"]
     loss = (generator(degrade(image, 4)) - image).square().mean()
     check_gradients(trainer, "generator", torch.autograd.grad(loss, list(generator.parameters())))
     assert json.loads(trainer.run.metrics.read_text())["generator/mse"] == pytest.approx(loss.item(), rel=1e-5)
@@ -90,9 +90,9 @@ def test_the_first_step_by_pixels(tmp_path: Path) -> None:
 
 def test_the_first_step_with_a_discriminator(tmp_path: Path) -> None:
     trainer, twin = trainers(Small(), tmp_path)
-    generator = copied(PlainGenerator(), twin.cast.modules["generator"])
-    discriminator = copied(plain_discriminator(), twin.cast.modules["discriminator"])
-    criterion, image = nn.BCEWithLogitsLoss(), twin.loader.draw(BATCH_SIZE)["image"]
+    generator = copied(PlainGenerator(), twin.players.modules["generator"])
+    discriminator = copied(plain_discriminator(), twin.players.modules["discriminator"])
+    criterion, image = nn.BCEWithLogitsLoss(), twin.loader.next_batch(BATCH_SIZE)["image"]
     one, zero = torch.ones(BATCH_SIZE, 1), torch.zeros(BATCH_SIZE, 1)
     fake = generator(degrade(image, 4))
     content, adversarial = 0.5 * F.mse_loss(fake, image), 1e-3 * criterion(discriminator(fake), one)
