@@ -29,12 +29,12 @@ from torch import Tensor, nn
 from gancli.cli.shared.data_target import reference_data_of
 from gancli.data.dataset import open_dataset
 from gancli.data.spec import DataSpec
-from gancli.evaluation.measure import subject_of
+from gancli.evaluation.measure import metric_context
 from gancli.family.context import Context, Nets
 from gancli.family.contract import Family
 from gancli.family.tasks import Detects
 from gancli.inference.model import open_model
-from gancli.metrics.anomaly import measure
+from gancli.metrics.auroc import measure
 from gancli.metrics.context import Options
 from gancli.plugins.registry import import_class, registry
 from gancli.recipes.recipe import load_recipe
@@ -97,7 +97,7 @@ def told(run: Run, limit: int | None) -> dict[str, float]:
     found, before, begun = {}, content(model.nets), time.process_time()
     for score in SCORES:
         scored = replace(model, family=scoring(model.family, score))
-        values = {each.metric: each.value for each in measure(subject_of(scored, data, Options(limit=limit)))}
+        values = {each.metric: each.value for each in measure(metric_context(scored, data, Options(limit=limit)))}
         found |= {score: values["auroc"], "PCA": values["auroc/pca"], "nearest": values["auroc/nearest"]}
     shown = "  ".join(f"{name} {value:.3f}" for name, value in found.items())
     same = "unchanged" if content(model.nets) == before else "CHANGED"

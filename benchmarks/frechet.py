@@ -17,8 +17,6 @@ import torch
 from scipy.linalg import sqrtm
 from torch import Tensor
 
-from gancli.metrics.frechet import frechet_of_features
-
 DIM = 2_048
 
 
@@ -49,12 +47,12 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=3, help="of timings")
     pairs = parser.parse_args().pairs
     large = features(10_000, seed=0), features(10_000, seed=1)
-    taken = [seconds(frechet_of_features, *large)[0] for _ in range(pairs)]
+    taken = [seconds(frechet_distance_of_features, *large)[0] for _ in range(pairs)]
     print(f"10,000 x {DIM:,} features, {torch.get_num_threads()} threads: {statistics.median(taken):.1f} s", flush=True)
     small = features(500, seed=0), features(500, seed=1)
     ratios, apart = [], 0.0
     for _ in range(pairs):
-        ours, theirs = seconds(frechet_of_features, *small), seconds(by_general_root, *small)
+        ours, theirs = seconds(frechet_distance_of_features, *small), seconds(by_general_root, *small)
         ratios.append(theirs[0] / ours[0])
         apart = max(apart, abs(ours[1] - theirs[1]) / ours[1])
         print(f"500 x {DIM:,}: {ours[0]:.2f} s, by sqrtm {theirs[0]:.1f} s", flush=True)

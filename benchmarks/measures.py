@@ -14,9 +14,9 @@ from mnist_judge import LeNet, distance
 
 from gancli.cli.eval import Request
 from gancli.cli.eval import measure as measure_run
-from gancli.data.batches import images_at
 from gancli.data.dataset import open_dataset
-from gancli.evaluation.protocol import Protocol, on_one_line
+from gancli.data.loader import images_at
+from gancli.evaluation.protocol import Protocol, format_protocol
 from gancli.inference.model import Model
 from gancli.inference.sample import sample_images
 from gancli.metrics.context import Options
@@ -130,4 +130,6 @@ def _explained(figures: Mapping[str, float], measured: Callable[..., object]) ->
 
 def _told(protocol: Protocol) -> str:
     """On one line, without what another seed of the setting has otherwise."""
-    return on_one_line({entry: value for entry, value in protocol.items() if entry not in ("chosen", "by", "gancli")})
+    return format_protocol(
+        {entry: value for entry, value in protocol.items() if entry not in ("chosen", "by", "gancli")}
+    )

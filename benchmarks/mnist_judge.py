@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gancli.metrics.frechet import frechet_of_features
+from gancli.metrics.fd import frechet_distance_of_features
 
 BATCH = 1_000
 
@@ -49,4 +49,4 @@ class LeNet(nn.Module):
 
 def distance(judge: LeNet, images: Tensor, real: Tensor) -> float:
     """FD(LeNet) between two sets of images."""
-    return frechet_of_features(judge.features(images), judge.features(real))
+    return frechet_distance_of_features(judge.features(images), judge.features(real))

@@ -13,7 +13,7 @@ from torch import Tensor
 from gancli.family.tasks import Upscales
 from gancli.inference.model import Model
 from gancli.io.images import to_pixels
-from gancli.metrics.psnr import luma, psnr
+from gancli.metrics.super_resolution import luma, psnr
 from gancli.nn.imresize import imresize
 from gancli.recipes.recipe import Recipe
 from gancli.runs.run import Run

@@ -17,13 +17,20 @@ from gancli.cli.eval_compare import compare_runs
 from gancli.cli.options import Data, Device, Ema, Json, Set, Truncation
 from gancli.cli.shared.models import check_abilities, check_truncation, open_for
 from gancli.errors import GanError, UsageError
-from gancli.evaluation.protocol import OF_THE_CLASSES, OF_THE_RUN, Protocol, check_alike, described, on_one_line
+from gancli.evaluation.protocol import (
+    CLASS_ENTRIES,
+    MODEL_ENTRIES,
+    Protocol,
+    check_same_protocol,
+    format_protocol,
+    protocol_lines,
+)
 from gancli.runs.eval_log import LAST, Record, append, column
 from gancli.runs.run import Run, run_of
 
 if TYPE_CHECKING:
-    from gancli.evaluation.reference_data import ModelData
-    from gancli.evaluation.seed_statistics import Spread
+    from gancli.evaluation.reference_data import ReferenceData
+    from gancli.evaluation.seed_statistics import SeedStatistics
     from gancli.inference.model import Model
     from gancli.metrics.context import Measurement, MetricContext, Options
     from gancli.plugins.hookspecs import MetricInfo
@@ -136,7 +143,7 @@ def evaluate(
 
 
 def _evaluate_group(paths: Sequence[Path], request: Request, *, json: bool) -> None:
-    from gancli.evaluation.seed_statistics import protocols, spreads
+    from gancli.evaluation.seed_statistics import compute_statistics, protocols_by_column
     from gancli.runs.groups import check_same_recipe
 
     over_classes = check_same_recipe(paths)
@@ -146,9 +153,11 @@ def _evaluate_group(paths: Sequence[Path], request: Request, *, json: bool) -> N
         if last.model.images < total:
             print(f"{name} is not fully trained: {last.model.images:,} of {total:,} images", file=sys.stderr)
     records = {name: [record for result in group for record in result.records] for name, group in results.items()}
-    free = (*OF_THE_RUN, *OF_THE_CLASSES) if over_classes else OF_THE_RUN
-    check_alike(protocols(records), where="under one mean", way_out="measure these runs one by one", free=free)
-    statistics = spreads(records)
+    ignored = (*MODEL_ENTRIES, *CLASS_ENTRIES) if over_classes else MODEL_ENTRIES
+    check_same_protocol(
+        protocols_by_column(records), operation="averaged", remedy="measure these runs one by one", ignored=ignored
+    )
+    statistics = compute_statistics(records)
     if json:
         print(jsonlib.dumps({"metrics": [spread.to_json() for spread in statistics]}))
     else:
@@ -159,7 +168,9 @@ def _report(results: Sequence[ModelResults], records: Sequence[Record]) -> None:
     last, *best = results
     and_best = f" (last checkpoint) and {best[0].model.images:,} images (best checkpoint)" if best else ""
     print_line(f"{last.model.run} at {last.model.images:,} images{and_best}")
-    rows = [(column(record), f"{record['value']:.4g}", on_one_line(record.get("observed", {}))) for record in records]
+    rows = [
+        (column(record), f"{record['value']:.4g}", format_protocol(record.get("observed", {}))) for record in records
+    ]
     print_table(("metric", "value", "observed"), rows)
     _print_protocols({column(record): record["protocol"] for record in records})
     for image in (image for result in results for image in result.images):
@@ -168,7 +179,9 @@ def _report(results: Sequence[ModelResults], records: Sequence[Record]) -> None:
     print_line(f"next: gan inspect {shlex.quote(str(last.path))}")
 
 
-def _report_group(results: Mapping[str, Sequence[ModelResults]], statistics: Sequence[Spread], *, over: str) -> None:
+def _report_group(
+    results: Mapping[str, Sequence[ModelResults]], statistics: Sequence[SeedStatistics], *, over: str
+) -> None:
     images = [last.model.images for last, *_ in results.values()]
     reached = f"{min(images):,}" if min(images) == max(images) else f"{min(images):,} to {max(images):,}"
     print_line(f"{len(results)} runs at {reached} images; the spread is the sample standard deviation over {over}")
@@ -180,7 +193,7 @@ def _report_group(results: Mapping[str, Sequence[ModelResults]], statistics: Seq
 
 
 def _print_protocols(protocols: Mapping[str, Protocol]) -> None:
-    for line in described(protocols):
+    for line in protocol_lines(protocols):
         print_line(line)
 
 
@@ -209,7 +222,7 @@ def measure(run: Path | None, request: Request) -> list[ModelResults]:
 
 def _measure(run: Path | None, request: Request) -> ModelResults:
     from gancli.cli.shared.data_target import reference_data_of
-    from gancli.evaluation.measure import record_of, subject_of
+    from gancli.evaluation.measure import metric_context, to_record
     from gancli.plugins.registry import named_metrics
 
     check_truncation(request.options.truncation)
@@ -226,12 +239,12 @@ def _measure(run: Path | None, request: Request) -> ModelResults:
     if request.options.truncation is not None and not any("sample" in info.needs for info in metrics):
         raise UsageError("--truncation applies to generated samples, and these metrics use none; leave it out")
     data = reference_data_of(path, model, request.data, request.overrides)
-    subject = subject_of(model, data, replace(request.options, fetch=named is not None))
+    context = metric_context(model, data, replace(request.options, fetch=named is not None))
     checkpoint = {"chosen": _describe_checkpoint(path, model)}
     records: list[Record] = []
     images: list[Path] = []
-    for measurements in _compute(metrics, subject, data, all_or_none=named is not None):
-        new = [record_of(measurement, model, data, request.options) for measurement in measurements]
+    for measurements in _compute(metrics, context, data, all_or_none=named is not None):
+        new = [to_record(measurement, model, data, request.options) for measurement in measurements]
         new = [{**record, "protocol": {**record["protocol"], **checkpoint}} for record in new]
         append(run_of(path), new)
         records += new
@@ -275,15 +288,15 @@ def _choose_metrics(named: Sequence[MetricInfo] | None, model: Model) -> list[Me
 
 
 def _compute(
-    metrics: Sequence[MetricInfo], context: MetricContext, data: ModelData, *, all_or_none: bool
+    metrics: Sequence[MetricInfo], context: MetricContext, data: ReferenceData, *, all_or_none: bool
 ) -> Iterator[list[Measurement]]:
     """Compute one metric after the other. Without `all_or_none`, metrics may fail as long as one succeeds."""
-    from gancli.evaluation.measure import judged
+    from gancli.evaluation.measure import run_metric
 
     faults: list[tuple[str, GanError]] = []
     for info in metrics:
         try:
-            yield judged(info, context, data)
+            yield run_metric(info, context, data)
         except GanError as error:
             if all_or_none:
                 raise

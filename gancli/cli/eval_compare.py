@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from gancli.cli.display.table import print_line, print_table
 from gancli.errors import DataError, UsageError
-from gancli.evaluation.protocol import check_alike, described, shared
+from gancli.evaluation.protocol import check_same_protocol, common_entries, protocol_lines
 from gancli.runs.eval_log import Record, newest, read
 from gancli.runs.run import MANIFEST, Run
 
 if TYPE_CHECKING:
-    from gancli.evaluation.seed_statistics import Spread
+    from gancli.evaluation.seed_statistics import SeedStatistics
 
 
 def compare_runs(paths: Sequence[Path], *, metrics: str | None, unused: Mapping[str, object], json: bool) -> None:
@@ -31,7 +31,7 @@ def compare_runs(paths: Sequence[Path], *, metrics: str | None, unused: Mapping[
         UsageError: a column has different protocols, or there is nothing to compare.
         DataError: a run does not exist.
     """
-    from gancli.evaluation.seed_statistics import protocols, spreads
+    from gancli.evaluation.seed_statistics import compute_statistics, protocols_by_column
     from gancli.runs.groups import check_same_recipe, members
 
     _check_options(paths, unused)
@@ -47,9 +47,9 @@ def compare_runs(paths: Sequence[Path], *, metrics: str | None, unused: Mapping[
     if not any(measured.values()):
         subject = f"measurement of {metrics}" if metrics else "measurement"
         raise UsageError(f"these runs have no {subject} yet; measure each first: gan eval {next(iter(table))}")
-    way_out = "measure them alike with `gan eval`, or narrow the columns with --metrics"
-    check_alike(protocols(measured), where="in one column", way_out=way_out)
-    statistics = {row: spreads(runs) for row, runs in table.items()}
+    remedy = "measure them alike with `gan eval`, or narrow the columns with --metrics"
+    check_same_protocol(protocols_by_column(measured), operation="shown in one column", remedy=remedy)
+    statistics = {row: compute_statistics(runs) for row, runs in table.items()}
     for row, runs_of_row in table.items():
         _print_missing(row, runs_of_row)
     if json:
@@ -80,10 +80,10 @@ def _select(records: Sequence[Record], metrics: str | None) -> list[Record]:
 
 def _print_missing(row: str, runs: Mapping[str, Sequence[Record]]) -> None:
     """Print the metrics that only some runs of a group have."""
-    from gancli.evaluation.seed_statistics import protocols
+    from gancli.evaluation.seed_statistics import protocols_by_column
 
     columns_by_missing: dict[str, list[str]] = {}
-    for column, by_run in protocols(runs).items():
+    for column, by_run in protocols_by_column(runs).items():
         missing = ", ".join(run for run in runs if run not in by_run)
         columns_by_missing.setdefault(missing, []).append(column)
     for missing, columns in columns_by_missing.items():
@@ -91,7 +91,7 @@ def _print_missing(row: str, runs: Mapping[str, Sequence[Record]]) -> None:
             print(f"left out of {row}: {', '.join(columns)}, not measured of {missing}", file=sys.stderr)
 
 
-def _report(statistics: Mapping[str, Sequence[Spread]]) -> None:
+def _report(statistics: Mapping[str, Sequence[SeedStatistics]]) -> None:
     cells = {row: {spread.column: spread for spread in spreads_of_row} for row, spreads_of_row in statistics.items()}
     columns = list(dict.fromkeys(column for by_column in cells.values() for column in by_column))
     print_table(
@@ -99,11 +99,11 @@ def _report(statistics: Mapping[str, Sequence[Spread]]) -> None:
         [(row, *(_cell(by_column.get(column)) for column in columns)) for row, by_column in cells.items()],
     )
     by_column = {column: [row[column].protocol for row in cells.values() if column in row] for column in columns}
-    for line in described({column: shared(same) for column, same in by_column.items()}):
+    for line in protocol_lines({column: common_entries(same) for column, same in by_column.items()}):
         print_line(line)
 
 
-def _cell(spread: Spread | None) -> str:
+def _cell(spread: SeedStatistics | None) -> str:
     """Format a number, or the mean and the sample standard deviation of several."""
     if spread is None:
         return "-"

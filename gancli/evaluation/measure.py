@@ -1,4 +1,4 @@
-"""A model and its data as a metric is handed them, and a measurement as it is written down."""
+"""Measuring a trained model: the context of a metric, running it, and the record of its measurements."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 import gancli
 from gancli.data.source import PackedDataset
 from gancli.errors import UsageError
-from gancli.evaluation.reference_data import ModelData
+from gancli.evaluation.reference_data import ReferenceData
 from gancli.inference.model import Model, open_model, untrained
 from gancli.inference.sample import sample_images
 from gancli.metrics.context import FeatureModel, FullSizeSplit, Measurement, Metric, MetricContext, Options
@@ -21,55 +21,56 @@ from gancli.plugins.hookspecs import MetricInfo
 from gancli.plugins.registry import import_class
 from gancli.runs.eval_log import Record
 
-Read = TypeVar("Read", PackedDataset, FullSizeSplit)
+Split = TypeVar("Split", PackedDataset, FullSizeSplit)
 
 
-def subject_of(model: Model, data: ModelData, options: Options) -> MetricContext:
-    """What a metric is handed: the model, its data and what the person chose."""
+def metric_context(model: Model, data: ReferenceData, options: Options) -> MetricContext:
+    """Return the context of a metric from a model, its data and the options of the user."""
     return MetricContext(
         family=model.family,
         nets=model.nets,
         untrained=lambda: untrained(model, options.seed),
         labels=model.labels,
         device=model.device,
-        draw=lambda seeds, labels: sample_images(model, seeds, labels, truncation=options.truncation),
+        generate=lambda seeds, labels: sample_images(model, seeds, labels, truncation=options.truncation),
         train=lambda: data.train,
         test=lambda: data.test,
         every_class=lambda: data.every_class,
         held_out=lambda: data.held_out,
-        whole=lambda: data.whole,
+        full_size=lambda: data.full_size,
         options=options,
-        judge=lambda path: _judge(path, model.device),
+        feature_model=lambda path: _feature_model(path, model.device),
     )
 
 
-def judged(info: MetricInfo, subject: MetricContext, data: ModelData) -> list[Measurement]:
-    """What the metric measures of the subject, each with a protocol that also says which images it looked at.
+def run_metric(info: MetricInfo, context: MetricContext, data: ReferenceData) -> list[Measurement]:
+    """Return the measurements of a metric, with the data it read added to their protocols.
 
     Args:
-        info: names the metric.
-        subject: that `data` is the data of.
-        data: what the subject is held against.
+        info: description of the metric.
+        context: context with `data` as its data.
+        data: data to measure with.
 
     Raises:
-        GanError: whatever the metric refuses.
+        UsageError: the metric cannot be imported, or its result is not a finite number.
+        GanError: an error raised by the metric.
     """
-    uses = _Uses()
-    found = take(info, uses.watched(subject))
-    splits = sorted(uses.fingerprints)
-    before = {"split": " and ".join(splits) or None, "resize": data.resize if uses.resized else None, "backbone": None}
+    used = _UsedData()
+    measurements = _call(info, used.recording(context))
+    splits = sorted(used.fingerprints)
+    before = {"split": " and ".join(splits) or None, "resize": data.resize if used.resized else None, "backbone": None}
     after = {
         "by": info.name,
-        "truncation": subject.options.truncation if "sample" in info.needs else None,
+        "truncation": context.options.truncation if "sample" in info.needs else None,
         "data_limit": data.limit if {"train", "held out"} & set(splits) else None,
-        "fingerprint": {split: uses.fingerprints[split] for split in splits},
+        "fingerprint": {split: used.fingerprints[split] for split in splits},
     }
-    return [replace(each, protocol={**before, **each.protocol, **after}) for each in found]
+    return [replace(each, protocol={**before, **each.protocol, **after}) for each in measurements]
 
 
-def record_of(measurement: Measurement, model: Model, data: ModelData, options: Options) -> Record:
-    """The measurement with the whole protocol: what `judged` says of it, and what holds for all."""
-    of_all = {
+def to_record(measurement: Measurement, model: Model, data: ReferenceData, options: Options) -> Record:
+    """Return a measurement as JSON, with the entries added to its protocol that are common to all metrics."""
+    common = {
         "data": data.source,
         "trained_on": data.trained_on,
         "seed": options.seed,
@@ -79,66 +80,58 @@ def record_of(measurement: Measurement, model: Model, data: ModelData, options: 
         "images": model.images,
         "checkpoint": model.digest,
     }
-    return {**measurement.to_json(), "protocol": {**measurement.protocol, **of_all}}
+    return {**measurement.to_json(), "protocol": {**measurement.protocol, **common}}
 
 
-def _judge(path: Path, device: torch.device) -> FeatureModel:
-    opened = open_model(path, device=device)
-    return FeatureModel(
-        name=opened.run, digest=opened.digest, family=opened.family, nets=opened.nets, labels=opened.labels
-    )
+def _call(info: MetricInfo, context: MetricContext) -> list[Measurement]:
+    try:
+        metric: Metric = import_class(info.metric)
+    except Exception as error:  # importing a third-party module may raise anything
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise UsageError(f"the plugin of the metric {info.name!r} is broken: {reason}") from None
+    measurements = list(metric(context))
+    for measurement in measurements:
+        if not isinstance(measurement, Measurement) or not math.isfinite(measurement.value):
+            raise UsageError(f"the plugin of the metric {info.name!r} is broken: it returned {measurement!r}")
+    return measurements
 
 
-class _Uses:
-    """The data that a metric reads, for its protocol.
+def _feature_model(path: Path, device: torch.device) -> FeatureModel:
+    model = open_model(path, device=device)
+    return FeatureModel(name=model.run, digest=model.digest, family=model.family, nets=model.nets, labels=model.labels)
+
+
+class _UsedData:
+    """Record of the data that a metric reads, for its protocol.
 
     Attributes:
-        fingerprints: by split.
-        resized: whether any of it was brought to the model's size.
+        fingerprints: fingerprints of the data, by split.
+        resized: True if some of the data was resized to the model's size.
     """
 
     def __init__(self) -> None:
         self.fingerprints: dict[str, str] = {}
         self.resized = False
 
-    def watched(self, subject: MetricContext) -> MetricContext:
-        """The same, but what is read of it is remembered here."""
+    def recording(self, context: MetricContext) -> MetricContext:
+        """Return the same context, which records here what is read from it."""
         return replace(
-            subject,
-            train=self._noting("train", subject.train),
-            test=self._noting("test", subject.test),
-            every_class=self._noting("test, every class", subject.every_class),
-            held_out=self._noting("held out", subject.held_out),
-            whole=self._noting("whole", subject.whole),
+            context,
+            train=self._record("train", context.train),
+            test=self._record("test", context.test),
+            every_class=self._record("test, every class", context.every_class),
+            held_out=self._record("held out", context.held_out),
+            full_size=self._record("full size", context.full_size),
         )
 
-    def _noting(self, split: str, read: Callable[[], Read]) -> Callable[[], Read]:
-        def reading() -> Read:
-            found = read()
-            if isinstance(found, FullSizeSplit):
-                self.fingerprints |= {f"{found.split} {key}": part.fingerprint for key, part in found.parts.items()}
+    def _record(self, split: str, read: Callable[[], Split]) -> Callable[[], Split]:
+        def read_and_record() -> Split:
+            data = read()
+            if isinstance(data, FullSizeSplit):
+                self.fingerprints |= {f"{data.split} {key}": part.fingerprint for key, part in data.parts.items()}
             else:
-                self.fingerprints[split] = found.fingerprint
+                self.fingerprints[split] = data.fingerprint
                 self.resized = True
-            return found
+            return data
 
-        return reading
-
-
-def take(info: MetricInfo, subject: MetricContext) -> list[Measurement]:
-    """What the metric measures of the subject.
-
-    Raises:
-        UsageError: the metric's module cannot be imported, or what it measured is no finite number.
-        GanError: whatever the metric refuses.
-    """
-    try:
-        metric: Metric = import_class(info.metric)
-    except Exception as error:  # a stranger's module may raise anything at import
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise UsageError(f"the plugin of the metric {info.name!r} is broken: {reason}") from None
-    found = list(metric(subject))
-    for measurement in found:
-        if not isinstance(measurement, Measurement) or not math.isfinite(measurement.value):
-            raise UsageError(f"the plugin of the metric {info.name!r} is broken: it measured {measurement!r}")
-    return found
+        return read_and_record

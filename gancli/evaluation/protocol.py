@@ -1,7 +1,7 @@
-"""Protocols: by what a number was taken, and which numbers may therefore stand side by side.
+"""Protocols of measurements: the settings that affect a value, and the check that values are comparable.
 
-Two entries of a protocol only compare where all others are equal, but for those that say what was measured rather than
-how. What a metric merely observed is kept outside of the protocol.
+Two values are comparable if their protocols are equal, except for the entries that say which model was measured. Other
+results of a metric are not part of the protocol.
 """
 
 from __future__ import annotations
@@ -13,59 +13,63 @@ from gancli.errors import UsageError
 
 Protocol = Mapping[str, Any]
 
-OF_THE_RUN = ("run", "images", "checkpoint")
-"""Entries that say which model was measured: its run, how many images it had seen, and the hash of its weights.
+MODEL_ENTRIES = ("run", "images", "checkpoint")
+"""Entries that say which model was measured: its run, the number of training images, and the hash of its weights.
 
-Everything else is how it was measured. That includes `ema`, for averaged weights draw other images; `trained_on`, for a
-model that has seen the test images takes an easier test; `chosen`, for the best of many checkpoints is another
-statistic than the last; and `gancli`, for another version may compute otherwise.
+All other entries say how it was measured. They include `ema`, since averaged weights generate other images;
+`trained_on`, since the test is easier for a model that has seen the test images; `chosen`, since the best of many
+checkpoints is another statistic than the last; and `gancli`, since another version may compute another value.
 """
 
-OF_THE_CLASSES = ("normal", "anomalous", "fingerprint")
-"""Entries that also differ where each model was shown other classes, and a mean is taken over these."""
+CLASS_ENTRIES = ("normal", "anomalous", "fingerprint")
+"""Entries that also differ if each model was trained on other classes and the mean over classes is computed."""
 
-_DIGITS = 12  # of a hash, where a person reads it
+_DIGITS = 12  # of a hash in text output
 
 
-def unlike(protocols: Mapping[str, Protocol], *, free: Sequence[str] = OF_THE_RUN) -> str:
-    """In what protocols differ, such as `samples 10,000 against 500 (runs/b)`; nothing where they agree.
+def describe_differences(protocols: Mapping[str, Protocol], *, ignored: Sequence[str] = MODEL_ENTRIES) -> str:
+    """Return the differences of protocols, such as `samples 10,000 against 500 (runs/b)`; empty if there are none.
 
     Args:
-        protocols: by what was measured. An entry that only some have differs.
-        free: entries that may differ.
+        protocols: protocols by model. An entry that is missing in some of them is a difference.
+        ignored: entries that may differ.
     """
     (first, *others) = protocols.items()
-    found: dict[str, str] = {}
+    differences: dict[str, str] = {}
     for name, protocol in others:
         for entry in dict.fromkeys((*first[1], *protocol)):
-            if entry not in free and entry not in found and first[1].get(entry) != protocol.get(entry):
-                ours, theirs = told(first[1].get(entry)), told(protocol.get(entry))
-                found[entry] = f"{entry} {ours} against {theirs} ({name})"
-    return ", ".join(found.values())
+            value, other = first[1].get(entry), protocol.get(entry)
+            if entry not in ignored and entry not in differences and value != other:
+                differences[entry] = f"{entry} {describe_value(value)} against {describe_value(other)} ({name})"
+    return ", ".join(differences.values())
 
 
-def check_alike(
-    metrics: Mapping[str, Mapping[str, Protocol]], *, where: str, way_out: str, free: Sequence[str] = OF_THE_RUN
+def check_same_protocol(
+    metrics: Mapping[str, Mapping[str, Protocol]],
+    *,
+    operation: str,
+    remedy: str,
+    ignored: Sequence[str] = MODEL_ENTRIES,
 ) -> None:
-    """Holds the numbers that would stand together to one protocol for each metric.
+    """Check that the values of each metric have the same protocol.
 
     Args:
-        metrics: by metric the protocols, by what was measured.
-        where: they would stand together: "in one column".
-        way_out: what to do about it.
-        free: entries that may differ.
+        metrics: for each metric, the protocols by model.
+        operation: operation that requires it, such as "averaged".
+        remedy: suggestion for the user.
+        ignored: entries that may differ.
 
     Raises:
-        UsageError: with every metric whose protocols differ, and how.
+        UsageError: the protocols of a metric differ; the message names all differences.
     """
-    reasons = {metric: unlike(protocols, free=free) for metric, protocols in metrics.items()}
-    wrong = [f"{metric} ({reason})" for metric, reason in reasons.items() if reason]
+    differences = {metric: describe_differences(protocols, ignored=ignored) for metric, protocols in metrics.items()}
+    wrong = [f"{metric} ({difference})" for metric, difference in differences.items() if difference]
     if wrong:
-        raise UsageError(f"numbers of unlike protocols do not stand {where}: {'; '.join(wrong)}; {way_out}")
+        raise UsageError(f"values with different protocols cannot be {operation}: {'; '.join(wrong)}; {remedy}")
 
 
-def shared(protocols: Sequence[Protocol]) -> dict[str, Any]:
-    """What several protocols have in common."""
+def common_entries(protocols: Sequence[Protocol]) -> dict[str, Any]:
+    """Return the entries that are equal in all protocols."""
     first, *others = protocols
     return {
         entry: value
@@ -74,32 +78,34 @@ def shared(protocols: Sequence[Protocol]) -> dict[str, Any]:
     }
 
 
-def described(protocols: Mapping[str, Protocol]) -> list[str]:
-    """How numbers were taken: a line for those of one protocol, with their names, and one for what all have in common.
+def protocol_lines(protocols: Mapping[str, Protocol]) -> list[str]:
+    """Return a line for each distinct protocol with the names of its values, and a line for the common entries.
 
     Args:
-        protocols: by the name of the number.
+        protocols: protocols by name of the value.
     """
-    common = shared(list(protocols.values()))
+    common = common_entries(list(protocols.values()))
     groups: dict[str, list[str]] = {}
     for name, protocol in protocols.items():
-        own = on_one_line({entry: value for entry, value in protocol.items() if entry not in common})
+        own = format_protocol({entry: value for entry, value in protocol.items() if entry not in common})
         groups.setdefault(own, []).append(name)
     lines = [f"{', '.join(names)}: {own}" for own, names in groups.items() if own]
-    return [*lines, f"all: {on_one_line(common)}"] if on_one_line(common) else lines
+    return [*lines, f"all: {format_protocol(common)}"] if format_protocol(common) else lines
 
 
-def on_one_line(protocol: Protocol) -> str:
-    """How a number was taken, without what was measured and without what does not apply."""
+def format_protocol(protocol: Protocol) -> str:
+    """Return a protocol on one line, without the entries of the model and those that are None."""
     return ", ".join(
-        f"{entry} {told(value)}" for entry, value in protocol.items() if entry not in OF_THE_RUN and value is not None
+        f"{entry} {describe_value(value)}"
+        for entry, value in protocol.items()
+        if entry not in MODEL_ENTRIES and value is not None
     )
 
 
-def told(value: Any) -> str:
-    """A value for a person: thousands apart, hashes short."""
+def describe_value(value: Any) -> str:
+    """Return a value as text, with thousands separators and short hashes."""
     if isinstance(value, Mapping):
-        return " ".join(f"{entry} {told(inner)}" for entry, inner in value.items()) or "none"
+        return " ".join(f"{entry} {describe_value(inner)}" for entry, inner in value.items()) or "none"
     if isinstance(value, str) and len(value) == 64 and all(letter in "0123456789abcdef" for letter in value):
         return value[:_DIGITS]
     if isinstance(value, bool) or value is None:

@@ -1,4 +1,4 @@
-"""One number of several runs that differ in nothing but their seeds: its mean and its spread."""
+"""Statistics of a metric over runs that differ only in their seeds: mean and standard deviation."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gancli.evaluation.protocol import Protocol, shared
+from gancli.evaluation.protocol import Protocol, common_entries
 from gancli.runs.eval_log import Record, newest
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spread:
+class SeedStatistics:
     """A metric over several runs.
 
     Args:
-        metric: its name.
-        column: where its numbers stand, as `ledger.column` says.
-        values: by run, at least one.
-        protocol: that all were taken by.
+        metric: name of the metric.
+        column: name of its column, as returned by `eval_log.column`.
+        values: values by run, at least one.
+        protocol: common protocol of all values.
     """
 
     metric: str
@@ -33,37 +33,37 @@ class Spread:
 
     @property
     def deviation(self) -> float | None:
-        """The sample standard deviation, with n - 1 under the root; one run has none."""
+        """The sample standard deviation, with n - 1 in the denominator; None for a single run."""
         return statistics.stdev(self.values.values()) if len(self.values) > 1 else None
 
     def to_json(self) -> dict[str, Any]:
-        """A measurement whose value is the mean."""
+        """Return a measurement with the mean as its value."""
         several = {"spread": self.deviation, "values": dict(self.values)} if len(self.values) > 1 else {}
         return {"metric": self.metric, "value": self.mean, **several, "protocol": dict(self.protocol)}
 
 
-def protocols(measured: Mapping[str, Sequence[Record]]) -> dict[str, dict[str, Protocol]]:
-    """By column the protocols that the newest measurement of each run was taken by."""
-    found: dict[str, dict[str, Protocol]] = {}
-    for run, records in measured.items():
-        for column, record in newest(records).items():
-            found.setdefault(column, {})[run] = record["protocol"]
-    return found
+def protocols_by_column(records: Mapping[str, Sequence[Record]]) -> dict[str, dict[str, Protocol]]:
+    """Return the protocols of each run's newest records, by column and run."""
+    protocols: dict[str, dict[str, Protocol]] = {}
+    for run, of_run in records.items():
+        for column, record in newest(of_run).items():
+            protocols.setdefault(column, {})[run] = record["protocol"]
+    return protocols
 
 
-def spreads(measured: Mapping[str, Sequence[Record]]) -> list[Spread]:
-    """Every column that all runs have, over these runs; the newest measurement of each counts.
+def compute_statistics(records: Mapping[str, Sequence[Record]]) -> list[SeedStatistics]:
+    """Return the statistics of every column that all runs have, from each run's newest records.
 
     Args:
-        measured: by run. Their protocols are alike, as `protocol.check_alike` checks.
+        records: records by run, whose protocols `protocol.check_same_protocol` accepts.
     """
-    by_run = {run: newest(records) for run, records in measured.items()}
+    by_run = {run: newest(of_run) for run, of_run in records.items()}
     first = next(iter(by_run.values()))
-    found = []
+    results = []
     for column, record in first.items():
-        if not all(column in records for records in by_run.values()):
+        if not all(column in columns for columns in by_run.values()):
             continue
-        values = {run: float(records[column]["value"]) for run, records in by_run.items()}
-        common = shared([records[column]["protocol"] for records in by_run.values()])
-        found.append(Spread(metric=record["metric"], column=column, values=values, protocol=common))
-    return found
+        values = {run: float(columns[column]["value"]) for run, columns in by_run.items()}
+        common = common_entries([columns[column]["protocol"] for columns in by_run.values()])
+        results.append(SeedStatistics(metric=record["metric"], column=column, values=values, protocol=common))
+    return results

@@ -1,11 +1,11 @@
-"""Guided backpropagation. Springenberg et al. 2015, "Striving for Simplicity: The All Convolutional Net".
+"""Guided backpropagation: Springenberg et al. 2015, "Striving for Simplicity: The All Convolutional Net".
 
-The gradient of one feature with respect to the image, from which every rectifier on the way back drops what is not
-positive: where its own output was not, as the rectifier's derivative would, and where the gradient that arrives is not,
-as a deconvolutional network would. What is left is what in the image excites the feature. Radford et al. 2015 draw it
-for the last layer of their discriminator, beside an untrained one, in figure 5.
+The gradient of a feature with respect to the image, in which every rectifier of the backward pass keeps only positive
+values: those whose forward output was positive, as in the derivative of the rectifier, and whose incoming gradient is
+positive, as in a deconvolutional network. The result shows the parts of the image that excite the feature. Radford et
+al. 2015 show it for the last layer of their discriminator and of an untrained one, in figure 5.
 
-Leaky and smooth rectifiers are treated alike; the maximum of a maxout unit passes the gradient on as it is.
+Leaky and smooth rectifiers are treated in the same way. The maximum of a maxout unit passes the gradient unchanged.
 """
 
 from __future__ import annotations
@@ -18,17 +18,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gancli.inspection.discriminator import Discriminator
-from gancli.inspection.hooks import RECTIFIERS, watching
+from gancli.inspection.discriminator import RECTIFIERS, Discriminator, forward_hooks
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layer:
-    """The responses of one layer's features to images; a feature's response is the largest in its map.
+    """Responses of the features of a layer to images. The response of a feature is the maximum of its map.
 
     Args:
-        index: among the activations of the discriminator.
-        size: (height, width) of its maps; (1, 1) of a fully connected layer.
+        index: index among the activations of the discriminator.
+        size: (height, width) of its maps; (1, 1) for a fully connected layer.
         responses: (images, features).
     """
 
@@ -37,49 +36,49 @@ class Layer:
     responses: Tensor
 
     def most_active(self, count: int) -> Tensor:
-        """The features (count,) whose response is the highest on average, the highest first."""
+        """Return the features (count,) with the highest mean response, the highest first."""
         return self.responses.mean(0).topk(min(count, self.responses.shape[1])).indices
 
     def strongest(self, features: Tensor, count: int) -> Tensor:
-        """The images (len(features), count), as rows of `responses`, that excite each feature most, the most first."""
+        """Return the images (len(features), count), as rows of `responses`, that excite each feature most."""
         return self.responses[:, features].topk(min(count, len(self.responses)), dim=0).indices.T
 
 
-def layers(discriminator: Discriminator, batches: Iterable[tuple[Tensor, Tensor | None]]) -> list[Layer]:
-    """Every layer that depends on the image, in the order in which it is reached.
+def layer_responses(discriminator: Discriminator, batches: Iterable[tuple[Tensor, Tensor | None]]) -> list[Layer]:
+    """Return the responses of every layer that depends on the image, in order of execution.
 
     Args:
-        discriminator: to look into.
-        batches: images (N, C, H, W) and, or None, labels (N,).
+        discriminator: the discriminator.
+        batches: images (N, C, H, W), and labels (N,) or None.
     """
-    seen: list[list[Tensor]] = []
+    by_batch: list[list[Tensor]] = []
     sizes: dict[int, tuple[int, int]] = {}
     for images, labels in batches:
         if not sizes:
-            sizes = _sizes(discriminator, images[:1], None if labels is None else labels[:1])
+            sizes = _map_sizes(discriminator, images[:1], None if labels is None else labels[:1])
         with torch.no_grad():
             activations = discriminator.activations(images, labels)
-        seen.append([_largest(activations[index]).cpu() for index in sizes])
+        by_batch.append([_largest(activations[index]).cpu() for index in sizes])
     return [
         Layer(index=index, size=size, responses=torch.cat(parts))
-        for (index, size), parts in zip(sizes.items(), zip(*seen, strict=True), strict=True)
+        for (index, size), parts in zip(sizes.items(), zip(*by_batch, strict=True), strict=True)
     ]
 
 
 def guided_gradients(
     discriminator: Discriminator, images: Tensor, labels: Tensor | None, *, layer: int, features: Tensor
 ) -> Tensor:
-    """What in each image excites a feature: the guided gradient of its response.
+    """Return the guided gradient of a feature's response with respect to each image.
 
     Args:
-        discriminator: to look into; nothing in it changes.
+        discriminator: the discriminator; it is not changed.
         images: (N, C, H, W).
         labels: (N,), or None.
         layer: index among the activations.
-        features: (N,), one for each image.
+        features: (N,), a feature for each image.
 
     Returns:
-        (N, C, H, W), zero where nothing does.
+        (N, C, H, W), zero where nothing excites the feature.
     """
     images = images.detach().clone().requires_grad_()
     with torch.enable_grad(), _guided(discriminator.modules):
@@ -92,19 +91,19 @@ def guided_gradients(
 
 @contextmanager
 def _guided(modules: Mapping[str, nn.Module]) -> Iterator[None]:
-    def guide(part: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    def hook(module: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         if output.requires_grad:
             active = output.detach() > 0
             output.register_hook(  # type: ignore[no-untyped-call]
                 lambda gradient: gradient.where(active & (gradient > 0), 0.0)
             )
 
-    with watching(modules, RECTIFIERS, guide):
+    with forward_hooks(modules, RECTIFIERS, hook):
         yield
 
 
-def _sizes(discriminator: Discriminator, image: Tensor, label: Tensor | None) -> dict[int, tuple[int, int]]:
-    """The index and size of every layer with a gradient to the image; a label's own layers have none."""
+def _map_sizes(discriminator: Discriminator, image: Tensor, label: Tensor | None) -> dict[int, tuple[int, int]]:
+    """Return the index and size of every layer that depends on the image, not only on the label."""
     with torch.enable_grad():
         activations = discriminator.activations(image.detach().clone().requires_grad_(), label)
     return {
@@ -115,5 +114,5 @@ def _sizes(discriminator: Discriminator, image: Tensor, label: Tensor | None) ->
 
 
 def _largest(activation: Tensor) -> Tensor:
-    """(N, features), the largest of each map."""
+    """Return the maximum of each map, (N, features)."""
     return activation.flatten(2).amax(2) if activation.dim() > 2 else activation

@@ -1,4 +1,4 @@
-"""The metrics that gancli itself brings, as a plugin like any other. Imports nothing heavy."""
+"""The built-in metrics, registered as a plugin. Imports no heavy modules."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from gancli.plugins.hookspecs import MetricInfo, hookimpl
 METRICS = (
     MetricInfo(
         name="auroc",
-        summary="how well scores tell images of other classes from those of training",
+        summary="AUROC of anomaly scores: classes that were not trained on against classes that were",
         needs=("detect", "image"),
-        metric="gancli.metrics.anomaly:measure",
+        metric="gancli.metrics.auroc:measure",
         better="higher",
     ),
     MetricInfo(
@@ -23,7 +23,7 @@ METRICS = (
         name="fd",
         summary="Fréchet distance between features of samples and of training images",
         needs=("sample", "image"),
-        metric="gancli.metrics.feature_metrics:fd",
+        metric="gancli.metrics.fd:measure",
         better="lower",
     ),
     MetricInfo(
@@ -35,48 +35,48 @@ METRICS = (
     ),
     MetricInfo(
         name="inception_score",
-        summary="how surely a classifier names samples, and how many classes they cover",
+        summary="confidence and diversity of a classifier's predictions for samples",
         needs=("sample", "image"),
-        metric="gancli.metrics.feature_metrics:inception_score",
+        metric="gancli.metrics.inception_score:measure",
         better="higher",
     ),
     MetricInfo(
         name="kid",
         summary="unbiased kernel distance between features of samples and of training images",
         needs=("sample", "image"),
-        metric="gancli.metrics.feature_metrics:kid",
+        metric="gancli.metrics.kid:measure",
         better="lower",
     ),
     MetricInfo(
         name="label_accuracy",
-        summary="share of samples in which a classifier sees the label that was asked for",
+        summary="share of samples that a classifier predicts as the requested label",
         needs=("sample", "label", "image"),
-        metric="gancli.metrics.label_accuracy:measure",
+        metric="gancli.metrics.inception_score:label_accuracy",
         better="higher",
     ),
     MetricInfo(
         name="lpips",
-        summary="distance of upscaled images from the true ones in a network's features",
+        summary="distance of upscaled images to the true ones in features of a network",
         needs=("upscale", "image"),
-        metric="gancli.metrics.super_resolution:lpips",
+        metric="gancli.metrics.lpips:measure",
         better="lower",
     ),
     MetricInfo(
         name="modes",
-        summary="modes of a known mixture that samples cover",
+        summary="number of modes of a known mixture that samples cover",
         needs=("sample", "points"),
-        metric="gancli.metrics.sample_metrics:modes",
+        metric="gancli.metrics.modes:measure",
         better="higher",
     ),
     MetricInfo(
         name="ms_ssim",
-        summary="how alike random pairs of samples are",
+        summary="similarity of random pairs of samples",
         needs=("sample", "image"),
-        metric="gancli.metrics.sample_metrics:ms_ssim",
+        metric="gancli.metrics.ms_ssim:measure",
     ),
     MetricInfo(
         name="neighbours",
-        summary="how near samples come to training images, with a picture of the nearest",
+        summary="distance of samples to the nearest training images, with an image of the nearest",
         needs=("sample", "image"),
         metric="gancli.metrics.neighbours:measure",
     ),
@@ -84,34 +84,34 @@ METRICS = (
         name="parzen",
         summary="log-likelihood of test images under Parzen windows on samples",
         needs=("sample", "image"),
-        metric="gancli.metrics.sample_metrics:parzen",
+        metric="gancli.metrics.parzen:measure",
         better="higher",
     ),
     MetricInfo(
         name="prdc",
-        summary="precision, recall, density and coverage of samples in features",
+        summary="precision, recall, density and coverage of samples in feature space",
         needs=("sample", "image"),
-        metric="gancli.metrics.feature_metrics:prdc",
+        metric="gancli.metrics.prdc:measure",
     ),
     MetricInfo(
         name="psnr",
         summary="peak signal-to-noise ratio of upscaled images, in dB",
         needs=("upscale", "image"),
-        metric="gancli.metrics.super_resolution:psnr",
+        metric="gancli.metrics.super_resolution:measure_psnr",
         better="higher",
     ),
     MetricInfo(
         name="ssim",
         summary="structural similarity of upscaled images to the true ones",
         needs=("upscale", "image"),
-        metric="gancli.metrics.super_resolution:ssim",
+        metric="gancli.metrics.super_resolution:measure_ssim",
         better="higher",
     ),
     MetricInfo(
         name="swd",
         summary="sliced Wasserstein distance between patches of samples and of training images",
         needs=("sample", "image"),
-        metric="gancli.metrics.sample_metrics:swd",
+        metric="gancli.metrics.swd:measure",
         better="lower",
     ),
 )

@@ -1,12 +1,12 @@
-"""The arguments and results of a metric: a trained model, reference data, and measurements with their protocol.
+"""Interface of a metric: a function of a `MetricContext` that returns a list of `Measurement`.
 
-A metric is a function of a `MetricContext` that returns its measurements, each a number with the protocol of how it was
-measured; numbers are only comparable under the same protocol.
+A measurement is a number with its protocol, the settings that affect it. Only numbers with equal protocols are
+comparable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,26 +14,28 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gancli.data.loader import Rows, batches, images_at
 from gancli.data.source import PackedDataset
 from gancli.errors import UsageError
 from gancli.family.context import Nets
 from gancli.family.contract import Family
-from gancli.io.images import Pixels
+from gancli.io.images import Pixels, quantize
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What `gan eval` lets a person choose.
+    """Options of `gan eval`.
 
     Args:
-        labelled: labelled training images for what is learned on top of the model.
-        samples: images to draw; None leaves it to the metric.
-        limit: test images at most; None takes all.
-        seed: of everything that is drawn at random.
-        backbone: the network whose features are compared, as `gancli.metrics.backbones.select` takes it, or one of
-            LPIPS; None: the classifier of the data's labels, or AlexNet.
+        labelled: number of labelled training images for metrics that train a classifier.
+        samples: number of images to generate; None: the metric's default.
+        limit: maximum number of test images; None: all.
+        seed: seed of all random choices.
+        backbone: the network that computes the features to compare, as accepted by
+            `gancli.metrics.backbones.select`, or one of the networks of LPIPS; None: the classifier of the data's
+            labels, or AlexNet.
         truncation: largest absolute value of a normal number in a latent; None: no limit.
-        fetch: whether a metric may download what it needs; not where nobody asked for it by name.
+        fetch: True if a metric may download its weights; False if the user did not name the metric.
     """
 
     labelled: int = 1_000
@@ -47,22 +49,22 @@ class Options:
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """A number and how it was taken.
+    """A number and its protocol.
 
     Args:
-        metric: the metric's name; of several values, `<name>/<which>`.
-        value: finite.
-        protocol: whatever changes the value, as JSON has it; `gan eval` adds the checkpoint, the data and the seed.
-            Only numbers of one protocol are put side by side.
-        observed: what else came out, as JSON has it, such as a standard error or a width that was chosen by the data.
-        picture: image to show beside the number, (H, W, C) as in `gancli.io.images`; `gan eval` writes it to the run.
+        metric: name of the metric; `<name>/<detail>` if it has several values.
+        value: finite number.
+        protocol: everything that affects the value, JSON-compatible; `gan eval` adds the checkpoint, the data and the
+            seed. Only numbers with equal protocols are shown side by side.
+        observed: other results, JSON-compatible, such as a standard error or a kernel width chosen on the data.
+        image: image to show beside the number, (H, W, C) as in `gancli.io.images`; `gan eval` writes it to the run.
     """
 
     metric: str
     value: float
     protocol: Mapping[str, Any] = field(default_factory=dict)
     observed: Mapping[str, Any] = field(default_factory=dict)
-    picture: Pixels | None = field(default=None, compare=False, repr=False)
+    image: Pixels | None = field(default=None, compare=False, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         observed = {"observed": dict(self.observed)} if self.observed else {}
@@ -71,11 +73,11 @@ class Measurement:
 
 @dataclass(frozen=True, kw_only=True)
 class FullSizeSplit:
-    """Images as they are, each at its own size, with the model's channels.
+    """Images of a split at their original sizes, with the model's channels.
 
     Args:
-        split: that they are of: train, test or all.
-        parts: by key: `image`, or `source` and `target` of pairs.
+        split: name of the split: train, test or all.
+        parts: images by key: `image`, or `source` and `target` for pairs.
     """
 
     split: str
@@ -84,14 +86,14 @@ class FullSizeSplit:
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureModel:
-    """Another trained model, whose discriminator has features to lend.
+    """Another trained model whose discriminator serves as a feature extractor.
 
     Args:
-        name: of its run.
+        name: name of its run.
         digest: SHA-256 of its checkpoint.
-        family: of it.
-        nets: its networks, on the subject's device, in eval mode and without gradients.
-        labels: the names of the labels that it takes; empty if it takes none.
+        family: its family.
+        nets: its networks, on the context's device, in eval mode and without gradients.
+        labels: names of the labels that the model takes; empty if it takes none.
     """
 
     name: str
@@ -101,30 +103,32 @@ class FeatureModel:
     labels: tuple[str, ...]
 
 
-def _no_judge(path: Path) -> FeatureModel:
-    raise UsageError(f"no model can be opened here, so {path} cannot lend its features; name another backbone")
+def _no_feature_model(path: Path) -> FeatureModel:
+    raise UsageError(f"the run {path} cannot be opened here for its features; use another --backbone")
 
 
 @dataclass(frozen=True, kw_only=True)
 class MetricContext:
-    """A model and its data, at one moment: when the weights change, it takes another subject.
+    """The model to measure, its data and the options. A context is valid until the weights of the model change.
 
     Args:
-        family: of the model.
-        nets: its networks, on `device`, in eval mode and without gradients. Not to be changed.
-        untrained: makes networks of the same architecture that have learned nothing, from `options.seed`.
-        labels: the names of the labels that the model takes; empty if it takes none.
-        device: where the networks are.
-        draw: images (N, C, H, W) on the CPU, in [-1, 1], from seeds (N) and label indices (N, or none at all).
-        train: the training split of the data, at the model's resolution and channels.
-        test: the test split, likewise; a DataError where there is none.
-        whole: the test split as it is, or what of other data the person named.
-        every_class: the test split with all its labels, whatever `data.classes` says; a DataError where there is none.
-        held_out: the images of the training split beyond the recipe's `data.limit`, which training never showed; a
-            DataError where there are none.
-        options: what the person chose.
-        judge: opens the model of a run or checkpoint directory as a judge of this one; a GanError where it cannot.
-        memory: what one metric found that another would find again. Not for anything that outlives the subject.
+        family: family of the model.
+        nets: its networks, on `device`, in eval mode and without gradients; read-only.
+        untrained: returns newly initialised networks of the same architecture, seeded by `options.seed`.
+        labels: names of the labels that the model takes; empty if it takes none.
+        device: device of the networks.
+        generate: returns images (N, C, H, W) in [-1, 1] on the CPU from seeds (N) and label indices (N or 0).
+        train: returns the training split at the model's resolution and channels.
+        test: returns the test split at the model's resolution and channels; raises DataError if there is none.
+        full_size: returns the test split at its original sizes, or the data named by the user.
+        every_class: returns the test split with all its labels, whatever `data.classes` says; raises DataError if
+            there is none.
+        held_out: returns the training images beyond the recipe's `data.limit`, which were not trained on; raises
+            DataError if there are none.
+        options: options of the user.
+        feature_model: opens the model of a run or checkpoint directory as a feature extractor; raises GanError if it
+            cannot be opened.
+        cache: results that several metrics use, for the lifetime of this context.
     """
 
     family: Family[Any]
@@ -132,24 +136,32 @@ class MetricContext:
     untrained: Callable[[], Nets]
     labels: tuple[str, ...]
     device: torch.device
-    draw: Callable[[Sequence[int], Sequence[int]], Tensor]
+    generate: Callable[[Sequence[int], Sequence[int]], Tensor]
     train: Callable[[], PackedDataset]
     test: Callable[[], PackedDataset]
     every_class: Callable[[], PackedDataset]
     held_out: Callable[[], PackedDataset]
-    whole: Callable[[], FullSizeSplit]
+    full_size: Callable[[], FullSizeSplit]
     options: Options = Options()
-    judge: Callable[[Path], FeatureModel] = _no_judge
-    memory: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
+    feature_model: Callable[[Path], FeatureModel] = _no_feature_model
+    cache: dict[Hashable, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def samples(self, default: int) -> Tensor:
-        """Images (N, C, H, W) of consecutive seeds, `options.samples` or `default` many; labels take turns."""
+        """Return `options.samples`, or else `default`, images (N, C, H, W) of consecutive seeds and cycling labels."""
         return self.samples_at(range(self.options.samples or default))
 
-    def samples_at(self, places: Sequence[int]) -> Tensor:
-        """The images (N, C, H, W) at these places of `samples`, for metrics that take many, a few at a time."""
-        labels = [place % len(self.labels) for place in places] if self.labels else []
-        return self.draw([self.options.seed + place for place in places], labels)
+    def samples_at(self, indices: Sequence[int]) -> Tensor:
+        """Return the images (N, C, H, W) at these indices of `samples`, for metrics that work in batches."""
+        labels = [index % len(self.labels) for index in indices] if self.labels else []
+        return self.generate([self.options.seed + index for index in indices], labels)
+
+    def sample_batches(self, indices: Rows, size: int) -> Iterator[Tensor]:
+        """Yield the samples at these indices in batches of `size`, on `device`, as whole numbers in 0..255."""
+        return (quantize(self.samples_at(part.tolist()).to(self.device).float()) for part in batches(indices, size))
+
+    def data_batches(self, packed: PackedDataset, rows: Rows, size: int) -> Iterator[Tensor]:
+        """Yield images of the data in batches of `size`, on `device`, as whole numbers in 0..255."""
+        return (quantize(images_at(packed, part, self.device)) for part in batches(rows, size))
 
 
 Metric = Callable[[MetricContext], Sequence[Measurement]]

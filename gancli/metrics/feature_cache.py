@@ -1,7 +1,7 @@
-"""The features of samples and of real images, each taken once.
+"""Features of samples and of real images, each computed once.
 
-Those of samples are remembered as long as the subject lives; those of real images are kept in the cache, by data, rows,
-backbone and kind of device, so that the next `gan eval` need not take them again.
+Features of samples are cached in the `MetricContext`. Features of real images are also cached on disk by data, rows,
+backbone and type of device, so that the next `gan eval` loads them.
 """
 
 from __future__ import annotations
@@ -19,171 +19,170 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from gancli.data.batches import Rows, batches, images_at, some_rows
+from gancli.data.loader import Rows, batches, images_at, random_rows
 from gancli.data.source import PackedDataset
 from gancli.errors import DataError, NumericalError
-from gancli.io.cache_folder import cache_folder
-from gancli.io.files import write_atomically
+from gancli.io.files import cache_folder, write_atomically
+from gancli.io.images import normalize
 from gancli.io.types import Labels
-from gancli.metrics.backbones.backbone import Answers, Backbone
-from gancli.metrics.backbones.select import backbone_of
+from gancli.metrics.backbones import Backbone, BackboneOutput
+from gancli.metrics.backbones.select import select_backbone
 from gancli.metrics.context import MetricContext
 from gancli.weights.safetensors_file import read_tensors
 
 TRAIN = 50_000
-"""Training images that samples are held against, at most: as many as published figures take."""
+"""Maximum number of training images to compare with, the number used for published results."""
 
 SAMPLES = 10_000
-"""Samples, at most and where there is no test split."""
+"""Maximum number of samples, and their number if there is no test split."""
 
 VERSION = 1
-"""Of what a table holds."""
+"""Version of the cached files."""
 
-_AT_ONCE = 64
+_BATCH_SIZE = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tables:
-    """Answers to training images, to samples, and to test images, which say what no generator can do better.
+class Features:
+    """Backbone outputs for training images, samples and test images.
 
     Args:
-        backbone: whose answers they are.
-        train: in a random order, the same always.
-        sides: by what follows the metric's name: `""` of samples, and `"/real"` of test images where there are any.
-        accuracy: the share of test images that the backbone names rightly; None where that cannot be said.
+        backbone: the backbone.
+        train: outputs for training images, in a fixed random order.
+        evaluated: outputs to compare with `train`, by suffix of the metric's name: `""` for samples, and `"/real"` for
+            test images if there are any. Test images give the value that a perfect generator would reach.
+        accuracy: share of test images that the backbone classifies correctly; None if unknown.
     """
 
     backbone: Backbone
-    train: Answers
-    sides: Mapping[str, Answers]
+    train: BackboneOutput
+    evaluated: Mapping[str, BackboneOutput]
     accuracy: float | None = None
 
-    def protocol(self, side: str) -> dict[str, Any]:
-        """What is true of every metric of a side."""
+    def protocol(self, suffix: str) -> dict[str, Any]:
+        """Return the common protocol of all metrics that compare `evaluated[suffix]` with the training images."""
         return {
             "split": "train",
-            "samples": len(self.sides[side].features),
+            "samples": len(self.evaluated[suffix].features),
             "train": len(self.train.features),
             "dimensions": self.train.features.shape[1],
-            **self.of_backbone,
+            **self.backbone_protocol,
         }
 
     @property
-    def of_backbone(self) -> dict[str, Any]:
-        """What the backbone is, and how well it knows the data."""
+    def backbone_protocol(self) -> dict[str, Any]:
+        """The backbone and its accuracy on the data."""
         return {**self.backbone.protocol, "backbone_accuracy": self.accuracy}
 
+    def metric_name(self, metric: str, suffix: str) -> str:
+        return f"{self.backbone.metric_name(metric)}{suffix}"
 
-def tables_of(subject: MetricContext) -> Tables:
-    """The answers of the chosen backbone.
 
-    There are as many samples as test images, at most 10,000, so that the two compare: a distance falls with the number.
-    `--samples` asks for another number, of both as far as there are test images.
+def compute_features(context: MetricContext) -> Features:
+    """Compute or load the outputs of the selected backbone.
+
+    By default, there are as many samples as test images, up to 10,000, so that both are comparable: distances decrease
+    as the number of images grows. `--samples` sets another number for both, limited by the number of test images.
 
     Raises:
-        GanError: there is no such backbone, or a sample is not finite.
+        GanError: the backbone does not exist, or a sample is not finite.
     """
-    backbone, test = backbone_of(subject), _test(subject)
+    backbone, test = select_backbone(context), _test_split(context)
     available = SAMPLES if test is None else len(test.images)
-    count = subject.options.samples or min(SAMPLES, available, subject.options.limit or SAMPLES)
-    train = of_real(subject, backbone, subject.train(), TRAIN)
-    sides = {"": of_samples(subject, backbone, count)}
+    count = context.options.samples or min(SAMPLES, available, context.options.limit or SAMPLES)
+    train = real_features(context, backbone, context.train(), TRAIN)
+    evaluated = {"": sample_features(context, backbone, count)}
     if test is None:
-        return Tables(backbone=backbone, train=train, sides=sides)
-    sides["/real"] = of_real(subject, backbone, test, min(count, subject.options.limit or count))
+        return Features(backbone=backbone, train=train, evaluated=evaluated)
+    evaluated["/real"] = real_features(context, backbone, test, min(count, context.options.limit or count))
     accuracy = None
     if test.labels is not None and set(test.spec.labels) <= set(backbone.labels):
-        known = of_real(subject, backbone, test, SAMPLES)
-        accuracy = share_named(backbone, known, test.spec.labels, test.labels[real_rows(test, SAMPLES)])
-    return Tables(backbone=backbone, train=train, sides=sides, accuracy=accuracy)
+        output = real_features(context, backbone, test, SAMPLES)
+        accuracy = share_correct(backbone, output, test.spec.labels, test.labels[real_rows(test, SAMPLES)])
+    return Features(backbone=backbone, train=train, evaluated=evaluated, accuracy=accuracy)
 
 
-def share_named(backbone: Backbone, answers: Answers, names: Sequence[str], labels: Labels) -> float:
-    """The share of images (N,) whose label the backbone names.
+def share_correct(backbone: Backbone, output: BackboneOutput, names: Sequence[str], labels: Labels) -> float:
+    """Return the share of images (N,) whose label the backbone predicts.
 
     Args:
-        backbone: that knows all of `names`.
-        answers: its answers to the images.
-        names: of the labels.
+        backbone: a classifier of all labels in `names`.
+        output: its output for the images.
+        names: names of the labels.
         labels: (N,), indices into `names`.
     """
-    assert answers.logits is not None
-    place = np.array([backbone.labels.index(name) for name in names])
-    return float((answers.logits.argmax(1).numpy() == place[labels]).mean())
+    assert output.logits is not None
+    class_of_label = np.array([backbone.labels.index(name) for name in names])
+    return float((output.logits.argmax(1).numpy() == class_of_label[labels]).mean())
 
 
-def of_samples(subject: MetricContext, backbone: Backbone, count: int) -> Answers:
-    """The answers to that many samples, as bytes have them.
+def sample_features(context: MetricContext, backbone: Backbone, count: int) -> BackboneOutput:
+    """Return the outputs for `count` samples, quantised to bytes.
 
     Raises:
-        NumericalError: one is not finite.
+        NumericalError: a sample is not finite.
     """
     key = ("samples", backbone.digest, count)
-    if key not in subject.memory:
-        places = batches(np.arange(count), _AT_ONCE)
-        drawn = (subject.samples_at(part.tolist()).to(subject.device) for part in places)
-        found = _asked(backbone, (_as_bytes(images) for images in drawn))
-        if not found.features.isfinite().all():
+    if key not in context.cache:
+        samples = context.sample_batches(np.arange(count), _BATCH_SIZE)
+        output = _extract(backbone, (normalize(levels) for levels in samples))
+        if not output.features.isfinite().all():
             raise NumericalError(
-                "samples of this model are not finite numbers, so nothing can be said of them; train anew"
+                "samples of this model contain values that are not finite, so it cannot be measured; train it again"
             )
-        subject.memory[key] = found
-    answers: Answers = subject.memory[key]
-    return answers
+        context.cache[key] = output
+    cached: BackboneOutput = context.cache[key]
+    return cached
 
 
-def of_real(subject: MetricContext, backbone: Backbone, packed: PackedDataset, count: int) -> Answers:
-    """The answers to that many images of the data, or to all if there are fewer; `real_rows` says to which."""
+def real_features(context: MetricContext, backbone: Backbone, packed: PackedDataset, count: int) -> BackboneOutput:
+    """Return the outputs for the images at `real_rows(packed, count)`, from the cache if possible."""
     rows = real_rows(packed, count)
-    about = [VERSION, packed.fingerprint, list(packed.images.shape), len(rows), backbone.digest, backbone.input]
-    about.append(subject.device.type)
-    name = hashlib.sha256(json.dumps(about).encode()).hexdigest()
-    if name not in subject.memory:
+    key = [VERSION, packed.fingerprint, list(packed.images.shape), len(rows), backbone.digest, backbone.input]
+    key.append(context.device.type)
+    name = hashlib.sha256(json.dumps(key).encode()).hexdigest()
+    if name not in context.cache:
         path = cache_folder() / "features" / f"{name}.safetensors"
-        found = _kept(path, len(rows))
-        if found is None:
-            found = _asked(backbone, (images_at(packed, part, subject.device) for part in batches(rows, _AT_ONCE)))
-            with suppress(OSError):  # what is not kept is only taken again
-                _keep(path, found)
-        subject.memory[name] = found
-    answers: Answers = subject.memory[name]
-    return answers
+        output = _load(path, len(rows))
+        if output is None:
+            images = (images_at(packed, part, context.device) for part in batches(rows, _BATCH_SIZE))
+            output = _extract(backbone, images)
+            with suppress(OSError):  # the cache is optional
+                _save(path, output)
+        context.cache[name] = output
+    cached: BackboneOutput = context.cache[name]
+    return cached
 
 
 def real_rows(packed: PackedDataset, count: int) -> Rows:
-    """Rows in a random order, which does not depend on the seed, so that they are the same at the next evaluation."""
-    return some_rows(packed, count, seed=0)
+    """Return up to `count` random rows, independent of the seed so that the next evaluation uses the same rows."""
+    return random_rows(packed, count, seed=0)
 
 
-def _test(subject: MetricContext) -> PackedDataset | None:
+def _test_split(context: MetricContext) -> PackedDataset | None:
     with suppress(DataError):
-        return subject.test()
+        return context.test()
     return None
 
 
 @torch.no_grad()
-def _asked(backbone: Backbone, parts: Iterable[Tensor]) -> Answers:
-    found = [backbone.ask(images) for images in parts]
-    logits = [answers.logits.float().cpu() for answers in found if answers.logits is not None]
-    features = torch.cat([answers.features.float().cpu() for answers in found])
-    return Answers(features, torch.cat(logits) if logits else None)
+def _extract(backbone: Backbone, images: Iterable[Tensor]) -> BackboneOutput:
+    outputs = [backbone.extract(batch) for batch in images]
+    logits = [output.logits.float().cpu() for output in outputs if output.logits is not None]
+    features = torch.cat([output.features.float().cpu() for output in outputs])
+    return BackboneOutput(features, torch.cat(logits) if logits else None)
 
 
-def _as_bytes(images: Tensor) -> Tensor:
-    """As they would come back from a file, since a generator is measured by its pictures; NaN stays."""
-    return images.float().add(1).mul(127.5).round().clamp(0, 255).div(127.5).sub(1)
-
-
-def _keep(path: Path, answers: Answers) -> None:
-    tensors = {name: tensor for name, tensor in answers._asdict().items() if tensor is not None}
+def _save(path: Path, output: BackboneOutput) -> None:
+    tensors = {name: tensor for name, tensor in output._asdict().items() if tensor is not None}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, save(tensors))
 
 
-def _kept(path: Path, count: int) -> Answers | None:
+def _load(path: Path, count: int) -> BackboneOutput | None:
     if path.is_file():
-        with suppress(DataError, KeyError):  # damaged: taken again
+        with suppress(DataError, KeyError):  # a damaged file is computed again
             tensors = read_tensors(path)
             if len(tensors["features"]) == count:
-                return Answers(tensors["features"], tensors.get("logits"))
+                return BackboneOutput(tensors["features"], tensors.get("logits"))
     return None

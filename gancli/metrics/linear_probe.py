@@ -1,17 +1,17 @@
-"""A linear classifier on what a discriminator has learned without labels: Radford et al. 2015, section 5.
+"""Linear classifier on features of a discriminator, trained without labels: Radford et al. 2015, section 5.
 
-A linear support vector machine with the squared hinge and an L2 penalty learns from a few labelled training images, and
-its accuracy is taken on the test split. Three kinds of features go through the same mill, since a number for the first
-means nothing without the others:
+A linear support vector machine with squared hinge loss and L2 penalty is trained on a few labelled training images, and
+its accuracy is measured on the test split. Three kinds of features are evaluated with the same procedure, since the
+first value is meaningful only in comparison:
 
-    feature_svm             the trained discriminator's (`gancli.metrics.discriminator_features`)
-    feature_svm/untrained   those of a discriminator of the same architecture with fresh weights
-    feature_svm/pixels      the images themselves, in [-1, 1] as the discriminator gets them
+    feature_svm             the trained discriminator (`Discriminator.features`)
+    feature_svm/untrained   a discriminator of the same architecture with newly initialised weights
+    feature_svm/pixels      the images themselves, in [-1, 1] as the discriminator receives them
 
-The penalty C is the best of `CANDIDATES` on the last fifth of the labelled images, then all of them are learned from;
-no test image takes part in the choice. Each kind of features is scaled by one number, so that the mean squared length
-of the labelled images' is 1 and a C means the same to all. Statistics of batch normalisation are taken anew from
-training images, for both discriminators.
+The penalty C is the best of `PENALTIES` on the last fifth of the labelled images; then the classifier is trained on all
+of them. No test image affects the choice. Each kind of features is scaled by one number, so that the mean squared
+length of the labelled images' features is 1 and C has the same meaning for all. Both discriminators use batch
+normalisation statistics computed from training images.
 """
 
 from __future__ import annotations
@@ -25,31 +25,30 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gancli.data.batches import Rows, batches, images_at, some_rows
+from gancli.data.loader import Rows, batches, images_at, random_rows
 from gancli.data.source import PackedDataset
 from gancli.errors import DataError, UsageError
 from gancli.family.tasks import Discriminates
 from gancli.inspection.discriminator import Discriminator
 from gancli.io.types import Labels
 from gancli.metrics.context import Measurement, MetricContext
-from gancli.metrics.discriminator_features import features
 
-CANDIDATES = tuple(10.0**power for power in range(-2, 6))
-"""Penalties to choose from: the powers of ten from 0.01 to 100,000."""
+PENALTIES = tuple(10.0**power for power in range(-2, 6))
+"""Candidates for C: the powers of ten from 0.01 to 100,000."""
 
-HELD_OUT = 5
-"""One in so many labelled images chooses the penalty."""
+VALIDATION_FRACTION = 5
+"""One in this many labelled images is used to choose the penalty."""
 
-STATISTICS = 10_000
-"""Training images that statistics of batch normalisation are taken from, at most."""
+STATISTICS_IMAGES = 10_000
+"""Maximum number of training images for batch normalisation statistics."""
 
-BATCH = 250
+BATCH_SIZE = 250
 
-Table = npt.NDArray[np.float32]
+FeatureArray = npt.NDArray[np.float32]
 
 Axes = npt.NDArray[np.float64]
 
-Extract = Callable[[Tensor], Tensor]
+Extractor = Callable[[Tensor], Tensor]
 """From images (N, C, H, W) to features (N, D) on the CPU."""
 
 
@@ -58,56 +57,56 @@ class Classifier:
     """A linear classifier of features.
 
     Args:
-        machine: scikit-learn's, fitted to coordinates.
-        axes: (D, dimensions), what turns features into coordinates.
+        svm: classifier of scikit-learn, fitted to coordinates.
+        axes: (D, dimensions), maps features to coordinates.
         penalty: its C.
     """
 
-    machine: Any
+    svm: Any
     axes: Axes
     penalty: float
 
-    def correct(self, table: Table, labels: Labels) -> int:
-        """How many of the rows (N, D) it gives their label (N,)."""
-        return int((self.machine.predict(table @ self.axes) == labels).sum())
+    def count_correct(self, features: FeatureArray, labels: Labels) -> int:
+        """Return how many of the rows (N, D) are classified as their label (N,)."""
+        return int((self.svm.predict(features @ self.axes) == labels).sum())
 
 
-def measure(subject: MetricContext) -> list[Measurement]:
-    """The accuracies, in [0, 1], on the test split.
+def measure(context: MetricContext) -> list[Measurement]:
+    """Measure the accuracies, in [0, 1], on the test split.
 
     Raises:
-        DataError: the data has no labels, too few of them, or no test split.
-        UsageError: too few labelled images are asked for.
+        DataError: the data has no labels, too few labels, or no test split.
+        UsageError: `options.labelled` is too small.
     """
-    train, test = subject.train(), subject.test()
-    labelled = _labelled(train, test, subject.options.labelled, subject.options.seed)
-    rows = some_rows(test, subject.options.limit or len(test.images), seed=subject.options.seed)
+    train, test = context.train(), context.test()
+    labelled = _labelled_rows(train, test, context.options.labelled, context.options.seed)
+    rows = random_rows(test, context.options.limit or len(test.images), seed=context.options.seed)
     protocol = {
         "split": "test",
         "samples": len(rows),
         "labelled": len(labelled),
-        "held_out": _held_out(len(labelled)),
+        "held_out": _validation_size(len(labelled)),
         "classifier": "linear SVM, squared hinge, L2",
     }
     measurements = []
-    for name, kind, extract in _kinds(subject, train):
-        table = np.concatenate(list(_tables(extract, train, labelled, subject.device)))
-        classifier = learn(table, _labels(train)[labelled])
-        parts = zip(_tables(extract, test, rows, subject.device), batches(rows, BATCH), strict=True)
-        correct = sum(classifier.correct(part, _labels(test)[at]) for part, at in parts)
+    for name, kind, extract in _extractors(context, train):
+        features = np.concatenate(list(_feature_batches(extract, train, labelled, context.device)))
+        classifier = fit(features, _labels(train)[labelled])
+        parts = zip(_feature_batches(extract, test, rows, context.device), batches(rows, BATCH_SIZE), strict=True)
+        correct = sum(classifier.count_correct(part, _labels(test)[at]) for part, at in parts)
         measurements.append(
             Measurement(
                 metric=name,
                 value=correct / len(rows),
                 protocol={"features": kind, **protocol},
-                observed={"dimensions": table.shape[1], "C": classifier.penalty},
+                observed={"dimensions": features.shape[1], "C": classifier.penalty},
             )
         )
     return measurements
 
 
-def balanced(labels: Labels, *, seed: int) -> Rows:
-    """All rows in a random order of which every beginning holds each label as often as any other, while they last."""
+def balanced_order(labels: Labels, *, seed: int) -> Rows:
+    """Return all rows in a random order whose every prefix is balanced, as long as all labels have rows left."""
     order = np.random.default_rng(seed).permutation(len(labels))
     turn = np.empty(len(labels), dtype=np.int64)
     for label in np.unique(labels):
@@ -116,78 +115,77 @@ def balanced(labels: Labels, *, seed: int) -> Rows:
     return order[np.argsort(turn, kind="stable")]
 
 
-def learn(table: Table, labels: Labels) -> Classifier:
-    """Chooses the penalty on the last fifth of the rows, then learns from all; the smallest where several are best.
+def fit(features: FeatureArray, labels: Labels) -> Classifier:
+    """Choose the penalty on the last fifth of the rows, then train on all; of equally good penalties, the smallest.
 
     Args:
-        table: features (N, D).
+        features: (N, D).
         labels: (N,).
     """
-    axes = _axes(table)
-    coordinates = table @ axes
-    first = len(table) - _held_out(len(table))
-    tried = [
-        Classifier(machine=_fitted(coordinates[:first], labels[:first], penalty), axes=axes, penalty=penalty)
-        for penalty in CANDIDATES
+    axes = _spanning_axes(features)
+    coordinates = features @ axes
+    split = len(features) - _validation_size(len(features))
+    candidates = [
+        Classifier(svm=_fit_svm(coordinates[:split], labels[:split], penalty), axes=axes, penalty=penalty)
+        for penalty in PENALTIES
     ]
-    best = max(tried, key=lambda classifier: classifier.correct(table[first:], labels[first:]))
-    return replace(best, machine=_fitted(coordinates, labels, best.penalty))
+    best = max(candidates, key=lambda classifier: classifier.count_correct(features[split:], labels[split:]))
+    return replace(best, svm=_fit_svm(coordinates, labels, best.penalty))
 
 
-def _axes(table: Table) -> Axes:
-    """Axes (D, min(N, D)) that span the rows (N, D), as long as it takes for their mean squared length to be 1.
+def _spanning_axes(features: FeatureArray) -> Axes:
+    """Return axes (D, min(N, D)) that span the rows (N, D), scaled so that the rows' mean squared length is 1.
 
-    The weights of the classifier lie in that span, so it is the same in these coordinates, only faster to find.
+    The weights of the classifier are in that span, so the classifier is the same in these coordinates, but faster to
+    train.
     """
-    rows = table.astype(np.float64)
+    rows = features.astype(np.float64)
     length = np.sqrt(np.square(rows).sum(1).mean())
     return np.linalg.qr(rows.T).Q / (length or 1.0)
 
 
-def _fitted(coordinates: Axes, labels: Labels, penalty: float) -> Any:
+def _fit_svm(coordinates: Axes, labels: Labels, penalty: float) -> Any:
     from sklearn.svm import LinearSVC
 
     return LinearSVC(C=penalty, dual=False).fit(coordinates, labels)
 
 
-def _kinds(subject: MetricContext, train: PackedDataset) -> Iterable[tuple[str, str, Extract]]:
-    """Name, description and extractor of each kind of features."""
-    family = subject.family
+def _extractors(context: MetricContext, train: PackedDataset) -> Iterable[tuple[str, str, Extractor]]:
+    """Yield name, description and extractor of each kind of features."""
+    family = context.family
     assert isinstance(family, Discriminates)
-    rows = some_rows(train, STATISTICS, seed=subject.options.seed)
+    rows = random_rows(train, STATISTICS_IMAGES, seed=context.options.seed)
     for name, kind, nets in (
-        ("feature_svm", "trained discriminator", subject.nets),
-        ("feature_svm/untrained", "untrained discriminator", subject.untrained()),
+        ("feature_svm", "trained discriminator", context.nets),
+        ("feature_svm/untrained", "untrained discriminator", context.untrained()),
     ):
-        parts = (images_at(train, part, subject.device) for part in batches(rows, BATCH, equal=True))
-        asked = Discriminator(family=family, nets=nets, conditional=bool(subject.labels))
-        yield name, kind, _extractor(asked.with_statistics_of(parts))
+        images = (images_at(train, part, context.device) for part in batches(rows, BATCH_SIZE, equal=True))
+        discriminator = Discriminator(family=family, nets=nets, conditional=bool(context.labels))
+        yield name, kind, discriminator.with_statistics_of(images).features
     yield "feature_svm/pixels", "pixels", lambda images: images.flatten(1).cpu()
 
 
-def _extractor(discriminator: Discriminator) -> Extract:
-    return lambda images: features(discriminator, images)
+def _feature_batches(
+    extract: Extractor, packed: PackedDataset, rows: Rows, device: torch.device
+) -> Iterable[FeatureArray]:
+    return (extract(images_at(packed, part, device)).numpy() for part in batches(rows, BATCH_SIZE))
 
 
-def _tables(extract: Extract, packed: PackedDataset, rows: Rows, device: torch.device) -> Iterable[Table]:
-    return (extract(images_at(packed, part, device)).numpy() for part in batches(rows, BATCH))
-
-
-def _labelled(train: PackedDataset, test: PackedDataset, count: int, seed: int) -> Rows:
-    """The training images whose labels are looked at, so that the last fifth of them is balanced as well."""
+def _labelled_rows(train: PackedDataset, test: PackedDataset, count: int, seed: int) -> Rows:
+    """Return the rows of the labelled training images, ordered so that the last fifth is balanced as well."""
     if train.labels is None or test.labels is None:
-        raise DataError("feature_svm needs labels, and this data has none; name labelled data with --data")
+        raise DataError("feature_svm requires labels, and this data has none; use labelled data with --data")
     if train.spec.labels != test.spec.labels:
-        raise DataError("the training and the test split have other labels; give both the same ones")
-    rows = balanced(train.labels, seed=seed)[:count]
+        raise DataError("the labels of the training and the test split differ; use the same labels in both")
+    rows = balanced_order(train.labels, seed=seed)[:count]
     known = len(np.unique(train.labels))
     if known < 2:
-        raise DataError("feature_svm needs data with at least two labels; name other data with --data")
+        raise DataError("feature_svm requires data with at least two labels; use other data with --data")
     if len(rows) < 2 * known:
         least = f"at least {2 * known} labelled training images for {known} labels"
         if count < 2 * known:
-            raise UsageError(f"feature_svm needs {least}, not --labelled {count}")
-        raise DataError(f"feature_svm needs {least}, and there are {len(rows)}; add images or leave labels out")
+            raise UsageError(f"feature_svm requires {least}, not --labelled {count}")
+        raise DataError(f"feature_svm requires {least}, and there are {len(rows)}; add images or use fewer labels")
     return rows
 
 
@@ -196,5 +194,5 @@ def _labels(packed: PackedDataset) -> Labels:
     return packed.labels
 
 
-def _held_out(count: int) -> int:
-    return max(1, count // HELD_OUT)
+def _validation_size(count: int) -> int:
+    return max(1, count // VALIDATION_FRACTION)

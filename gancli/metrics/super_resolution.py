@@ -1,8 +1,11 @@
-"""What the metrics of upscaled images take from a model: large images, made of small ones that are known both ways.
+"""Metrics of upscaled images: the evaluation procedure of the super-resolution literature, PSNR and SSIM.
 
-By the protocol of papers on super-resolution: what comes out is rounded to bytes; as many pixels as the scale are left
-out along each border; a value is taken of each image, and their mean is told. Beside each value stands that of bicubic
-resizing, which needs no network.
+Large images are downscaled, or the small images of pairs are used as given. The upscaled images are rounded to bytes, a
+border as wide in pixels as the scale is excluded on each side, and the value is the mean over images. Every value is
+also measured for bicubic resizing. LPIPS uses the same procedure (`gancli.metrics.lpips`).
+
+PSNR and SSIM are computed on luma as in MATLAB's `rgb2ycbcr`: ITU-R BT.601, from 16 for black to 235 for white, not
+rounded. On a luma from 0 to 255, the PSNR of the same images would be 1.3 dB lower.
 """
 
 from __future__ import annotations
@@ -17,16 +20,21 @@ import torch
 from torch import Tensor
 
 from gancli.data.source import PackedDataset
-from gancli.errors import DataError, UsageError
+from gancli.errors import DataError
 from gancli.family.tasks import Upscales
+from gancli.io.images import normalize, quantize
 from gancli.io.types import Bytes
-from gancli.metrics import ms_ssim as similarity
-from gancli.metrics import psnr as noise
-from gancli.metrics.backbones.lpips import HEADS, TRUNKS, load_lpips
 from gancli.metrics.context import Measurement, MetricContext
+from gancli.metrics.ms_ssim import ssim
 from gancli.nn.imresize import degrade, imresize
 
+PEAK = 255.0
+"""Signal level of the PSNR, although luma does not exceed 235."""
+
 _PAIR = ("source", "target")
+
+Channels = Callable[[Tensor, int], dict[str, Tensor]]
+"""From images (1, C, H, W) in [-1, 1] and a border to images in 0..255 without the border, by name of the channels."""
 
 
 class _Pair(NamedTuple):
@@ -36,145 +44,145 @@ class _Pair(NamedTuple):
     high_res: Tensor
 
 
-def psnr(subject: MetricContext) -> list[Measurement]:
-    """The peak signal-to-noise ratio in dB; images that come out to the byte have none, and are counted.
+def measure_psnr(context: MetricContext) -> list[Measurement]:
+    """Measure the peak signal-to-noise ratio in dB; exactly reproduced images are counted separately.
 
     Raises:
-        DataError: there are no images to measure by, or their sizes do not fit the scale.
+        DataError: there are no images to compare with, or their sizes do not match the scale.
     """
-    return _measure("psnr", noise.psnr, _views, subject)
+    return measure_upscaled("psnr", psnr, luma_and_colour, context)
 
 
-def ssim(subject: MetricContext) -> list[Measurement]:
-    """The structural similarity, up to 1.
+def measure_ssim(context: MetricContext) -> list[Measurement]:
+    """Measure the structural similarity, at most 1.
 
     Raises:
-        DataError: as `psnr` raises.
+        DataError: there are no images to compare with, or their sizes do not match the scale.
     """
-    return _measure("ssim", similarity.ssim, _views, subject)
+    return measure_upscaled("ssim", ssim, luma_and_colour, context)
 
 
-def lpips(subject: MetricContext) -> list[Measurement]:
-    """The distance LPIPS, from 0, in colour; grey is three times the same.
-
-    Raises:
-        UsageError: `--backbone` names none of its networks.
-        DataError: as `psnr` raises, or the weights cannot be had.
-    """
-    name = subject.options.backbone or "alexnet"
-    if name not in TRUNKS:
-        raise UsageError(f"lpips compares features of {' or '.join(TRUNKS)}, not of {name!r}; leave --backbone out")
-    network = load_lpips(name, fetch=subject.options.fetch).to(subject.device)
-
-    def compare(first: Tensor, second: Tensor) -> Tensor:
-        distances: Tensor = network(*(each.float().to(subject.device) / 127.5 - 1 for each in (first, second)))
-        return distances
-
-    protocol = {"backbone": name, "backbone_sha256": TRUNKS[name].sha256, "heads_sha256": HEADS[name].sha256}
-    return _measure("lpips", compare, _colours, subject, protocol)
-
-
-def _measure(
+def measure_upscaled(
     name: str,
     compare: Callable[[Tensor, Tensor], Tensor],
-    views: Callable[[Tensor, int], dict[str, Tensor]],
-    subject: MetricContext,
-    own: Mapping[str, Any] = MappingProxyType({}),
+    channels: Channels,
+    context: MetricContext,
+    own_protocol: Mapping[str, Any] = MappingProxyType({}),
 ) -> list[Measurement]:
-    """The mean of what `compare` says of images in 0..255, by channels and by the way they were made.
+    """Measure the model's images and bicubic ones, by channels, averaged over images.
 
     Args:
-        name: of the metric, which is that of its first view too.
-        compare: a value for each pair.
-        views: what is compared of an image, by its channels, without so many pixels along the border.
-        subject: that is measured.
-        own: what this metric adds to the protocol.
+        name: name of the metric, and of its value for the first channels.
+        compare: returns a value for each pair of images in 0..255.
+        channels: selects the channels to compare and removes the border.
+        context: model and data to measure.
+        own_protocol: additional entries of the protocol.
+
+    Raises:
+        DataError: there are no images to compare with, or their sizes do not match the scale.
     """
-    family = subject.family
+    family = context.family
     assert isinstance(family, Upscales)
     values: dict[tuple[str, str], list[float]] = defaultdict(list)
-    whole = subject.whole()
-    rows = _rows(whole.parts, subject)
-    for low_res, high_res in _pairs(whole.parts, rows, family.scale):
-        made = {"": family.upscale(subject.nets, low_res.to(subject.device)).cpu()}
-        made["bicubic"] = imresize(low_res, scale=family.scale)
-        truth = views(high_res, family.scale)
-        for way, images in made.items():
-            for channel, view in views(images, family.scale).items():
-                values[channel, way].append(float(compare(view, truth[channel])))
+    full_size = context.full_size()
+    rows = _select_rows(full_size.parts, context)
+    for low_res, high_res in _pairs(full_size.parts, rows, family.scale):
+        upscaled = {"": family.upscale(context.nets, low_res.to(context.device)).cpu()}
+        upscaled["bicubic"] = imresize(low_res, scale=family.scale)
+        truth = channels(high_res, family.scale)
+        for method, images in upscaled.items():
+            for channel, image in channels(images, family.scale).items():
+                values[channel, method].append(float(compare(image, truth[channel])))
     protocol = {
-        "split": whole.split,
+        "split": full_size.split,
         "samples": len(rows),
         "scale": family.scale,
         "border": family.scale,
-        "low_res": "as given" if set(_PAIR) <= set(whole.parts) else "bicubic, as MATLAB's imresize",
+        "low_res": "as given" if set(_PAIR) <= set(full_size.parts) else "bicubic, as MATLAB's imresize",
         "mean": "over images",
-        **own,
+        **own_protocol,
     }
-    first = next(iter(values))[0]
-    return [_mean(name, key, found, protocol, first) for key, found in values.items()]
+    default = next(iter(values))[0]
+    return [
+        _mean("/".join(filter(None, (name, "" if channel == default else channel, method))), column, protocol, channel)
+        for (channel, method), column in values.items()
+    ]
 
 
-def _mean(name: str, key: tuple[str, str], values: list[float], protocol: Mapping[str, Any], first: str) -> Measurement:
-    channel, way = key
+def luma_and_colour(images: Tensor, border: int) -> dict[str, Tensor]:
+    """Return luma and RGB, or grey, of images (1, C, H, W) in [-1, 1] without the border and opacity, in float64."""
+    inner = images[:, :3, border:-border, border:-border]
+    levels = quantize(inner.double())
+    return {"y": luma(levels), "rgb": levels} if levels.shape[1] == 3 else {"grey": levels}
+
+
+def psnr(first: Tensor, second: Tensor) -> Tensor:
+    """Return 10 log10(255^2 / mean squared error) of each pair in dB, (N,); infinite for equal images.
+
+    Args:
+        first: images (N, C, H, W), floats in 0..255.
+        second: images (N, C, H, W), floats in 0..255.
+
+    Raises:
+        DataError: the shapes differ.
+    """
+    if first.shape != second.shape or first.dim() != 4:
+        raise DataError("PSNR requires two tensors (N, C, H, W) of equal shape")
+    error = (first - second).square().mean((1, 2, 3))
+    return 10 * torch.log10(PEAK**2 / error)
+
+
+def luma(images: Tensor) -> Tensor:
+    """Return the luma (N, 1, H, W) in 16..235 of images (N, 3, H, W) in 0..255."""
+    red, green, blue = images.unbind(1)
+    return (16 + (65.481 * red + 128.553 * green + 24.966 * blue) / 255).unsqueeze(1)
+
+
+def _mean(metric: str, values: list[float], protocol: Mapping[str, Any], channel: str) -> Measurement:
     finite = [value for value in values if np.isfinite(value)]
     if not finite:
-        raise DataError(f"every image came out as it should to the byte, so that {name} has no value; name other data")
-    metric = "/".join(filter(None, (name, "" if channel == first else channel, way)))
+        raise DataError(f"every upscaled image equals the true one, so {metric} has no value; use other data")
     exact = {"exact": len(values) - len(finite)} if len(finite) < len(values) else {}
     protocol = {**protocol, "channel": channel}
     return Measurement(metric=metric, value=float(np.mean(finite)), protocol=protocol, observed=exact)
 
 
-def _rows(parts: Mapping[str, PackedDataset], subject: MetricContext) -> list[int]:
-    """Those of as many images as the person asked for, chosen by the seed, in their order."""
+def _select_rows(parts: Mapping[str, PackedDataset], context: MetricContext) -> list[int]:
+    """Return up to `options.limit` rows selected by the seed, in ascending order."""
     count = next(iter(parts.values())).count
-    chosen = np.random.default_rng(subject.options.seed).permutation(count)[: subject.options.limit]
-    return sorted(chosen.tolist())
+    selected = np.random.default_rng(context.options.seed).permutation(count)[: context.options.limit]
+    return sorted(selected.tolist())
 
 
 def _pairs(parts: Mapping[str, PackedDataset], rows: list[int], scale: int) -> Iterator[_Pair]:
-    """Both images of each row; where there are only large ones, the small ones are made of them."""
+    """Yield both images of each row; if there are only large images, the small ones are downscaled from them."""
     if not set(_PAIR) <= set(parts):
         for row in rows:
-            yield _degraded(_image(parts["image"], row), scale)
+            yield _downscale(_image(parts["image"], row), scale)
         return
     for row in rows:
         low_res, high_res = (_image(parts[key], row) for key in _PAIR)
         small, large = low_res.shape[2:], high_res.shape[2:]
         if (large[0] // scale, large[1] // scale) != tuple(small):
             raise DataError(
-                f"of pair {row + 1} the source has {small[0]}x{small[1]} pixels and the target {large[0]}x{large[1]}, "
-                f"which are not {scale} times as many along each side"
+                f"the source of pair {row + 1} has {small[0]}x{small[1]} pixels and the target {large[0]}x{large[1]}, "
+                f"which is not {scale} times the size"
             )
         yield _Pair(low_res, high_res[:, :, : small[0] * scale, : small[1] * scale])
 
 
-def _degraded(image: Tensor, scale: int) -> _Pair:
-    """What is left over at the right and at the bottom is cut off."""
+def _downscale(image: Tensor, scale: int) -> _Pair:
+    """Crop the right and bottom edge to a multiple of the scale, then downscale."""
     height, width = (side // scale * scale for side in image.shape[2:])
     if min(height, width) <= 2 * scale:
         raise DataError(
-            f"an image of {image.shape[2]}x{image.shape[3]} is too small to be reduced {scale} times; name other data"
+            f"an image of {image.shape[2]}x{image.shape[3]} is too small to be downscaled {scale} times; use other data"
         )
     high_res = image[:, :, :height, :width]
     return _Pair(degrade(high_res, scale), high_res)
 
 
 def _image(packed: PackedDataset, row: int) -> Tensor:
-    """(1, C, H, W) in [-1, 1]."""
+    """Return (1, C, H, W) in [-1, 1]."""
     pixels: Bytes = packed.stored("image")[row]
-    return torch.from_numpy(pixels.copy()).unsqueeze(0).float().div_(127.5).sub_(1)
-
-
-def _views(images: Tensor, border: int) -> dict[str, Tensor]:
-    """What is compared of images (1, C, H, W) in [-1, 1], in float64, by channel; opacity is not."""
-    inner = images[:, :3, border:-border, border:-border]
-    levels = inner.double().add(1).mul(127.5).round().clamp(0, 255)
-    return {"y": noise.luma(levels), "rgb": levels} if levels.shape[1] == 3 else {"grey": levels}
-
-
-def _colours(images: Tensor, border: int) -> dict[str, Tensor]:
-    """Likewise, but all colours at once, or the grey."""
-    views = _views(images, border)
-    return {channel: view for channel, view in views.items() if channel != "y"}
+    return normalize(torch.from_numpy(pixels.copy())[None])

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from gancli.evaluation.protocol import OF_THE_RUN
+from gancli.evaluation.protocol import MODEL_ENTRIES
 from gancli.report.run_data import Line, RunData, finite_number
 from gancli.runs.eval_log import Record, column
 
@@ -124,7 +124,7 @@ def downsample_curve(points: Sequence[tuple[int, float]], count: int) -> list[tu
 
 def _protocol_key(record: Record) -> str:
     """Identify how a value was measured, without the model; real images are another split of the same protocol."""
-    protocol = {key: value for key, value in record["protocol"].items() if key not in (*OF_THE_RUN, "split")}
+    protocol = {key: value for key, value in record["protocol"].items() if key not in (*MODEL_ENTRIES, "split")}
     return json.dumps(protocol, sort_keys=True)
 
 

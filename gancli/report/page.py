@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import gancli
 from gancli.errors import UsageError
-from gancli.evaluation.protocol import described, told, unlike
+from gancli.evaluation.protocol import describe_differences, describe_value, protocol_lines
 from gancli.plugins.hookspecs import FamilyInfo
 from gancli.plugins.registry import registry
 from gancli.report.chart import LEFT, RIGHT, format_value, plot
@@ -209,7 +209,7 @@ def _metric_table(records: Sequence[Record]) -> dict[str, Any]:
     protocols = {name: record["protocol"] for name, record in latest.items()}
     return {
         "rows": [_metric_row(name, record, records) for name, record in latest.items()],
-        "protocols": described(protocols) if protocols else [],
+        "protocols": protocol_lines(protocols) if protocols else [],
     }
 
 
@@ -222,7 +222,7 @@ def _metric_row(name: str, record: Record, records: Sequence[Record]) -> dict[st
         "name": name,
         "direction": "" if better is None else DIRECTIONS[better],
         "cells": [_value(record), _images(record), *((_value(best), _images(best)) if best is not None else ("", ""))],
-        "details": ", ".join(f"{key} {told(value)}" for key, value in details),
+        "details": ", ".join(f"{key} {describe_value(value)}" for key, value in details),
     }
 
 
@@ -248,7 +248,8 @@ def _best(record: Record, records: Sequence[Record], better: str | None) -> Reco
     comparable = [
         other
         for other in records
-        if column(other) == column(record) and not unlike({"": record["protocol"], "other": other["protocol"]})
+        if column(other) == column(record)
+        and not describe_differences({"": record["protocol"], "other": other["protocol"]})
     ]
     values = {
         index: value for index, other in enumerate(comparable) if (value := finite_number(other["value"])) is not None

@@ -15,8 +15,8 @@ import torch
 from gancli.data.resolutions import Levels
 from gancli.data.source import PackedDataset
 from gancli.errors import DataError, UsageError
-from gancli.evaluation.measure import judged, record_of, subject_of
-from gancli.evaluation.reference_data import ModelData
+from gancli.evaluation.measure import metric_context, run_metric, to_record
+from gancli.evaluation.reference_data import ReferenceData
 from gancli.family.context import Nets
 from gancli.family.contract import Family
 from gancli.family.tasks import Samples, abilities
@@ -153,7 +153,7 @@ class Validator:
             CollapseDetector(family, recipe, dataset, levels, device) if samples and config.guard != "off" else None
         )
         self._full_size = family.stages()[-1].resolution
-        self._reference_data: dict[Size | None, ModelData] = {}
+        self._reference_data: dict[Size | None, ReferenceData] = {}
         self.state = EvaluationState()
 
     def due(self, before: int, now: int, *, steps: int) -> bool:
@@ -180,13 +180,13 @@ class Validator:
             DiskError: writing failed.
         """
         model, data = self._model(nets, images), self._data_of_stage(nets)
-        context = subject_of(model, data, self._options)
+        context = metric_context(model, data, self._options)
         values: dict[str, float] = {}
         faults: dict[str, str] = {}
         records: list[Record] = []
         for info in tuple(self._metrics):
             try:
-                measurements = judged(info, context, data)
+                measurements = run_metric(info, context, data)
             except Exception as error:  # a third-party metric may raise anything; training continues without it
                 self._metrics.remove(info)
                 faults[info.name] = f"{error}".splitlines()[0] if f"{error}" else type(error).__name__
@@ -292,9 +292,9 @@ class Validator:
             )
         return info
 
-    def _record(self, measurement: Measurement, model: Model, data: ModelData) -> Record:
+    def _record(self, measurement: Measurement, model: Model, data: ReferenceData) -> Record:
         """A record as `gan eval` writes it; the checkpoint, not yet written, is identified by its images."""
-        record = record_of(measurement, model, data, self._options)
+        record = to_record(measurement, model, data, self._options)
         return {**record, "protocol": {**record["protocol"], "checkpoint": None, "chosen": DURING}}
 
     def _model(self, nets: Nets, images: int) -> Model:
@@ -312,12 +312,12 @@ class Validator:
             mixture=self._dataset.mixture,
         )
 
-    def _data_of_stage(self, nets: Nets) -> ModelData:
+    def _data_of_stage(self, nets: Nets) -> ReferenceData:
         """Reference data at the resolution of the networks' stage; kept for one stage, since they may be large."""
         size, config = nets.stage.resolution if nets.stage else None, self._recipe.data
         if size not in self._reference_data:
             trained_on = f"{config.source} {config.split}"
-            data = ModelData(config, self._dataset.spec, resolution=size, trained_on=trained_on)
+            data = ReferenceData(config, self._dataset.spec, resolution=size, trained_on=trained_on)
             self._reference_data = {size: data}
         return self._reference_data[size]
 

@@ -63,7 +63,7 @@ def test_the_discriminator_of_a_run_as_a_backbone(gan, conditional: Path, uncond
     assert found["FD(gan)"]["protocol"]["backbone_accuracy"] is None
     result = gan("eval", "runs/digits", "--metrics", "label_accuracy", "--samples", "20", "--backbone", "runs/gan")
     assert result.code == 65
-    assert "does not name 0, 1, 2" in result.err
+    assert "labels 0, 1, 2" in result.err
 
 
 def test_a_classifier_of_other_data_as_a_backbone(gan, conditional: Path, unconditional: Path, tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_classifier_of_other_data_as_a_backbone(gan, conditional: Path, uncond
 def test_what_is_no_backbone(gan, conditional: Path) -> None:
     result = gan("eval", "--metrics", "fd", "--backbone", "incepton")
     assert (result.code, result.out) == (2, "")
-    assert "there is no backbone 'incepton'; name `classifier`, `inception`" in result.err
+    assert "there is no backbone 'incepton'; use `classifier`, `inception`" in result.err
 
 
 def test_data_without_labels(gan, unconditional: Path, tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_data_without_labels(gan, unconditional: Path, tmp_path: Path) -> None:
             Image.new("L", (8, 8), number * 9).save(tmp_path / "plain" / split / f"{number}.png")
     result = gan("eval", "--metrics", "fd", "--data", "plain")
     assert (result.code, result.out) == (65, "")
-    assert "no labels to train a classifier on; name one with --backbone inception" in result.err
+    assert "no labels to train a classifier on; use another backbone with --backbone inception" in result.err
     assert "swd or ms_ssim" in result.err
 
 

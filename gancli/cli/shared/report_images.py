@@ -14,7 +14,7 @@ from gancli import latent
 from gancli.cli.shared.data_target import reference_data_of
 from gancli.data.source import PackedDataset
 from gancli.errors import DataError, GanError
-from gancli.evaluation.reference_data import ModelData
+from gancli.evaluation.reference_data import ReferenceData
 from gancli.family.tasks import TASKS, Translates, Translation, Upscales
 from gancli.figures.grids import HeatMap, heat_to_rgb, preview_batch
 from gancli.inference.detect import detect
@@ -43,7 +43,7 @@ WHITE_QUANTILE = 0.999
 class Images(NamedTuple):
     """Input images: the reference data, the images of one split, and the name of that split."""
 
-    data: ModelData
+    data: ReferenceData
     packed: PackedDataset
     split: str
 
@@ -86,7 +86,7 @@ def model_sections(path: Path, *, ema: bool | None, device: str, quick: bool) ->
     return sections, notes
 
 
-def _input_images(data: ModelData, *, training: bool) -> Images:
+def _input_images(data: ReferenceData, *, training: bool) -> Images:
     """Return test images, if any; after training the images at hand, since others may take long to read."""
     if not training:
         try:
@@ -176,7 +176,7 @@ def heat_maps(model: Model, images: Images) -> Iterator[ImageSection]:
     yield ImageSection(heading="Anomaly heat maps", note=note, blocks=blocks, in_row=True)
 
 
-def _other_images(data: ModelData, known: Sequence[str]) -> list[Pixels]:
+def _other_images(data: ReferenceData, known: Sequence[str]) -> list[Pixels]:
     """Return test images (N, H, W, C) of labels that were not used in training; empty if there are none."""
     try:
         every = data.every_class

@@ -5,14 +5,20 @@ from __future__ import annotations
 import pytest
 
 from gancli.errors import UsageError
-from gancli.evaluation.protocol import check_alike, described, on_one_line, shared, unlike
+from gancli.evaluation.protocol import (
+    check_same_protocol,
+    common_entries,
+    describe_differences,
+    format_protocol,
+    protocol_lines,
+)
 
 FIRST = {"samples": 10_000, "seed": 0, "ema": True, "run": "a", "images": 64, "checkpoint": "0" * 64}
 
 
 def test_what_was_measured_may_differ() -> None:
-    assert unlike({"a": FIRST, "b": {**FIRST, "run": "b", "images": 128, "checkpoint": "1" * 64}}) == ""
-    assert unlike({"a": FIRST}) == ""
+    assert describe_differences({"a": FIRST, "b": {**FIRST, "run": "b", "images": 128, "checkpoint": "1" * 64}}) == ""
+    assert describe_differences({"a": FIRST}) == ""
 
 
 @pytest.mark.parametrize(
@@ -26,18 +32,18 @@ def test_what_was_measured_may_differ() -> None:
     ],
 )
 def test_how_it_was_measured_may_not(other: dict[str, object], said: str) -> None:
-    assert unlike({"a": FIRST, "b": {**FIRST, **other}}) == said
+    assert describe_differences({"a": FIRST, "b": {**FIRST, **other}}) == said
 
 
 def test_an_entry_that_the_other_lacks_differs() -> None:
     assert (
-        unlike({"a": {"samples": 5, "backbone": "inception"}, "b": {"samples": 5}})
+        describe_differences({"a": {"samples": 5, "backbone": "inception"}, "b": {"samples": 5}})
         == "backbone inception against none (b)"
     )
 
 
 def test_an_entry_that_is_there_without_a_value_is_as_good_as_absent() -> None:
-    assert unlike({"a": {"truncation": None}, "b": {}}) == ""
+    assert describe_differences({"a": {"truncation": None}, "b": {}}) == ""
 
 
 def test_every_metric_that_is_unlike_is_named_and_no_other() -> None:
@@ -47,25 +53,27 @@ def test_every_metric_that_is_unlike_is_named_and_no_other() -> None:
         "distinct": {"a": FIRST, "b": FIRST, "c": {**FIRST, "seed": 3}},
     }
     with pytest.raises(UsageError) as refusal:
-        check_alike(metrics, where="in one column", way_out="measure them alike")
+        check_same_protocol(metrics, operation="averaged", remedy="measure them again")
     assert str(refusal.value) == (
-        "numbers of unlike protocols do not stand in one column: swd (samples 10,000 against 500 (b)); "
-        "distinct (seed 0 against 3 (c)); measure them alike"
+        "values with different protocols cannot be averaged: swd (samples 10,000 against 500 (b)); "
+        "distinct (seed 0 against 3 (c)); measure them again"
     )
-    check_alike({"modes": metrics["modes"]}, where="", way_out="")
+    check_same_protocol({"modes": metrics["modes"]}, operation="", remedy="")
 
 
 def test_what_protocols_share() -> None:
-    assert shared([FIRST, {**FIRST, "seed": 1, "more": 2}]) == {key: FIRST[key] for key in FIRST if key != "seed"}
-    assert shared([FIRST]) == FIRST
+    assert common_entries([FIRST, {**FIRST, "seed": 1, "more": 2}]) == {
+        key: FIRST[key] for key in FIRST if key != "seed"
+    }
+    assert common_entries([FIRST]) == FIRST
 
 
 def test_on_one_line_without_the_run_and_what_does_not_apply() -> None:
-    assert on_one_line({**FIRST, "backbone": None, "lr": 0.12345}) == "samples 10,000, seed 0, ema yes, lr 0.1235"
+    assert format_protocol({**FIRST, "backbone": None, "lr": 0.12345}) == "samples 10,000, seed 0, ema yes, lr 0.1235"
 
 
 def test_numbers_of_one_protocol_share_a_line() -> None:
     taken = {"swd": {"samples": 9, "data": "d"}, "swd/8": {"samples": 9, "data": "d"}, "modes": {"data": "d", "k": 3}}
-    assert described(taken) == ["swd, swd/8: samples 9", "modes: k 3", "all: data d"]
-    assert described({"swd": {"samples": 9}}) == ["all: samples 9"]
-    assert described({"swd": {"samples": 9}, "modes": {"k": 3}}) == ["swd: samples 9", "modes: k 3"]
+    assert protocol_lines(taken) == ["swd, swd/8: samples 9", "modes: k 3", "all: data d"]
+    assert protocol_lines({"swd": {"samples": 9}}) == ["all: samples 9"]
+    assert protocol_lines({"swd": {"samples": 9}, "modes": {"k": 3}}) == ["swd: samples 9", "modes: k 3"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from gancli.inspection.filters import around_zero, filter_tiles, in_colour
+from gancli.inspection.filters import filter_tiles, gradient_images, without_opacity
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -25,13 +25,18 @@ def test_other_channels_stand_side_by_side() -> None:
 
 def test_what_is_alike_is_grey() -> None:
     assert not filter_tiles(torch.full((1, 1, 2, 2), 7.0)).any()
-    assert not around_zero(torch.zeros(1, 1, 2, 2)).any()
+    assert not gradient_images(torch.zeros(1, 1, 2, 2)).any()
 
 
 def test_a_gradient_keeps_its_signs() -> None:
-    assert around_zero(torch.tensor([-4.0, 0.0, 1.0, 2.0]).reshape(1, 1, 2, 2)).flatten().tolist() == [-1, 0, 0.25, 0.5]
+    assert gradient_images(torch.tensor([-4.0, 0.0, 1.0, 2.0]).reshape(1, 1, 2, 2)).flatten().tolist() == [
+        -1,
+        0,
+        0.25,
+        0.5,
+    ]
 
 
 def test_opacity_is_left_out() -> None:
-    assert in_colour(torch.zeros(2, 4, 3, 3)).shape == (2, 3, 3, 3)
-    assert in_colour(torch.zeros(2, 1, 3, 3)).shape == (2, 1, 3, 3)
+    assert without_opacity(torch.zeros(2, 4, 3, 3)).shape == (2, 3, 3, 3)
+    assert without_opacity(torch.zeros(2, 1, 3, 3)).shape == (2, 1, 3, 3)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gancli.inspection.guided_backprop import guided_gradients, layers
+from gancli.inspection.guided_backprop import guided_gradients, layer_responses
 from gancli.nn.layers import Maxout
 
 
@@ -75,7 +75,7 @@ def test_nothing_is_left_behind(convolutional, images: Tensor) -> None:
     before = copy.deepcopy(network.state_dict())
     answer = convolutional(images)
     guided(convolutional, images)
-    layers(convolutional, [(images, None)])
+    layer_responses(convolutional, [(images, None)])
     assert all(not part._forward_hooks and not part._backward_hooks for part in network.modules())
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert all(parameter.grad is None and not parameter.requires_grad for parameter in network.parameters())
@@ -93,7 +93,7 @@ def test_other_weights_give_other_gradients(convolutional, images: Tensor) -> No
 
 
 def test_layers_hold_the_largest_response_of_every_map(convolutional, images: Tensor) -> None:
-    found = layers(convolutional, ((part, None) for part in images.split(5)))
+    found = layer_responses(convolutional, ((part, None) for part in images.split(5)))
     assert [(layer.index, layer.size, layer.responses.shape) for layer in found] == [
         (0, (4, 4), (12, 4)),
         (1, (2, 2), (12, 6)),
@@ -103,7 +103,7 @@ def test_layers_hold_the_largest_response_of_every_map(convolutional, images: Te
 
 
 def test_the_most_active_come_first(convolutional, images: Tensor) -> None:
-    layer = layers(convolutional, [(images, None)])[1]
+    layer = layer_responses(convolutional, [(images, None)])[1]
     means = layer.responses.mean(0)[layer.most_active(9)]
     assert len(means) == 6
     assert means.tolist() == sorted(means.tolist(), reverse=True)
@@ -124,5 +124,5 @@ def test_a_layer_of_the_label_alone_is_passed_over(judge) -> None:
             return self.of_label(label.float())[:, None] + self.of_image(image).flatten(1)
 
     labels = torch.tensor([1, 2])
-    (layer,) = layers(judge(OfBoth(), conditional=True), [(torch.ones(2, 1, 2, 2), labels)])
+    (layer,) = layer_responses(judge(OfBoth(), conditional=True), [(torch.ones(2, 1, 2, 2), labels)])
     assert layer.index == 1

@@ -1,4 +1,4 @@
-"""A model small enough to measure in a test."""
+"""A small model, its data and a metric context."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ SPEC = DataSpec(channels=1, height=8, width=8, labels=("left", "right"))
 
 
 class Small(Family[FamilyConfig]):
-    """A convolution with a rectifier, and a row."""
+    """A convolution with a rectifier, and a linear layer."""
 
     def build(self) -> dict[str, nn.Module]:
         return {"discriminator": nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 1, 8))}
 
     def discriminate(self, nets: Nets, image: Tensor, label: Tensor | None = None) -> Tensor:
-        answer: Tensor = nets.discriminator(image)
-        return answer.flatten()
+        score: Tensor = nets.discriminator(image)
+        return score.flatten()
 
 
 def built(seed: int) -> dict[str, nn.Module]:
@@ -41,7 +41,7 @@ def built(seed: int) -> dict[str, nn.Module]:
 
 
 def halves(count: int, *, seed: int, noise: bool = False) -> PackedDataset:
-    """Images of which the left or the right half is bright, as the label says, or with `noise` nothing but noise."""
+    """Return images whose left or right half is bright according to the label, or noise only."""
     random = np.random.default_rng(seed)
     labels = random.integers(0, 2, count)
     images = random.integers(0, 256 if noise else 128, (count, 1, 8, 8), dtype=np.uint8)
@@ -53,8 +53,8 @@ def halves(count: int, *, seed: int, noise: bool = False) -> PackedDataset:
 
 
 @pytest.fixture
-def subject() -> Callable[..., MetricContext]:
-    """A subject with data of its own where it is not told other."""
+def make_context() -> Callable[..., MetricContext]:
+    """Return a function that makes a context, by default with small data of its own."""
 
     def make(
         *,
@@ -62,22 +62,22 @@ def subject() -> Callable[..., MetricContext]:
         test: PackedDataset | None = None,
         options: Options | None = None,
         modules: Mapping[str, nn.Module] | None = None,
-        draw: Callable[[Sequence[int], Sequence[int]], Tensor] | None = None,
+        generate: Callable[[Sequence[int], Sequence[int]], Tensor] | None = None,
         **others: Any,
     ) -> MetricContext:
-        held = {"train": train or halves(300, seed=0), "test": test or halves(200, seed=1)}
+        data = {"train": train or halves(300, seed=0), "test": test or halves(200, seed=1)}
         return MetricContext(
             family=Small(FamilyConfig(), SPEC),
             nets=Nets(modules or built(0)),
             untrained=lambda: Nets(built(1)),
             labels=others.get("labels", ()),
             device=torch.device("cpu"),
-            draw=draw or (lambda seeds, labels: torch.zeros(len(seeds), 1, 8, 8)),
-            train=lambda: held["train"],
-            test=lambda: held["test"],
-            every_class=lambda: held["test"],
-            held_out=others.get("held_out", lambda: held["train"]),
-            whole=lambda: FullSizeSplit(split="test", parts={"image": held["test"]}),
+            generate=generate or (lambda seeds, labels: torch.zeros(len(seeds), 1, 8, 8)),
+            train=lambda: data["train"],
+            test=lambda: data["test"],
+            every_class=lambda: data["test"],
+            held_out=others.get("held_out", lambda: data["train"]),
+            full_size=lambda: FullSizeSplit(split="test", parts={"image": data["test"]}),
             options=options or Options(labelled=100),
         )
 
@@ -86,19 +86,19 @@ def subject() -> Callable[..., MetricContext]:
 
 @pytest.fixture
 def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of its own, which is returned, and classifiers that are trained on fewer images."""
+    """Set and return a temporary cache folder, and train classifiers on fewer images."""
     monkeypatch.setenv("GANCLI_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(classifier, "SEEN", 5_000)
+    monkeypatch.setattr(classifier, "MIN_IMAGES", 5_000)
     return tmp_path / "cache"
 
 
 @pytest.fixture
 def labelled_halves() -> Callable[..., PackedDataset]:
-    """Images of which the half that the label says is bright."""
+    """Return a function that makes images whose left or right half is bright according to the label."""
     return lambda count, seed: halves(count, seed=seed)
 
 
 @pytest.fixture
 def halves_of_noise() -> Callable[..., PackedDataset]:
-    """Labelled images that do not depend on their labels."""
+    """Return a function that makes labelled noise."""
     return lambda count, seed: halves(count, seed=seed, noise=True)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gancli.data.mixture import Mixture
-from gancli.metrics.densities import BANDWIDTH, SAMPLES, Curves, gap, kernel_density, line, value
+from gancli.metrics.densities import BANDWIDTH, SAMPLES, Curves, game_value, kernel_density, line, optimum_gap
 
 DATA = Mixture(means=((2.0,),), std=1.0)
 X = line(DATA)
@@ -58,27 +58,27 @@ def test_the_gap_is_measured_where_there_is_anything_to_learn_from() -> None:
     optimum = np.full_like(X, 0.5)
     discriminator = np.where(P > 0.05, 0.75, 99.0)
     curves = Curves(x=X, data=P, generated=P, discriminator=discriminator, optimum=optimum)
-    assert gap(curves) == 0.25
-    assert gap(curves, above=0.01) == 98.5
-    assert gap(curves, above=1.0) is None
+    assert optimum_gap(curves) == 0.25
+    assert optimum_gap(curves, above=0.01) == 98.5
+    assert optimum_gap(curves, above=1.0) is None
     fork_torch_rng = Curves(x=X, data=P, generated=normal(6, 0.2), discriminator=discriminator, optimum=optimum)
-    assert gap(fork_torch_rng) == 98.5
+    assert optimum_gap(fork_torch_rng) == 98.5
 
 
 @pytest.mark.parametrize("known", ["discriminator", "optimum"])
 def test_no_gap_without_both(known: str) -> None:
-    assert gap(Curves(x=X, data=P, generated=P, **{known: P})) is None
+    assert optimum_gap(Curves(x=X, data=P, generated=P, **{known: P})) is None
 
 
 def test_the_value_at_the_optimum_is_minus_log_4() -> None:
     curves = Curves(x=X, data=P, generated=P, discriminator=np.full_like(X, 0.5))
-    assert value(curves) == pytest.approx(-math.log(4), abs=1e-5)
+    assert game_value(curves) == pytest.approx(-math.log(4), abs=1e-5)
 
 
 def test_the_value_of_gaussians_and_a_linear_discriminator() -> None:
     """With D(x) = exp(-x^2 / 2 - 1), E log D under N(2, 1) is -(4 + 1) / 2 - 1."""
     discriminator = np.exp(-(X**2) / 2 - 1)
-    inside = value(Curves(x=X, data=P, generated=0 * P + P, discriminator=discriminator))
+    inside = game_value(Curves(x=X, data=P, generated=0 * P + P, discriminator=discriminator))
     other = (P * np.log1p(-discriminator)).sum() * (X[1] - X[0])
     assert inside is not None
     assert inside - other == pytest.approx(-3.5, abs=1e-3)
@@ -89,15 +89,15 @@ def test_a_perfect_discriminator_has_the_value_0_and_a_wrong_one_stays_finite() 
     right = Curves(x=X, data=P, generated=generated, discriminator=np.where(X > -1, 1.0, 0.0))
     wrong = Curves(x=X, data=P, generated=generated, discriminator=np.where(X > -1, 0.0, 1.0))
     beyond = 0.5 * math.erfc(3 / math.sqrt(2))  # of the data below -1
-    assert value(right) == pytest.approx(beyond * math.log(np.finfo(np.float32).eps), rel=0.05)
-    assert math.isfinite(value(wrong) or math.nan)
+    assert game_value(right) == pytest.approx(beyond * math.log(np.finfo(np.float32).eps), rel=0.05)
+    assert math.isfinite(game_value(wrong) or math.nan)
 
 
 def test_no_value_of_what_is_no_probability_or_lies_beside_the_line() -> None:
     half = np.full_like(X, 0.5)
-    assert value(Curves(x=X, data=P, generated=P)) is None
-    assert value(Curves(x=X, data=P, generated=P, discriminator=half + X)) is None
-    assert value(Curves(x=X, data=P, generated=0.9 * P, discriminator=half)) is None
+    assert game_value(Curves(x=X, data=P, generated=P)) is None
+    assert game_value(Curves(x=X, data=P, generated=P, discriminator=half + X)) is None
+    assert game_value(Curves(x=X, data=P, generated=0.9 * P, discriminator=half)) is None
 
 
 def test_json_brings_curves_back() -> None:

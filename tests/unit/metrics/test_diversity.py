@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from gancli.metrics.diversity import SIDE, coarse, diversity
+from gancli.metrics.diversity import MAX_SIDE, coarse, diversity
 
 
 def test_images_that_are_all_the_same_have_none() -> None:
@@ -45,5 +45,5 @@ def test_groups_are_compared_within_themselves() -> None:
 
 def test_fine_noise_hardly_counts() -> None:
     """The mean of k x k independent pixels has 1/k of their deviation."""
-    noise = torch.randn(64, 1, 4 * SIDE, 4 * SIDE, generator=torch.Generator().manual_seed(0))
+    noise = torch.randn(64, 1, 4 * MAX_SIDE, 4 * MAX_SIDE, generator=torch.Generator().manual_seed(0))
     assert diversity(coarse(noise)) == pytest.approx(math.sqrt(2) / 4, rel=0.05)

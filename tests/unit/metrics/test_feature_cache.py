@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from gancli.data.batches import images_at
+from gancli.data.loader import images_at
 from gancli.errors import DataError, NumericalError
 from gancli.metrics import feature_cache
-from gancli.metrics.backbones.backbone import Answers, Backbone
+from gancli.metrics.backbones import Backbone, BackboneOutput
 from gancli.metrics.context import MetricContext, Options
-from gancli.metrics.feature_cache import of_real, of_samples, real_rows, tables_of
+from gancli.metrics.feature_cache import compute_features, real_features, real_rows, sample_features
 
 CPU = torch.device("cpu")
 
@@ -26,12 +26,12 @@ class Counting:
     def __init__(self) -> None:
         self.asked = 0
 
-    def __call__(self, images: Tensor) -> Answers:
+    def __call__(self, images: Tensor) -> BackboneOutput:
         self.asked += len(images)
-        return Answers(images.flatten(1), images.flatten(1)[:, :2])
+        return BackboneOutput(images.flatten(1), images.flatten(1)[:, :2])
 
     def backbone(self, digest: str = "pixels") -> Backbone:
-        return Backbone(name="pixels", digest=digest, input="as it is", ask=self, labels=("left", "right"))
+        return Backbone(name="pixels", digest=digest, input="as it is", extract=self, labels=("left", "right"))
 
 
 def seeded(seeds, labels) -> Tensor:
@@ -39,12 +39,12 @@ def seeded(seeds, labels) -> Tensor:
 
 
 @pytest.fixture
-def measured(quick: Path, subject) -> Callable[..., tuple[MetricContext, Counting]]:
-    """A subject with such a backbone."""
+def measured(quick: Path, make_context) -> Callable[..., tuple[MetricContext, Counting]]:
+    """A make_context with such a backbone."""
 
     def make(**given) -> tuple[MetricContext, Counting]:
-        counting, made = Counting(), subject(draw=seeded, **given)
-        made.memory["backbone", None] = counting.backbone()
+        counting, made = Counting(), make_context(generate=seeded, **given)
+        made.cache["backbone", None] = counting.backbone()
         return made, counting
 
     return make
@@ -52,23 +52,23 @@ def measured(quick: Path, subject) -> Callable[..., tuple[MetricContext, Countin
 
 def test_real_images_are_taken_once_and_for_all(measured) -> None:
     first, counting = measured()
-    tables = tables_of(first)
+    features = compute_features(first)
     assert counting.asked == 300 + 200 + 200  # training images, test images, samples
-    assert tables_of(first).train is tables.train
+    assert compute_features(first).train is features.train
     assert counting.asked == 700
     second, again = measured()  # as if in another process: only samples are new
-    found = tables_of(second)
+    found = compute_features(second)
     assert again.asked == 200
-    assert torch.equal(found.train.features, tables.train.features)
-    assert torch.equal(found.train.logits, tables.train.logits)
+    assert torch.equal(found.train.features, features.train.features)
+    assert torch.equal(found.train.logits, features.train.logits)
 
 
 def test_features_of_another_backbone_or_of_other_rows_are_others(measured) -> None:
     made, counting = measured()
     train = made.train()
-    of_real(made, counting.backbone(), train, 300)
-    of_real(made, counting.backbone("other"), train, 300)
-    few = of_real(made, counting.backbone(), train, 20)
+    real_features(made, counting.backbone(), train, 300)
+    real_features(made, counting.backbone("other"), train, 300)
+    few = real_features(made, counting.backbone(), train, 20)
     assert counting.asked == 300 + 300 + 20
     rows = real_rows(train, 20)
     assert torch.equal(few.features, images_at(train, rows, CPU).flatten(1))
@@ -78,26 +78,30 @@ def test_features_of_another_backbone_or_of_other_rows_are_others(measured) -> N
 @pytest.mark.parametrize("damage", [b"", b"nothing"])
 def test_a_damaged_table_is_taken_again(measured, quick: Path, damage: bytes) -> None:
     made, counting = measured()
-    of_real(made, counting.backbone(), made.train(), 50)
+    real_features(made, counting.backbone(), made.train(), 50)
     (file,) = (quick / "features").iterdir()
     file.write_bytes(damage)
-    made.memory.clear()
-    assert len(of_real(made, counting.backbone(), made.train(), 50).features) == 50
+    made.cache.clear()
+    assert len(real_features(made, counting.backbone(), made.train(), 50).features) == 50
     assert counting.asked == 100
 
 
 def test_samples_are_those_of_consecutive_seeds_as_bytes_have_them(measured) -> None:
     made, counting = measured(options=Options(seed=5))
-    found = of_samples(made, counting.backbone(), 100).features[:, 0]
+    found = sample_features(made, counting.backbone(), 100).features[:, 0]
     pixels = ((torch.arange(5, 105) / 1000 + 1) * 127.5).round()
     assert torch.allclose(found, pixels / 127.5 - 1)
 
 
 def test_as_many_samples_as_test_images_unless_told_otherwise(measured) -> None:
     def counts(**options) -> tuple[int, int, int]:
-        tables = tables_of(measured(options=Options(**options))[0])
-        assert tables.protocol("")["samples"] == len(tables.sides[""].features)
-        return len(tables.train.features), len(tables.sides[""].features), len(tables.sides["/real"].features)
+        features = compute_features(measured(options=Options(**options))[0])
+        assert features.protocol("")["samples"] == len(features.evaluated[""].features)
+        return (
+            len(features.train.features),
+            len(features.evaluated[""].features),
+            len(features.evaluated["/real"].features),
+        )
 
     assert counts() == (300, 200, 200)
     assert counts(samples=30) == (300, 30, 30)
@@ -112,20 +116,20 @@ def test_without_a_test_split_there_is_no_floor(measured, monkeypatch: pytest.Mo
         raise DataError("no test split")
 
     monkeypatch.setattr(feature_cache, "SAMPLES", 25)
-    tables = tables_of(replace(measured()[0], test=missing))
-    assert set(tables.sides) == {""}
-    assert len(tables.sides[""].features) == 25
-    assert tables.of_backbone["backbone_accuracy"] is None
+    features = compute_features(replace(measured()[0], test=missing))
+    assert set(features.evaluated) == {""}
+    assert len(features.evaluated[""].features) == 25
+    assert features.backbone_protocol["backbone_accuracy"] is None
 
 
-def test_the_accuracy_of_the_backbone_is_said(quick: Path, subject) -> None:
-    tables = tables_of(subject(draw=seeded))
-    assert tables.accuracy is not None
-    assert 0.9 < tables.accuracy <= 1
-    assert tables.protocol("/real")["backbone_accuracy"] == tables.accuracy
+def test_the_accuracy_of_the_backbone_is_said(quick: Path, make_context) -> None:
+    features = compute_features(make_context(generate=seeded))
+    assert features.accuracy is not None
+    assert 0.9 < features.accuracy <= 1
+    assert features.protocol("/real")["backbone_accuracy"] == features.accuracy
 
 
-def test_samples_that_are_not_finite_are_refused(quick: Path, subject) -> None:
-    made = subject(draw=lambda seeds, labels: torch.full((len(seeds), 1, 8, 8), float("nan")))
+def test_samples_that_are_not_finite_are_refused(quick: Path, make_context) -> None:
+    made = make_context(generate=lambda seeds, labels: torch.full((len(seeds), 1, 8, 8), float("nan")))
     with pytest.raises(NumericalError, match="not finite"):
-        tables_of(made)
+        compute_features(made)

@@ -26,7 +26,7 @@ def test_the_same_answer_to_all_is_1(logits: torch.Tensor) -> None:
 
 
 def test_half_sure_has_a_closed_form() -> None:
-    """Answers of (p, 1 - p) and (1 - p, p) by turns have the marginal one half."""
+    """BackboneOutput of (p, 1 - p) and (1 - p, p) by turns have the marginal one half."""
     p = torch.tensor(0.8, dtype=torch.float64)
     logits = torch.stack([torch.stack([p, 1 - p]), torch.stack([1 - p, p])]).log().repeat(30, 1)
     divergence = p * (2 * p).log() + (1 - p) * (2 * (1 - p)).log()

@@ -12,24 +12,24 @@ import torch
 
 from gancli.errors import DataError, UsageError
 from gancli.metrics.context import Options
-from gancli.metrics.linear_probe import CANDIDATES, _axes, _fitted, balanced, learn, measure
+from gancli.metrics.linear_probe import PENALTIES, _fit_svm, _spanning_axes, balanced_order, fit, measure
 
 
 def test_every_beginning_of_the_order_is_balanced_while_labels_last() -> None:
     labels = np.array([0] * 50 + [1] * 5 + [2] * 30)
-    order = balanced(labels, seed=0)
+    order = balanced_order(labels, seed=0)
     assert sorted(order.tolist()) == list(range(85))
     for length in range(1, 86):
         counts = np.bincount(labels[order[:length]], minlength=3)
         left = counts < (50, 5, 30)  # of those that are not used up, none is two ahead of another
         assert counts[left].max(initial=0) - counts[left].min(initial=99) <= 1
-    assert order.tolist() != balanced(labels, seed=1).tolist()
+    assert order.tolist() != balanced_order(labels, seed=1).tolist()
 
 
 @pytest.mark.parametrize("shape", [(30, 80), (80, 30)])
 def test_coordinates_keep_every_product_at_a_mean_squared_length_of_one(shape: tuple[int, int]) -> None:
     table = np.random.default_rng(0).normal(3.0, 2.0, shape).astype(np.float32)
-    coordinates = table @ _axes(table)
+    coordinates = table @ _spanning_axes(table)
     assert np.square(coordinates).sum(1).mean() == pytest.approx(1, rel=1e-9)
     scale = np.square(table, dtype=np.float64).sum(1).mean()
     assert np.allclose(coordinates @ coordinates.T, table.astype(np.float64) @ table.T / scale, rtol=1e-5, atol=1e-8)
@@ -40,10 +40,10 @@ def test_the_classifier_is_that_of_the_features_themselves() -> None:
     random = np.random.default_rng(0)
     table, labels = random.normal(size=(40, 90)).astype(np.float32), np.arange(40) % 2
     other = random.normal(size=(200, 90)).astype(np.float32)
-    axes = _axes(table)
-    rotated = _fitted(table @ axes, labels, 1.0)
+    axes = _spanning_axes(table)
+    rotated = _fit_svm(table @ axes, labels, 1.0)
     scale = math.sqrt(np.square(table, dtype=np.float64).sum(1).mean())
-    direct = _fitted(table / scale, labels, 1.0)
+    direct = _fit_svm(table / scale, labels, 1.0)
     decisions = rotated.decision_function(other @ axes), direct.decision_function(other / scale)
     # Both solvers stop at a relative gradient of 1e-4.
     assert np.abs(decisions[0] - decisions[1]).max() < 1e-2 * np.abs(decisions[1]).max()
@@ -53,19 +53,19 @@ def test_what_can_be_separated_is_learned() -> None:
     random = np.random.default_rng(0)
     labels = random.integers(0, 3, 150)
     table = (np.eye(3)[labels] + random.normal(0, 0.01, (150, 3))).astype(np.float32)
-    classifier = learn(table, labels)
-    assert classifier.penalty in CANDIDATES
-    assert classifier.correct(table, labels) == 150
+    classifier = fit(table, labels)
+    assert classifier.penalty in PENALTIES
+    assert classifier.count_correct(table, labels) == 150
 
 
 def test_the_smallest_of_equally_good_penalties_is_taken() -> None:
     table = np.ones((20, 2), dtype=np.float32)
     labels = np.array([0, 0, 0, 1] * 5)
-    assert learn(table, labels).penalty == CANDIDATES[0]
+    assert fit(table, labels).penalty == PENALTIES[0]
 
 
-def test_three_kinds_of_features_are_measured_alike(subject) -> None:
-    found = measure(subject())
+def test_three_kinds_of_features_are_measured_alike(make_context) -> None:
+    found = measure(make_context())
     assert [measurement.metric for measurement in found] == [
         "feature_svm",
         "feature_svm/untrained",
@@ -78,20 +78,20 @@ def test_three_kinds_of_features_are_measured_alike(subject) -> None:
     assert found[2].value == 1.0  # halves of other brightness are separable
 
 
-def test_it_is_a_function_of_the_seed_and_changes_nothing(subject) -> None:
-    asked = subject()
+def test_it_is_a_function_of_the_seed_and_changes_nothing(make_context) -> None:
+    asked = make_context()
     before = copy.deepcopy(asked.nets.modules["discriminator"].state_dict())
     first = measure(asked)
     torch.manual_seed(77)
-    assert measure(subject()) == first
+    assert measure(make_context()) == first
     assert all(
         torch.equal(value, before[key]) for key, value in asked.nets.modules["discriminator"].state_dict().items()
     )
 
 
-def test_a_trained_discriminator_is_told_from_an_untrained_one(subject) -> None:
+def test_a_trained_discriminator_is_told_from_an_untrained_one(make_context) -> None:
     """With weights that are all zero, features say nothing, and the answer is one label for all."""
-    asked = subject()
+    asked = make_context()
     for parameter in asked.nets.modules["discriminator"].parameters():
         parameter.zero_()
     blind, untrained, _ = measure(asked)
@@ -100,32 +100,32 @@ def test_a_trained_discriminator_is_told_from_an_untrained_one(subject) -> None:
     assert untrained.value != blind.value
 
 
-def test_labels_that_mean_nothing_are_guessed_by_chance(subject, halves_of_noise) -> None:
+def test_labels_that_mean_nothing_are_guessed_by_chance(make_context, halves_of_noise) -> None:
     """No test label leaks: within four standard errors of one half."""
     train, test = halves_of_noise(300, seed=3), halves_of_noise(1_000, seed=4)
-    for measurement in measure(subject(train=train, test=test)):
+    for measurement in measure(make_context(train=train, test=test)):
         assert abs(measurement.value - 0.5) < 4 * math.sqrt(0.25 / 1_000), measurement.metric
 
 
-def test_a_limit_takes_some_of_the_test_images(subject) -> None:
-    found = measure(subject(options=Options(labelled=50, limit=30)))
+def test_a_limit_takes_some_of_the_test_images(make_context) -> None:
+    found = measure(make_context(options=Options(labelled=50, limit=30)))
     assert {measurement.protocol["samples"] for measurement in found} == {30}
 
 
-def test_data_that_cannot_be_learned_from_is_refused(subject) -> None:
-    data = subject().train()
+def test_data_that_cannot_be_learned_from_is_refused(make_context) -> None:
+    data = make_context().train()
     without = replace(data, arrays={"image": data.images})
-    with pytest.raises(DataError, match="needs labels"):
-        measure(subject(train=without, test=without))
-    with pytest.raises(DataError, match="needs labels"):
-        measure(subject(test=without))
-    with pytest.raises(DataError, match="other labels"):
-        measure(subject(test=replace(data, spec=replace(data.spec, labels=("up", "down")))))
+    with pytest.raises(DataError, match="requires labels"):
+        measure(make_context(train=without, test=without))
+    with pytest.raises(DataError, match="requires labels"):
+        measure(make_context(test=without))
+    with pytest.raises(DataError, match=r"labels .* differ"):
+        measure(make_context(test=replace(data, spec=replace(data.spec, labels=("up", "down")))))
     one = replace(data, arrays={"image": data.images, "label": np.zeros(300, dtype=np.int64)})
     with pytest.raises(DataError, match="at least two labels"):
-        measure(subject(train=one))
+        measure(make_context(train=one))
     with pytest.raises(UsageError, match=r"at least 4 labelled .* not --labelled 3"):
-        measure(subject(options=Options(labelled=3)))
+        measure(make_context(options=Options(labelled=3)))
     few = replace(data, arrays={"image": data.images[:3], "label": np.array([0, 1, 0])})
     with pytest.raises(DataError, match="there are 3"):
-        measure(subject(train=few))
+        measure(make_context(train=few))

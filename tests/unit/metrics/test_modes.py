@@ -89,5 +89,5 @@ def test_the_attainable_share_in_closed_form(dimensions: int, share: float) -> N
 
 @pytest.mark.parametrize("shape", [(0, 2), (5, 1), (5,), (5, 2, 1)])
 def test_other_shapes_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(DataError, match=r"modes need samples of shape \(N, 2\), not \("):
+    with pytest.raises(DataError, match=r"modes requires samples of shape \(N, 2\), not \("):
         coverage(np.zeros(shape), RING)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gancli.errors import DataError
-from gancli.metrics.ms_ssim import WEIGHTS, ms_ssim, scales
+from gancli.metrics.ms_ssim import WEIGHTS, ms_ssim, number_of_scales
 
 Grid = npt.NDArray[np.float64]
 
@@ -22,7 +22,7 @@ def noise(*shape: int, seed: int) -> Tensor:
 
 def plain(first: Grid, second: Grid) -> float:
     """Two images (C, H, W), window by window."""
-    weights, product = WEIGHTS[: scales(*first.shape[1:])], 1.0
+    weights, product = WEIGHTS[: number_of_scales(*first.shape[1:])], 1.0
     weights = tuple(weight * sum(WEIGHTS) / sum(weights) for weight in weights)
     for scale, weight in enumerate(weights):
         channels, height, width = first.shape
@@ -79,7 +79,7 @@ def test_flat_images_differ_in_luminance_alone(one: int, other: int) -> None:
 
 
 def test_an_image_of_8_pixels_has_four_scales_whose_weights_add_up_to_the_same() -> None:
-    assert [scales(side, 200) for side in (1, 2, 7, 8, 15, 16, 200)] == [1, 2, 3, 4, 4, 5, 5]
+    assert [number_of_scales(side, 200) for side in (1, 2, 7, 8, 15, 16, 200)] == [1, 2, 3, 4, 4, 5, 5]
     images = (torch.full((1, 1, 8, 8), value) for value in (50.0, 150.0))
     c1 = (0.01 * 255) ** 2
     luminance = (2 * 50 * 150 + c1) / (50**2 + 150**2 + c1)
@@ -88,5 +88,5 @@ def test_an_image_of_8_pixels_has_four_scales_whose_weights_add_up_to_the_same()
 
 
 def test_pairs_of_two_sizes_are_refused() -> None:
-    with pytest.raises(DataError, match="one size"):
+    with pytest.raises(DataError, match="equal shape"):
         ms_ssim(noise(2, 1, 16, 16, seed=0), noise(2, 3, 16, 16, seed=0))

@@ -36,7 +36,7 @@ def plainly(real: Tensor, fake: Tensor, k: int, balls: int) -> Prdc:
 
 def test_all_four_are_as_defined() -> None:
     real, fake = draw(14, 2, seed=0), draw(11, 2, seed=1, scale=1.5)
-    found, expected = prdc(real, fake, neighbours=2, balls=3), plainly(real, fake, 2, 3)
+    found, expected = prdc(real, fake, precision_k=2, density_k=3), plainly(real, fake, 2, 3)
     assert found == pytest.approx(expected, rel=1e-12)
     assert 0 < found.precision < 1
     assert 0 < found.coverage < 1
@@ -73,5 +73,5 @@ def test_it_agrees_with_torch_fidelity() -> None:
 def test_fewer_rows_than_neighbours_are_refused() -> None:
     with pytest.raises(DataError, match="at least 6 rows"):
         prdc(draw(5, 3, seed=0), draw(30, 3, seed=1))
-    with pytest.raises(DataError, match="as many columns"):
+    with pytest.raises(DataError, match="equal dimension"):
         prdc(draw(30, 3, seed=0), draw(30, 4, seed=1))

@@ -14,17 +14,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gancli.data.dataset import open_whole
-from gancli.data.ragged import VariableSizeImages
+from gancli.data.dataset import open_full_size
 from gancli.data.source import PackedDataset
 from gancli.data.sources.config import FolderConfig, PairedConfig
 from gancli.data.spec import DataSpec
+from gancli.data.variable_size import VariableSizeImages
 from gancli.errors import DataError, UsageError
 from gancli.family.context import Nets
 from gancli.family.contract import Family
+from gancli.metrics import lpips
 from gancli.metrics.context import FullSizeSplit, Measurement, MetricContext, Options
 from gancli.metrics.ms_ssim import ssim as similarity
-from gancli.metrics.super_resolution import lpips, psnr, ssim
+from gancli.metrics.super_resolution import measure_psnr, measure_ssim
 from gancli.nn.imresize import imresize
 from gancli.recipes.options import FamilyConfig
 
@@ -48,7 +49,7 @@ def bicubic(scale: int) -> Callable[[Tensor], Tensor]:
     return lambda image: imresize(image, scale=scale)
 
 
-def subject(
+def make_context(
     how: Callable[[Tensor], Tensor], parts: dict[str, PackedDataset], *, scale: int = 4, **options: Any
 ) -> MetricContext:
     def unused(*_: object) -> Any:
@@ -61,12 +62,12 @@ def subject(
         untrained=unused,
         labels=(),
         device=torch.device("cpu"),
-        draw=unused,
+        generate=unused,
         train=unused,
         test=unused,
         every_class=unused,
         held_out=unused,
-        whole=lambda: FullSizeSplit(split="test", parts=parts),
+        full_size=lambda: FullSizeSplit(split="test", parts=parts),
         options=Options(**options),
     )
 
@@ -87,7 +88,7 @@ def values(found: list[Measurement]) -> dict[str, float]:
 
 
 def test_the_protocol_of_large_images_alone() -> None:
-    found = psnr(subject(nearest(4), {"image": photographs((40, 52), (33, 47))}))
+    found = measure_psnr(make_context(nearest(4), {"image": photographs((40, 52), (33, 47))}))
     assert [each.metric for each in found] == ["psnr", "psnr/rgb", "psnr/bicubic", "psnr/rgb/bicubic"]
     assert dict(found[0].protocol) == {
         "split": "test",
@@ -102,12 +103,12 @@ def test_the_protocol_of_large_images_alone() -> None:
     assert all(0 < each.value < 60 for each in found)
 
 
-@pytest.mark.parametrize("measure", [psnr, ssim])
+@pytest.mark.parametrize("measure", [measure_psnr, measure_ssim])
 def test_a_model_that_is_bicubic_has_the_values_of_bicubic(
     measure: Callable[[MetricContext], list[Measurement]],
 ) -> None:
-    found = values(measure(subject(bicubic(2), {"image": photographs((40, 52), (33, 47))}, scale=2)))
-    name = measure.__name__
+    found = values(measure(make_context(bicubic(2), {"image": photographs((40, 52), (33, 47))}, scale=2)))
+    name = measure.__name__.removeprefix("measure_")
     assert found[name] == found[f"{name}/bicubic"]
     assert found[f"{name}/rgb"] == found[f"{name}/rgb/bicubic"]
 
@@ -125,7 +126,7 @@ def pair(*, low: int, high: int, side: int = 10, scale: int = 4) -> dict[str, Pa
 
 
 def test_grey_pairs_are_compared_as_given_and_without_their_border() -> None:
-    found = psnr(subject(nearest(4), pair(low=100, high=110)))
+    found = measure_psnr(make_context(nearest(4), pair(low=100, high=110)))
     assert values(found) == pytest.approx({name: 20 * math.log10(25.5) for name in ("psnr", "psnr/bicubic")})
     assert found[0].protocol["low_res"] == "as given"
     assert found[0].protocol["channel"] == "grey"
@@ -134,21 +135,23 @@ def test_grey_pairs_are_compared_as_given_and_without_their_border() -> None:
 def test_what_comes_out_is_rounded_to_bytes() -> None:
     """A hair above 100.5 is 101, and below white is white."""
     for made, level in ((100.6, 101), (254.6, 255), (300.0, 255)):
-        found = psnr(subject(lambda image, made=made: nearest(4)(image) * 0 + made / 127.5 - 1, pair(low=0, high=90)))
+        found = measure_psnr(
+            make_context(lambda image, made=made: nearest(4)(image) * 0 + made / 127.5 - 1, pair(low=0, high=90))
+        )
         assert values(found)["psnr"] == pytest.approx(20 * math.log10(255 / (level - 90)))
 
 
 def test_images_that_come_out_to_the_byte_are_counted() -> None:
     same = pair(low=100, high=100)
-    with pytest.raises(DataError, match="to the byte"):
-        psnr(subject(nearest(4), same))
-    assert values(ssim(subject(nearest(4), same))) == {"ssim": 1, "ssim/bicubic": 1}
+    with pytest.raises(DataError, match="equals the true one"):
+        measure_psnr(make_context(nearest(4), same))
+    assert values(measure_ssim(make_context(nearest(4), same))) == {"ssim": 1, "ssim/bicubic": 1}
     low, high = (np.concatenate([same[key].images, pair(low=100, high=110)[key].images]) for key in same)
     both = {
         key: PackedDataset.of_images(images=images, labels=None, spec=same[key].spec, fingerprint="")
         for key, images in (("source", low), ("target", high))
     }
-    (found, _) = psnr(subject(nearest(4), both))
+    (found, _) = measure_psnr(make_context(nearest(4), both))
     assert found.value == pytest.approx(20 * math.log10(25.5))
     assert found.observed["exact"] == 1
     assert found.protocol["samples"] == 2
@@ -163,17 +166,17 @@ def test_a_limit_takes_some_images_by_the_seed() -> None:
         return nearest(2)(image)
 
     for seed in (0, 0, 1):
-        (first, *_) = psnr(subject(noted, data, scale=2, limit=4, seed=seed))
+        (first, *_) = measure_psnr(make_context(noted, data, scale=2, limit=4, seed=seed))
         assert first.protocol["samples"] == 4
     assert shown[:4] == shown[4:8] != shown[8:]
 
 
 def test_sizes_that_do_not_fit() -> None:
     unlike = pair(low=1, high=2)
-    with pytest.raises(DataError, match=r"pair 1 the source has 10x10 pixels and the target 40x40, .* not 2 times"):
-        psnr(subject(nearest(2), unlike, scale=2))
-    with pytest.raises(DataError, match="8x30 is too small to be reduced 4 times"):
-        psnr(subject(nearest(4), {"image": photographs((8, 30))}))
+    with pytest.raises(DataError, match=r"source of pair 1 has 10x10 pixels and the target 40x40, .* not 2 times"):
+        measure_psnr(make_context(nearest(2), unlike, scale=2))
+    with pytest.raises(DataError, match="8x30 is too small to be downscaled 4 times"):
+        measure_psnr(make_context(nearest(4), {"image": photographs((8, 30))}))
 
 
 def test_ssim_of_a_contrast_that_is_halved() -> None:
@@ -205,14 +208,16 @@ def set5(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_bicubic_reaches_on_set5_what_is_published(set5: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """28.43 dB (Ledig et al. 2017), 28.42 by others, who round the luma; and the same where we reduce the images."""
     monkeypatch.setenv("GANCLI_CACHE", str(tmp_path))
-    pairs = open_whole(PairedConfig(source="paired", root=set5, split="all"))
-    alone = open_whole(FolderConfig(source="folder", root=set5 / "target"))
-    found = [values(psnr(subject(nearest(4), dict(parts)))) for parts in (pairs, alone)]
+    pairs = open_full_size(PairedConfig(source="paired", root=set5, split="all"))
+    alone = open_full_size(FolderConfig(source="folder", root=set5 / "target"))
+    found = [values(measure_psnr(make_context(nearest(4), dict(parts)))) for parts in (pairs, alone)]
     assert found[0]["psnr/bicubic"] == pytest.approx(28.43, abs=0.02)
     assert found[0] == found[1]
     assert found[0]["psnr"] < found[0]["psnr/bicubic"]
     # 0.8104 is what the authors of VDSR and of EDSR give.
-    assert values(ssim(subject(nearest(4), dict(pairs))))["ssim/bicubic"] == pytest.approx(0.8104, abs=1e-3)
+    assert values(measure_ssim(make_context(nearest(4), dict(pairs))))["ssim/bicubic"] == pytest.approx(
+        0.8104, abs=1e-3
+    )
 
 
 @pytest.fixture
@@ -229,17 +234,17 @@ def channelwise(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         asked.append(fetch)
         return Difference()
 
-    monkeypatch.setattr("gancli.metrics.super_resolution.load_lpips", load)
+    monkeypatch.setattr("gancli.metrics.lpips.load_lpips", load)
     return asked
 
 
 def test_lpips_looks_at_colours_in_the_range_of_images(channelwise: list[bool]) -> None:
-    found = lpips(subject(nearest(4), pair(low=100, high=151)))
+    found = lpips.measure(make_context(nearest(4), pair(low=100, high=151)))
     assert values(found) == pytest.approx({"lpips": 0.4, "lpips/bicubic": 0.4})
     assert found[0].protocol["channel"] == "grey"
     assert found[0].protocol["backbone"] == "alexnet"
     assert len(found[0].protocol["backbone_sha256"]) == len(found[0].protocol["heads_sha256"]) == 64
-    found = lpips(subject(bicubic(2), {"image": photographs((40, 52), (33, 47))}, scale=2, fetch=False))
+    found = lpips.measure(make_context(bicubic(2), {"image": photographs((40, 52), (33, 47))}, scale=2, fetch=False))
     assert [each.metric for each in found] == ["lpips", "lpips/bicubic"]
     assert found[0].protocol["channel"] == "rgb"
     assert found[0].value == found[1].value > 0
@@ -247,7 +252,7 @@ def test_lpips_looks_at_colours_in_the_range_of_images(channelwise: list[bool]) 
 
 
 def test_lpips_of_a_network_that_it_does_not_know(channelwise: list[bool]) -> None:
-    with pytest.raises(UsageError, match="lpips compares features of alexnet or vgg16, not of 'inception'"):
-        lpips(subject(nearest(4), pair(low=1, high=2), backbone="inception"))
-    vgg = lpips(subject(nearest(4), pair(low=1, high=2), backbone="vgg16"))
+    with pytest.raises(UsageError, match="lpips supports the backbones alexnet and vgg16, not 'inception'"):
+        lpips.measure(make_context(nearest(4), pair(low=1, high=2), backbone="inception"))
+    vgg = lpips.measure(make_context(nearest(4), pair(low=1, high=2), backbone="vgg16"))
     assert vgg[0].protocol["backbone"] == "vgg16"

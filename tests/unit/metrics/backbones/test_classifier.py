@@ -10,14 +10,14 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from gancli.data.batches import images_at
+from gancli.data.loader import images_at
 from gancli.data.source import PackedDataset
 from gancli.data.spec import DataSpec
 from gancli.errors import DataError
 from gancli.metrics.backbones import classifier
 from gancli.metrics.backbones import classifier as classifier_file
-from gancli.metrics.backbones.classifier import FEATURES, Classifier, Description, moved, read, train, write
-from gancli.metrics.backbones.select import classifier_of
+from gancli.metrics.backbones.classifier import FEATURES, Classifier, Description, augment, read, train, write
+from gancli.metrics.backbones.select import classifier_for
 
 CPU = torch.device("cpu")
 DESCRIPTION = Description(channels=1, height=8, width=8, labels=("left", "right"))
@@ -65,22 +65,24 @@ def test_it_is_the_same_whatever_surrounds_it(quick: Path, labelled_halves) -> N
 def test_images_of_any_shape_are_brought_to_32_at_most(shape, size, told: str) -> None:
     network = Classifier(*shape, labels=5).eval()
     images = torch.rand(2, *shape) * 2 - 1
-    assert network.reduced(images).shape == (2, shape[0], *size)
+    assert network.reduce(images).shape == (2, shape[0], *size)
     assert network.input.startswith(told)
     assert network(images).logits.shape == (2, 5)
     if shape == (4, 64, 64):
-        assert torch.allclose(network.reduced(images)[:, :, 0, 0], images[:, :, :2, :2].mean((2, 3)))
+        assert torch.allclose(network.reduce(images)[:, :, 0, 0], images[:, :, :2, :2].mean((2, 3)))
 
 
 def test_images_are_moved_each_in_its_own_way() -> None:
     generator = torch.Generator().manual_seed(0)
     flat = torch.full((4, 3, 9, 9), 0.25)
-    assert torch.allclose(moved(flat, generator), flat)
+    assert torch.allclose(augment(flat, generator), flat)
     image = torch.rand(1, 1, 9, 9).expand(4, -1, -1, -1)
-    once = moved(image, generator)
+    once = augment(image, generator)
     assert once.shape == image.shape
     assert not torch.allclose(once[0], once[1])
-    assert torch.equal(moved(image, torch.Generator().manual_seed(3)), moved(image, torch.Generator().manual_seed(3)))
+    assert torch.equal(
+        augment(image, torch.Generator().manual_seed(3)), augment(image, torch.Generator().manual_seed(3))
+    )
 
 
 def test_labels_that_do_not_depend_on_the_image_are_not_learned(quick: Path, halves_of_noise) -> None:
@@ -105,42 +107,44 @@ def test_a_file_holds_all_of_it_and_is_the_same_bytes_again(tmp_path: Path) -> N
 def test_other_files_are_refused(tmp_path: Path) -> None:
     other = tmp_path / "other.safetensors"
     save_file({"a": torch.zeros(2)}, other)
-    with pytest.raises(DataError, match="no classifier that gancli trained"):
+    with pytest.raises(DataError, match="no classifier trained by gancli"):
         read(other)
     other.write_bytes(b"nothing")
     with pytest.raises(DataError):
         read(other)
     about = {"channels": 1, "height": 8, "width": 8, "labels": ["a"], "version": 1}
-    save_file({"a": torch.zeros(2)}, other, metadata={classifier_file.KEY: json.dumps(about)})
+    save_file({"a": torch.zeros(2)}, other, metadata={classifier_file.METADATA_KEY: json.dumps(about)})
     with pytest.raises(DataError, match="damaged classifier"):
         read(other)
-    save_file({"a": torch.zeros(2)}, other, metadata={classifier_file.KEY: json.dumps({**about, "version": 0})})
+    save_file(
+        {"a": torch.zeros(2)}, other, metadata={classifier_file.METADATA_KEY: json.dumps({**about, "version": 0})}
+    )
     with pytest.raises(DataError, match="another version"):
         read(other)
 
 
 def test_it_is_trained_once_for_the_same_data(quick: Path, labelled_halves, monkeypatch: pytest.MonkeyPatch) -> None:
     packed = labelled_halves(60, seed=0)
-    first = classifier_of(packed)
+    first = classifier_for(packed)
     monkeypatch.setattr("gancli.metrics.backbones.select.train", lambda packed: pytest.fail("trained again"))
-    assert classifier_of(packed).digest == first.digest
+    assert classifier_for(packed).digest == first.digest
 
 
 def test_a_damaged_file_in_the_cache_is_trained_again(quick: Path, labelled_halves) -> None:
     packed = labelled_halves(60, seed=0)
-    first = classifier_of(packed).digest
+    first = classifier_for(packed).digest
     (file,) = (quick / "classifiers").iterdir()
     file.write_bytes(file.read_bytes()[:100])
-    assert classifier_of(packed).digest == first
+    assert classifier_for(packed).digest == first
 
 
 def test_other_data_have_another_classifier(quick: Path, labelled_halves) -> None:
-    assert classifier_of(labelled_halves(60, seed=0)).digest != classifier_of(labelled_halves(60, seed=1)).digest
+    assert classifier_for(labelled_halves(60, seed=0)).digest != classifier_for(labelled_halves(60, seed=1)).digest
     assert len(list((quick / "classifiers").iterdir())) == 2
 
 
 def test_few_images_fill_batches_all_the_same(quick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(classifier, "SEEN", 300)
+    monkeypatch.setattr(classifier, "MIN_IMAGES", 300)
     spec = DataSpec(channels=1, height=8, width=8, labels=("a", "b"))
     images = np.zeros((3, 1, 8, 8), dtype=np.uint8)
     labels = np.array([0, 1, 0])

@@ -14,7 +14,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 
 from gancli.errors import DataError, UsageError
 from gancli.metrics.backbones import inception
-from gancli.metrics.backbones.inception import WEIGHTS, Inception, load_inception, resized
+from gancli.metrics.backbones.inception import WEIGHTS, Inception, load_inception, resize_like_tensorflow
 
 
 @pytest.fixture(scope="module")
@@ -55,16 +55,16 @@ def test_answers_are_those_of_torch_fidelity(ours: Inception, theirs: FeatureExt
 def test_grey_is_three_times_the_same(ours: Inception) -> None:
     grey = torch.rand(1, 1, 20, 20) * 2 - 1
     assert torch.equal(ours(grey).features, ours(grey.repeat(1, 3, 1, 1)).features)
-    with pytest.raises(UsageError, match="not 4 channels"):
+    with pytest.raises(UsageError, match="1 or 3 channels, not 4"):
         ours(torch.zeros(1, 4, 8, 8))
 
 
 def test_resizing_reads_from_corners() -> None:
     row = torch.tensor([0.0, 6.0]).view(1, 1, 1, 2)
-    assert resized(row, 4)[0, 0, 0].tolist() == [0, 3, 6, 6]
-    assert resized(row.transpose(2, 3), 4)[0, 0, :, 3].tolist() == [0, 3, 6, 6]
+    assert resize_like_tensorflow(row, 4)[0, 0, 0].tolist() == [0, 3, 6, 6]
+    assert resize_like_tensorflow(row.transpose(2, 3), 4)[0, 0, :, 3].tolist() == [0, 3, 6, 6]
     fine = torch.arange(8.0).view(1, 1, 1, 8)
-    assert resized(fine, 4)[0, 0, 0].tolist() == [0, 2, 4, 6]  # without smoothing
+    assert resize_like_tensorflow(fine, 4)[0, 0, 0].tolist() == [0, 2, 4, 6]  # without smoothing
 
 
 class Tiny(nn.Module):
@@ -126,7 +126,7 @@ def test_another_file_is_refused(hub: Path, tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(DataError, match="is no file"):
         load_inception(tmp_path / "none.pth")
     published(other, monkeypatch, {"other": torch.zeros(1)})
-    with pytest.raises(DataError, match="does not hold the tensors of Inception"):
+    with pytest.raises(DataError, match="does not contain the tensors of Inception"):
         load_inception(other)
 
 

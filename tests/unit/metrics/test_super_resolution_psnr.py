@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from gancli.errors import DataError
-from gancli.metrics.psnr import luma, psnr
+from gancli.metrics.super_resolution import luma, psnr
 
 
 def test_uniform_errors() -> None:
@@ -46,5 +46,5 @@ def test_luma() -> None:
 
 
 def test_shapes_must_agree() -> None:
-    with pytest.raises(DataError, match="one size"):
+    with pytest.raises(DataError, match="equal shape"):
         psnr(torch.zeros(1, 3, 4, 4), torch.zeros(1, 3, 4, 5))

@@ -7,8 +7,8 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
-from gancli.metrics import anomaly
-from gancli.metrics.anomaly import nearest_distance, pca_error
+from gancli.metrics import auroc
+from gancli.metrics.auroc import nearest_distance, pca_error
 
 
 def images(count: int, *, seed: int, shape: tuple[int, ...] = (1, 6, 6)) -> torch.Tensor:
@@ -29,7 +29,7 @@ def test_many_numbers_take_axes_from_evenly_spaced_images(monkeypatch: pytest.Mo
     known, shown = images(40, seed=0), images(3, seed=1)
     mean = known.mean(0, keepdim=True)
     known = torch.cat([known, 2 * mean - known])  # so that every half of it has the same mean
-    monkeypatch.setattr(anomaly, "AXES_FROM", 10)
+    monkeypatch.setattr(auroc, "PCA_IMAGES", 10)
     few = pca_error(known, shown, components=4)
     rows = known.flatten(1).double()[torch.arange(10) * 8]
     centre = known.flatten(1).double().mean(0)

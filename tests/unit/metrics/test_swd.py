@@ -10,17 +10,17 @@ import torch
 from torch import Tensor
 
 from gancli.errors import DataError, UsageError
-from gancli.metrics.sliced_wasserstein import (
+from gancli.metrics.swd import (
     PATCHES,
     descriptors,
     directions,
     distances,
-    expanded,
+    image_size,
     laplacian_pyramid,
     normalise,
     patches,
-    size_of,
     sliced_distance,
+    upsample,
 )
 
 CPU = torch.device("cpu")
@@ -54,11 +54,11 @@ def between(first: Tensor, second: Tensor, *, seed: int = 0) -> dict[tuple[int, 
 def test_a_pyramid_has_halves_and_adds_up_to_the_image(size: tuple[int, int], sizes: list[tuple[int, int]]) -> None:
     image = torch.rand(2, 3, *size, generator=stream(), dtype=torch.float64)
     levels = laplacian_pyramid(image)
-    assert [size_of(level) for level in levels] == sizes
+    assert [image_size(level) for level in levels] == sizes
     whole = levels.pop()
     while levels:
         finer = levels.pop()
-        whole = finer + expanded(whole, size_of(finer))
+        whole = finer + upsample(whole, image_size(finer))
     torch.testing.assert_close(whole, image, rtol=0, atol=1e-12)
 
 
@@ -97,7 +97,7 @@ def test_patches_lie_inside_everywhere_and_belong_to_their_image() -> None:
 
 def test_images_below_a_patch_are_refused() -> None:
     assert len(patches(noise(1, 1, 7, 7), stream())) == PATCHES
-    with pytest.raises(UsageError, match="7x7 pixels do not fit into images of 6x9"):
+    with pytest.raises(UsageError, match="6x9 pixels are smaller than the 7x7 patches"):
         patches(noise(1, 1, 6, 9), stream())
 
 
@@ -175,12 +175,12 @@ def test_brightness_and_contrast_of_a_channel_are_no_difference_and_structure_is
 
 
 def test_sets_that_do_not_compare_are_refused() -> None:
-    with pytest.raises(DataError, match="as many images"):
+    with pytest.raises(DataError, match="same number and size"):
         between(noise(3, 1, 16, 16), noise(4, 1, 16, 16))
-    with pytest.raises(DataError, match="of one size"):
+    with pytest.raises(DataError, match="same number and size"):
         between(noise(3, 1, 16, 16), noise(3, 1, 16, 17))
     for count in (2, 4):
-        with pytest.raises(DataError, match="whose number is known"):
+        with pytest.raises(DataError, match="of a known number"):
             descriptors([noise(3, 1, 16, 16)], count=count, seed=0)
-    with pytest.raises(DataError, match="not 0"):
+    with pytest.raises(DataError, match="above 0"):
         descriptors([], count=0, seed=0)

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
 
 from gancli.errors import DataError
-from gancli.metrics.frechet import frechet, frechet_of_features
+from gancli.metrics.fd import frechet_distance
+from gancli.metrics.fd import frechet_distance_of_features as distance_of_features
 
 
 def draw(n: int, dim: int, *, seed: int) -> Tensor:
@@ -32,20 +33,20 @@ def by_general_root(first: Tensor, second: Tensor) -> float:
 def test_a_gaussian_is_at_no_distance_from_itself() -> None:
     features = draw(60, 12, seed=0)
     scale = features.var(0).sum().item()
-    assert frechet_of_features(features, features) == pytest.approx(0, abs=1e-12 * scale)
+    assert distance_of_features(features, features) == pytest.approx(0, abs=1e-12 * scale)
     few = draw(8, 12, seed=0)
-    assert frechet_of_features(few, few) == pytest.approx(0, abs=1e-12 * scale)
+    assert distance_of_features(few, few) == pytest.approx(0, abs=1e-12 * scale)
 
 
 def test_a_shift_counts_by_its_square() -> None:
     cov = torch.cov(draw(60, 5, seed=0).T)
     mean, shift = torch.zeros(5), torch.tensor([3.0, 0.0, 0.0, 0.0, 4.0])
-    assert frechet(mean, cov, shift, cov) == pytest.approx(25, rel=1e-9)
+    assert frechet_distance(mean, cov, shift, cov) == pytest.approx(25, rel=1e-9)
 
 
 def test_diagonal_covariances_have_a_closed_form() -> None:
     first, second = torch.tensor([1.0, 4.0, 9.0]), torch.tensor([4.0, 1.0, 0.0])
-    distance = frechet(torch.zeros(3), torch.diag(first), torch.zeros(3), torch.diag(second))
+    distance = frechet_distance(torch.zeros(3), torch.diag(first), torch.zeros(3), torch.diag(second))
     assert distance == pytest.approx((first.sqrt() - second.sqrt()).square().sum().item(), rel=1e-12)
 
 
@@ -55,24 +56,24 @@ def test_scaling_the_features_has_a_closed_form(n: int, dim: int) -> None:
     features = draw(n, dim, seed=0)
     features = features - features.mean(0)
     expected = (3.0 - 1) ** 2 * features.var(0).sum().item()
-    assert frechet_of_features(features, 3.0 * features) == pytest.approx(expected, rel=1e-9)
+    assert distance_of_features(features, 3.0 * features) == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("dim", [1, 7, 40])
 def test_it_is_that_of_the_general_matrix_root(dim: int) -> None:
     first, second = draw(100, dim, seed=0), draw(80, dim, seed=1)
     if dim > 1:
-        assert frechet_of_features(first, second) == pytest.approx(by_general_root(first, second), rel=1e-6)
+        assert distance_of_features(first, second) == pytest.approx(by_general_root(first, second), rel=1e-6)
     else:
         spread = (first.std() - second.std()).square() + (first.mean() - second.mean()).square()
-        assert frechet_of_features(first, second) == pytest.approx(spread.item(), rel=1e-9)
+        assert distance_of_features(first, second) == pytest.approx(spread.item(), rel=1e-9)
 
 
 @pytest.mark.parametrize(("n", "other"), [(10, 15), (20, 20), (2, 2)])
 def test_few_rows_and_full_covariances_agree(n: int, other: int) -> None:
     first, second = draw(n, 20, seed=0), draw(other, 20, seed=1)
-    whole = frechet(first.mean(0), torch.cov(first.T), second.mean(0), torch.cov(second.T))
-    assert frechet_of_features(first, second) == pytest.approx(whole, rel=1e-6)
+    whole = frechet_distance(first.mean(0), torch.cov(first.T), second.mean(0), torch.cov(second.T))
+    assert distance_of_features(first, second) == pytest.approx(whole, rel=1e-6)
 
 
 def test_samples_of_two_gaussians_come_within_a_hundredth_of_the_closed_form() -> None:
@@ -84,24 +85,24 @@ def test_samples_of_two_gaussians_come_within_a_hundredth_of_the_closed_form() -
     mean = torch.full((dim,), 0.5, dtype=torch.float64)
     first, second = (torch.randn(n, dim, generator=generator, dtype=torch.float64) for _ in range(2))
     expected = mean.square().sum() + (spread - 1).square().sum()
-    assert frechet_of_features(first, second * spread @ axes.T + mean) == pytest.approx(float(expected), rel=0.01)
+    assert distance_of_features(first, second * spread @ axes.T + mean) == pytest.approx(float(expected), rel=0.01)
 
 
 def test_it_agrees_with_torch_fidelity() -> None:
     first, second = draw(300, 30, seed=0), draw(250, 30, seed=1)
     statistics = (fid_features_to_statistics(part) for part in (first, second))
     found = fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
-    assert frechet_of_features(first, second) == pytest.approx(found, rel=1e-6)
+    assert distance_of_features(first, second) == pytest.approx(found, rel=1e-6)
 
 
 def test_it_does_not_depend_on_the_order() -> None:
     first, second = draw(30, 6, seed=0), draw(9, 6, seed=1)
-    assert frechet_of_features(first, second) == pytest.approx(frechet_of_features(second, first), rel=1e-9)
+    assert distance_of_features(first, second) == pytest.approx(distance_of_features(second, first), rel=1e-9)
 
 
 def test_single_precision_is_computed_in_double() -> None:
     first, second = draw(30, 6, seed=0).float(), draw(40, 6, seed=1).float()
-    assert frechet_of_features(first, second) == frechet_of_features(first.double(), second.double())
+    assert distance_of_features(first, second) == distance_of_features(first.double(), second.double())
 
 
 @pytest.mark.parametrize(
@@ -115,10 +116,10 @@ def test_single_precision_is_computed_in_double() -> None:
     ],
 )
 def test_what_cannot_be_compared_is_refused(first: Tensor, second: Tensor) -> None:
-    with pytest.raises(DataError, match="Fréchet distance takes"):
-        frechet_of_features(first, second)
+    with pytest.raises(DataError, match="Fréchet distance requires"):
+        distance_of_features(first, second)
 
 
 def test_means_and_covariances_have_to_fit() -> None:
-    with pytest.raises(DataError, match="two means of one length"):
-        frechet(torch.zeros(3), torch.eye(3), torch.zeros(2), torch.eye(2))
+    with pytest.raises(DataError, match="two means of equal length"):
+        frechet_distance(torch.zeros(3), torch.eye(3), torch.zeros(2), torch.eye(2))

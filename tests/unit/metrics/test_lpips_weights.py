@@ -13,8 +13,8 @@ import torch
 import torchvision
 
 from gancli.errors import DataError
-from gancli.metrics.backbones import lpips
-from gancli.metrics.backbones.lpips import HEADS, TRUNKS, load_lpips
+from gancli.metrics import lpips
+from gancli.metrics.lpips import HEADS, TRUNKS, load_lpips
 
 
 @pytest.fixture
@@ -64,5 +64,5 @@ def test_without_them_one_sentence_says_what_to_do(hub: Path, name: str, small: 
     (hub / small).write_bytes((files("lpips") / "weights" / "v0.1" / small).read_bytes())
     with pytest.raises(DataError) as caught:
         load_lpips(name, fetch=False)
-    for word in ("not at hand", TRUNKS[name].file, "download.pytorch.org", str(hub), "name lpips in --metrics"):
+    for word in ("not on this machine", TRUNKS[name].file, "download.pytorch.org", str(hub), "name lpips in --metrics"):
         assert word in str(caught.value)

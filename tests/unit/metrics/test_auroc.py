@@ -16,7 +16,7 @@ from gancli.errors import DataError
 from gancli.family.context import Context, Nets
 from gancli.family.contract import Family
 from gancli.family.tasks import Detection
-from gancli.metrics.anomaly import measure
+from gancli.metrics.auroc import measure
 from gancli.metrics.context import MetricContext, Options
 from gancli.recipes.options import FamilyConfig
 
@@ -50,16 +50,16 @@ TRAIN = packed([0, 0], [10, 30], ("cat",))
 
 
 @pytest.fixture
-def make(subject: Callable[..., MetricContext]) -> Callable[..., MetricContext]:
+def make(make_context: Callable[..., MetricContext]) -> Callable[..., MetricContext]:
     def made(normal: tuple[str, ...] = ("cat",), test: PackedDataset = TEST, **options: Any) -> MetricContext:
         family = Bright(FamilyConfig(), DataSpec(channels=1, height=4, width=4, labels=normal))
-        return replace(subject(train=TRAIN, test=test), family=family, options=Options(**options))
+        return replace(make_context(train=TRAIN, test=test), family=family, options=Options(**options))
 
     return made
 
 
-def values(subject: MetricContext) -> dict[str, float]:
-    return {found.metric: found.value for found in measure(subject)}
+def values(make_context: MetricContext) -> dict[str, float]:
+    return {found.metric: found.value for found in measure(make_context)}
 
 
 def test_areas_count_pairs(make: Callable[..., MetricContext]) -> None:
@@ -108,7 +108,7 @@ def test_data_without_labels_are_refused(make: Callable[..., MetricContext]) -> 
     bare = PackedDataset.of_images(
         images=TEST.images, labels=None, spec=DataSpec(channels=1, height=4, width=4), fingerprint=""
     )
-    with pytest.raises(DataError, match="by labels"):
+    with pytest.raises(DataError, match="requires labels"):
         measure(make(test=bare))
-    with pytest.raises(DataError, match="by labels"):
+    with pytest.raises(DataError, match="requires labels"):
         measure(make(()))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gancli.errors import DataError
-from gancli.metrics.anomaly import may_exceed, threshold
+from gancli.metrics.auroc import allowed_exceedances, threshold_for_rate
 
 
 @pytest.mark.parametrize(("count", "rate"), [(19, 0.05), (20, 0.05), (39, 0.05), (99, 0.29), (9, 0.5), (7, 0.9)])
@@ -17,14 +17,14 @@ def test_every_one_of_n_plus_1_in_turn(count: int, rate: float) -> None:
     nearly as a share of n + 1 can be without exceeding it.
     """
     scores = np.random.default_rng(count).permutation(np.arange(count + 1) / 8)
-    alarms = sum(each > threshold(np.delete(scores, place), rate) for place, each in enumerate(scores))
+    alarms = sum(each > threshold_for_rate(np.delete(scores, place), rate) for place, each in enumerate(scores))
     exact = Fraction(str(rate)) * (count + 1)
-    assert alarms == exact.numerator // exact.denominator == may_exceed(count, rate)
+    assert alarms == exact.numerator // exact.denominator == allowed_exceedances(count, rate)
 
 
 def test_ties_only_make_alarms_rarer() -> None:
     scores = np.array([1.0] * 15 + [2.0] * 5)
-    alarms = sum(each > threshold(np.delete(scores, place), 0.25) for place, each in enumerate(scores))
+    alarms = sum(each > threshold_for_rate(np.delete(scores, place), 0.25) for place, each in enumerate(scores))
     assert alarms <= 0.25 * len(scores)
 
 
@@ -32,15 +32,15 @@ def test_ties_only_make_alarms_rarer() -> None:
 @pytest.mark.parametrize("sign", [1, -1])
 def test_it_can_be_typed_and_is_never_lower(scale: float, sign: int) -> None:
     scores = np.random.default_rng(0).random(50) * scale * sign
-    found = threshold(scores, 0.1)
+    found = threshold_for_rate(scores, 0.1)
     exact = np.sort(scores)[50 - 5]
     assert float(f"{found:.6g}") == found
     assert exact <= found <= exact + 1e-5 * abs(exact)
 
 
 def test_too_few() -> None:
-    with pytest.raises(DataError, match=r"18 normal images are too few for a rate .* of 0\.05; it takes 19"):
-        threshold(np.arange(18.0), 0.05)
+    with pytest.raises(DataError, match=r"18 normal images are too few for .* rate of 0\.05; use at least 19"):
+        threshold_for_rate(np.arange(18.0), 0.05)
     with pytest.raises(DataError, match="1 normal image is too few"):
-        may_exceed(1, 0.1)
-    assert threshold(np.arange(19.0), 0.05) == 18
+        allowed_exceedances(1, 0.1)
+    assert threshold_for_rate(np.arange(19.0), 0.05) == 18

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 from gancli.errors import DataError
-from gancli.metrics.anomaly import auroc, average_precision, best_f1
+from gancli.metrics.auroc import auroc, average_precision, best_f1
 
 
 def ranked(*truth: int, scores: list[float] | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -77,7 +77,7 @@ def test_only_the_order_counts() -> None:
 
 def test_what_cannot_be_ranked() -> None:
     for measure in (auroc, average_precision, best_f1):
-        with pytest.raises(DataError, match="needs both kinds"):
+        with pytest.raises(DataError, match="requires both kinds"):
             measure(*ranked(1, 1))
         with pytest.raises(DataError, match="all 3 images are normal"):
             measure(*ranked(0, 0, 0))

@@ -13,7 +13,7 @@ import torchvision
 from torch import Tensor, nn
 
 from gancli.errors import DataError
-from gancli.metrics.backbones.lpips import ARCHITECTURES, LPIPS
+from gancli.metrics.lpips import ARCHITECTURES, LPIPS
 
 NAMES = {"alexnet": "alex", "vgg16": "vgg"}
 """What the authors' program calls our trunks."""
@@ -121,8 +121,8 @@ def test_it_is_what_its_authors_program_says(made: Any) -> None:
 
 @pytest.mark.parametrize("name", list(ARCHITECTURES))
 def test_the_smallest_image_and_one_that_is_too_small(name: str) -> None:
-    layers, side = trunk_of(name), ARCHITECTURES[name].smallest
+    layers, side = trunk_of(name), ARCHITECTURES[name].min_side
     network = LPIPS(name, trunk=state(layers), heads=heads_of(layers, ARCHITECTURES[name].taps))
     assert network(*pair(1, (side, side))).item() > 0
-    with pytest.raises(DataError, match=rf"{side - 1}x90 are too small for {name}, which needs {side}x{side}"):
+    with pytest.raises(DataError, match=rf"{side - 1}x90 are too small for {name}, which requires {side}x{side}"):
         network(*pair(1, (side - 1, 90)))
