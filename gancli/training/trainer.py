@@ -302,7 +302,7 @@ class Trainer:
         try:
             eval_curves.plot(self.run, best=self.validator.state.best, floor=self.recipe.eval.floor)
         except (DataError, UsageError) as error:  # a foreign line in eval.jsonl, or no matplotlib
-            self.callbacks.on_warning(f"{eval_curves.NAME} is not drawn: {error}")
+            self.callbacks.on_warning(f"{eval_curves.NAME} cannot be plotted: {error}")
 
     def _progress(self) -> Progress:
         planned = self.plan.stages[self.plan.index_at(self.state.images)]

@@ -39,7 +39,7 @@ def test_without_matplotlib_a_measured_run_ends_well_and_lacks_one_picture(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     result = gan(*MEASURED)
     assert result.code == 0
-    assert "no eval.png is drawn: figures need matplotlib, which is not installed" in result.out + result.err
+    assert "eval.png cannot be plotted: figures need matplotlib, which is not installed" in result.out + result.err
     assert not Path("run/eval.png").exists()
     assert "distinct" in Path("run/report.html").read_text(encoding="utf-8")
 
@@ -69,5 +69,5 @@ def test_a_run_is_forecast_with_what_it_measures_and_refused_what_it_cannot(gan)
     assert gan(*MEASURED, "--dry-run").code == 0
     result = gan(*SMALL, "--set", "eval.metrics=[modes]")
     assert result.code == 2
-    assert "the metric 'modes' needs sample and points, and a model of 'gan' on 'digits' lacks points" in result.err
+    assert "the metric 'modes' needs sample and points, but a model of 'gan' on 'digits' lacks points" in result.err
     assert not Path("run").exists()

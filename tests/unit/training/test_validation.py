@@ -332,7 +332,7 @@ def test_what_a_resumed_run_has_gone_back_on_is_forgotten_and_what_people_measur
     assert [json.loads(line)["protocol"]["images"] for line in measured] == [8, 8, 8, 1_000]
     assert again.train() is True
     (said,) = ears(again).said
-    assert said.startswith("no eval.png is drawn: ")
+    assert said.startswith("eval.png cannot be plotted: ")
 
 
 def test_another_metric_to_go_by_starts_its_own_best(tmp_path: Path) -> None:
