@@ -43,7 +43,7 @@ def damage(images: Path) -> None:
 def test_ls(capsys: pytest.CaptureFixture[str]) -> None:
     data.ls(json=False)
     out = capsys.readouterr().out
-    for word in ("digits", "photos", "folder", "mnist", "celeba", "lsun", "download"):
+    for word in ("digits", "photo-patches", "folder", "mnist", "celeba", "lsun", "download"):
         assert word in out
     assert out.splitlines()[-1] == "next: gan data check digits"
 
@@ -199,7 +199,7 @@ def test_check_names_what_does_not_go_together(place: Path, capsys: pytest.Captu
         data.check("paired", overrides, json=False)
     out = capsys.readouterr().out
     assert "problem: 1 of 4 images" in out
-    assert "problem: the images of a pair must have one size: cells/photos/1.png is 20x30, its target 21x30" in out
+    assert "problem: the images of a pair must have the same size: cells/photos/1.png is 20x30, its target 21x30" in out
     with pytest.raises(DataError):
         data.check("paired", overrides, json=True)
     assert len(json.loads(capsys.readouterr().out)["problems"]) == 2
@@ -268,7 +268,7 @@ def test_check_photographs(place: Path, capsys: pytest.CaptureFixture[str]) -> N
     data.check("photographs", whole, json=False)
     assert capsys.readouterr().out.splitlines()[-1].endswith("--set data.source=photographs --set data.root=large/high")
     data.check("photographs", [*whole, "data.random_crop=84"], json=False)
-    expected = "large/high/1.png has 85x112 pixels .and 1 more are too small., in which data.random_crop of 97x97"
+    expected = r"large/high/1\.png \(and 1 more\) is too small for data\.random_crop 97x97: it has 85x112 pixels"
     (place / "large" / "high" / "3.png").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"1 of 4 images cannot be read; .*data\.unreadable=skip"):
         data.check("photographs", [*whole, "data.random_crop=97"], json=False)
@@ -317,5 +317,5 @@ def test_a_family_of_single_images_refuses_pairs_and_domains(gan, source: str) -
     result = gan("train", "gan", "--set", f"data.source={source}", *root)
     assert result.code == 2
     assert f"trains on image, but the source '{source}' has only" in result.err
-    assert "use digits or photos or" in result.err
+    assert "use digits or photo-patches or" in result.err
     assert len(result.err.splitlines()) == 1

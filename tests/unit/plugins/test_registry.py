@@ -98,6 +98,20 @@ def test_nobody_takes_a_name_from_gancli_itself(write) -> None:
     assert {"digits", "photo-patches"} <= set(found.datasets())
 
 
+def test_aliases_of_sources_are_found_and_their_names_are_not_taken_twice(write) -> None:
+    core = metadata.EntryPoint(name="gancli", value="gancli.data.sources.builtin", group="gancli")
+    source = "from gancli import DatasetInfo, hookimpl\n" + SOURCE
+    mine = source.replace('"digits"', '"mine"').replace('summary=""', 'summary="", aliases=("old-mine",)')
+    greedy = source.replace('"digits"', '"photos"')
+    found = Registry([write("mine", mine), write("greedy", greedy), core])
+    assert found.dataset("old-mine") is found.dataset("mine")
+    assert found.dataset("photos").name == "photo-patches"
+    assert "old-mine" not in found.datasets()
+    faults = {plugin.name: plugin.fault for plugin in found.plugins()}
+    assert faults["mine"] is None
+    assert "the data source 'photos' is already provided by" in (faults["greedy"] or "")
+
+
 def test_metrics_are_found_beside_broken_ones(write) -> None:
     found = Registry([write("mine", METRIC.format(name="mine")), write("wrong_metric", BROKEN["wrong_metric"])])
     assert list(found.metrics()) == ["mine"]

@@ -1,4 +1,4 @@
-"""Recipes: what they accept, the exact words for what they refuse, and that they run nothing."""
+"""Recipes: accepted options, exact error messages, and no execution of code."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from gancli.recipes.recipe import Recipe, load_recipe
 
 SAMPLE = """\
 # gan train toy.yaml        a second
-# A toy (Nobody et al. 2014) on shapes. Not real.
+# A toy (Noone et al. 2014) on shapes. Not real.
 family: toy
 data: {source: shapes, resolution: [28, 32]}
 model: {latent_dim: 100, widths: [256, 512], lr: 1e-3}
@@ -107,7 +107,8 @@ class FakePlugin:
     def gan_datasets() -> list[DatasetInfo]:
         config = "fake_gancli_plugin:FolderConfig"
         pairs = dataclasses.replace(SHAPES, name="pairs", yields=("source", "target"), config=config)
-        return [SHAPES, dataclasses.replace(SHAPES, name="files", yields=("image",), config=config), pairs]
+        files = dataclasses.replace(SHAPES, name="files", yields=("image",), config=config)
+        return [dataclasses.replace(SHAPES, aliases=("old-shapes",)), files, pairs]
 
 
 @pytest.fixture(autouse=True)
@@ -145,7 +146,7 @@ def test_a_recipe_as_it_is_meant(load: Load) -> None:
     recipe = load(SAMPLE)
     assert recipe.name == "r"
     assert recipe.info == TOY
-    assert recipe.heading == ["gan train toy.yaml        a second", "A toy (Nobody et al. 2014) on shapes. Not real."]
+    assert recipe.heading == ["gan train toy.yaml        a second", "A toy (Noone et al. 2014) on shapes. Not real."]
     assert recipe.model == ToyConfig(latent_dim=100, widths=(256, 512), lr=0.001)
     assert recipe.data == SourceConfig(source="shapes", resolution=(28, 32))
     assert recipe.train == TrainConfig(images=150_000)
@@ -162,8 +163,8 @@ def test_paths_stay_relative_to_the_current_folder_and_home_is_expanded(load: Lo
     text = "family: toy\ndata: {source: files, root: ../faces}\n"
     assert load(text).data.root == Path("../faces")  # type: ignore[attr-defined]
     assert load(text, "data.root=~/faces").data.root == Path.home() / "faces"  # type: ignore[attr-defined]
-    message = refusal(load, text, "data.root=~nobody-at-all/x")
-    assert message.startswith("--set data.root=~nobody-at-all/x: data.root must be a path, and there is no home folder")
+    message = refusal(load, text, "data.root=~no-such-user/x")
+    assert message.startswith("--set data.root=~no-such-user/x: data.root must be a path, and there is no home folder")
 
 
 def test_strings_are_never_expanded_or_imported(load: Load, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -485,6 +486,12 @@ def test_the_schema_covers_families_and_sources() -> None:
     assert schema(None)["properties"]["family"]["enum"] == ["lonely", "paired-toy", "toy"]  # the broken one is left out
     with pytest.raises(UsageError, match="unknown family"):
         schema("tox")
+
+
+def test_a_recipe_may_use_the_former_name_of_a_source(load: Load) -> None:
+    assert load("family: toy\ndata: {source: old-shapes}").data.source == "old-shapes"
+    (shapes,) = (option for option in schema("toy")["properties"]["data"]["anyOf"] if option["title"] == "shapes")
+    assert shapes["allOf"][1]["properties"]["source"] == {"enum": ["shapes", "old-shapes"]}
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
-"""The sources that come with the toolkit, and what the plugin says about them."""
+"""The built-in sources, and their descriptions by the plugin."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -16,7 +17,7 @@ from gancli.data.sources.config import DigitsConfig, PhotoPatchesConfig
 from gancli.data.spec import DataSpec
 from gancli.errors import DataError, UsageError
 from gancli.plugins.hookspecs import DatasetInfo
-from gancli.plugins.registry import import_class
+from gancli.plugins.registry import import_class, registry
 from gancli.recipes.options import SourceConfig
 
 
@@ -27,6 +28,22 @@ def test_every_description_holds(info: DatasetInfo) -> None:
     assert issubclass(config, SourceConfig)
     assert info.needs in ("", "download", "files")
     assert all(field.description for field in config.model_fields.values())
+
+
+@pytest.mark.parametrize(
+    ("alias", "name"), [("photos", "photo-patches"), ("photographs", "photo-crops"), ("joined", "concat")]
+)
+def test_former_names_of_sources_give_the_same_data(alias: str, name: str) -> None:
+    digits = {"sources": {part: {"source": part} for part in ("digits", "coloured-digits")}, "channels": 3}
+    options = digits if name == "concat" else {"limit": 2}
+    info = registry().dataset(alias)
+    assert info == registry().dataset(name)
+    assert (info.name, info.aliases) == (name, (alias,))
+    assert alias not in registry().datasets()
+    config = import_class(info.config)
+    one, other = (config.model_validate_json(json.dumps({"source": each, **options})) for each in (alias, name))
+    assert open_dataset(one).fingerprint == open_dataset(other).fingerprint
+    assert open_source(one).survey().source == alias
 
 
 def test_describing_imports_nothing_heavy() -> None:
