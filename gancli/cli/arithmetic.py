@@ -73,8 +73,10 @@ def arithmetic(
     if out is not None and out.suffix.lower() != ".png":
         raise UsageError(f"--out {out} must end in .png")
     check_truncation(truncation)
-    needs = ("sample", "image") if label is None else ("sample", "image", "label")
-    path, model = open_for("gan arithmetic", None if run is None else Path(run), needs, ema=ema, device=device)
+    command, needs = "gan arithmetic", ["sample", "image"]
+    if label is not None:
+        command, needs = "gan arithmetic --label", [*needs, "label"]
+    path, model = open_for(command, None if run is None else Path(run), needs, ema=ema, device=device)
     index = label_indices([label], model)[0] if label is not None else 0
     text = format_sum(groups)
     parts = ["arithmetic", text.replace(" ", ""), f"seed{seed}" if seed else "", f"label{index}" if label else ""]

@@ -81,8 +81,10 @@ def interpolate(
     if path not in latent.PATHS:
         raise UsageError(unknown_name("path", path, latent.PATHS))
     check_truncation(truncation)
-    needs = ("sample", "image") if labels is None else ("sample", "image", "label")
-    home, model = open_for("gan interpolate", run, needs, ema=ema, device=device)
+    command, needs = "gan interpolate", ["sample", "image"]
+    if labels is not None:
+        command, needs = "gan interpolate --labels", [*needs, "label"]
+    home, model = open_for(command, run, needs, ema=ema, device=device)
     keyframes = parse_keyframes(latents, seeds, labels, model)
     if truncation is not None and not keyframes.seeds:
         raise UsageError("--truncation applies to latents of seeds, and no seeds are given; leave it out")

@@ -46,8 +46,10 @@ def project(
 
     run, paths = split_run(images)
     files = find_images(paths, example=f"gan project {run or '[RUN]'} photo.png")
-    needs = ("sample", "image") if label is None else ("sample", "image", "label")
-    path, model = open_for("gan project", run, needs, ema=ema, device=device)
+    command, needs = "gan project", ["sample", "image"]
+    if label is not None:
+        command, needs = "gan project --label", [*needs, "label"]
+    path, model = open_for(command, run, needs, ema=ema, device=device)
     labels = list(range(len(model.labels))) if label is None else label_indices([label], model)
     folder = out or output_path(path, output_name(["projected", f"seed{seed}" if seed else ""]))
     results = name_results(files, folder)

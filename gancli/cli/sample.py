@@ -99,8 +99,8 @@ def sample(
 
     _check_options(format, grid, annotate, out)
     check_truncation(truncation)
-    needs = ("sample", "label") if labels else ("sample",)
-    path, model = open_for("gan sample", run, needs, ema=ema, device=device)
+    command, needs = ("gan sample --label", ["sample", "label"]) if labels else ("gan sample", ["sample"])
+    path, model = open_for(command, run, needs, ema=ema, device=device)
     if model.mixture is not None:
         _check_points_options(model, format, annotate)
     indices = list(dict.fromkeys(label_indices(labels or [], model))) or list(range(len(model.labels)))

@@ -77,7 +77,7 @@ def test_label_on_a_family_without_labels(gan) -> None:
     assert_refused(gan("sample", "--label", "5"), 2, "no run under runs/")
     assert gan("train", "gan", *SMALL).code == 0
     assert_refused(gan("sample", "runs/gan", "--label", "5"), 2, "without labels", "--label")
-    assert_refused(gan("sample", "--label", "5"), 2, "takes labels")
+    assert_refused(gan("sample", "--label", "5"), 2, "take labels")
 
 
 def test_no_run_and_no_such_run(gan) -> None:

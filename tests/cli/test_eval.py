@@ -171,7 +171,7 @@ def test_data_without_labels_or_without_a_test_split(gan, unconditional: Path, p
     for split in ("train", "test"):
         for image in (pets / split).rglob("*.png"):
             image.rename(pets / split / f"{image.parent.name}{image.name}")
-    assert_refused(gan(*command, "pets"), 65, "needs labels, and this data has none", "--data")
+    assert_refused(gan(*command, "pets"), 65, "requires labels, and this data has none", "--data")
     assert not (unconditional / "eval.jsonl").exists()
 
 
@@ -214,7 +214,7 @@ def test_a_strangers_metric_gets_the_subject(gan, conditional: Path, metric) -> 
     ("body", "message"),
     [
         ("raise RuntimeError('no luck')", "RuntimeError: no luck"),
-        ("measure = lambda subject: [3]", "it measured 3"),
+        ("measure = lambda subject: [3]", "it returned 3"),
         (
             "from gancli.metrics.context import Measurement\n"
             "measure = lambda subject: [Measurement(metric='bad', value=float('nan'))]",

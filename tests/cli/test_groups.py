@@ -98,7 +98,7 @@ def test_without_a_name_the_newest_group_is_resumed_and_may_grow(gan, group: Pat
     ("arguments", "words"),
     [
         (["--seeds", "0,1", "--set", "train.seed=4"], ["contradicts"]),
-        (["--seeds", "1,2,1"], ["names 1 twice"]),
+        (["--seeds", "1,2,1"], ["contains 1 twice"]),
         (["--seeds", "1,x"], ["a seed (a whole number)"]),
         (["--seeds", "0", "--resume"], ["no group of runs of 'gan'", "omit --resume"]),
         (["--seeds", "0", "--resume", "--out", "none"], ["none is not a group of runs to resume"]),
@@ -144,7 +144,11 @@ def test_mean_and_spread_of_a_group_are_those_of_its_runs(gan, group: Path) -> N
 def test_only_seeds_of_one_recipe_have_a_mean(gan, group: Path) -> None:
     assert gan("train", "gan", *SHORT, "--set", "model.latent_dim=7", "--out", "runs/other").code == 0
     assert_refused(
-        gan("eval", "runs/gan-seed3", "runs/other", *SWD), 2, "unlike recipes", "model.latent_dim (64, 7)", "--compare"
+        gan("eval", "runs/gan-seed3", "runs/other", *SWD),
+        2,
+        "different recipes",
+        "model.latent_dim (64, 7)",
+        "--compare",
     )
     assert gan("train", "gan", *SHORT, "--out", "runs/same").code == 0
     assert_refused(gan("eval", "runs/gan-seed0", "runs/same", *SWD), 2, "have the same seed, 0")
@@ -193,10 +197,8 @@ def test_unlike_protocols_are_kept_out_of_one_column(gan, group: Path) -> None:
 def test_what_cannot_be_compared(gan, group: Path) -> None:
     assert_refused(gan("eval", "--compare"), 2, "--compare needs the runs")
     assert_refused(gan("eval", "--compare", "runs/none"), 65, "runs/none is neither a run directory nor a group")
-    assert_refused(
-        gan("eval", "--compare", "runs/gan"), 2, "nothing was measured of these runs yet", "gan eval runs/gan"
-    )
-    assert_refused(gan("eval", "--compare", "runs/gan", "--samples", "9"), 2, "--samples means nothing")
+    assert_refused(gan("eval", "--compare", "runs/gan"), 2, "these runs have no measurement yet", "gan eval runs/gan")
+    assert_refused(gan("eval", "--compare", "runs/gan", "--samples", "9"), 2, "--samples has no effect")
     (group / "gan-seed0" / "eval.jsonl").write_text("{}\n")
     assert_refused(gan("eval", "--compare", "runs/gan"), 65, "eval.jsonl:1: this line is not a measurement")
 
@@ -208,7 +210,7 @@ def test_truncation_is_part_of_the_protocol_and_changes_samples(gan, group: Path
     assert (plain["protocol"]["truncation"], cut["protocol"]["truncation"]) == (None, 0.5)
     assert_refused(gan(*command, "--truncation", "0"), 2, "--truncation must be a number greater than 0")
     svm = ("eval", "runs/gan-seed0", "--metrics", "feature_svm", "--truncation", "0.5")
-    assert_refused(gan(*svm), 2, "--truncation is about samples")
+    assert_refused(gan(*svm), 2, "--truncation applies to generated samples")
 
 
 def test_a_protocol_says_how_a_number_was_taken(gan, group: Path) -> None:

@@ -132,4 +132,4 @@ def test_points_are_not_inspected(gan, tmp_path: Path) -> None:
         "model: {generator_widths: [8], discriminator_widths: [8]}\ntrain: {images: 64}\n"
     )
     assert gan("train", "ring.yaml", "--device", "cpu").code == 0
-    assert_refused(gan("inspect", "runs/ring"), 2, "ring is a model of points")
+    assert_refused(gan("inspect", "runs/ring"), 2, "ring: it is a model of points")

@@ -134,7 +134,7 @@ def test_points_have_no_pictures_to_walk_through(gan, unconditional: Path, tmp_p
     )
     assert gan("train", "points.yaml", "--device", "cpu").code == 0
     for command in (["interpolate", "runs/points"], ["arithmetic", "runs/points", "1 - 2"]):
-        assert refused(gan(*command), "cannot use points: the model is a model of points, not of images")
+        assert refused(gan(*command), "cannot use points: it is a model of points, not of images")
     assert "wrote runs/gan/out/" in gan("interpolate").out, "the newest run that generates images is used"
 
 

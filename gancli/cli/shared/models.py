@@ -85,8 +85,8 @@ def check_abilities(model: Model, needs: Collection[str], user: str) -> None:
     for need in needs:
         if need not in model.abilities:
             raise UsageError(
-                f"{user} cannot use {model.run}: the model {_phrases(need)[1]}; name another run (`gan runs ls` lists "
-                "runs, `gan plugins ls` lists the tasks of each family)"
+                f"{user} cannot use {model.run}: it {_phrases(need)[1]}; name another run (`gan runs ls` lists runs, "
+                "`gan plugins ls` lists the tasks of each family)"
             )
 
 
