@@ -186,7 +186,8 @@ def _table(chart: Chart) -> dict[str, Any]:
         (f"{images:,}", [format_value(column[images]) if images in column else "" for column in columns])
         for images in downsample(moments, MAX_ROWS)
     ]
-    return {"rows": rows, "count": len(moments)}
+    shown = f", {len(rows)} of {len(moments):,} values" if len(rows) < len(moments) else ""
+    return {"rows": rows, "caption": f"{chart.title}{shown}"}
 
 
 def _moments(chart: Chart, x_axis: Axis) -> str:
