@@ -1,4 +1,4 @@
-"""The order, the restorable position, and the exact values of batches."""
+"""Loader: order, restoring the position, and exact values of batches."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 
 def numbered(count: int, *, labels: bool = True) -> PackedDataset:
-    """Images whose label is their own number."""
+    """Return images whose label is their own number."""
     images = np.random.default_rng(0).integers(0, 256, (count, 1, 4, 6), dtype=np.uint8)
     names = tuple(str(number) for number in range(count)) if labels else ()
     return PackedDataset.of_images(
@@ -37,7 +37,7 @@ def loader(packed: PackedDataset, *, seed: int = 0, flip: bool = False, **option
     return Loader(packed, keys=keys, seed=seed, device=CPU, flip=flip, **options)
 
 
-def stays(packed: PackedDataset) -> bool:
+def is_resident(packed: PackedDataset) -> bool:
     source = loader(packed)
     source.next_batch(1)
     return source.resident
@@ -52,10 +52,10 @@ def order(source: Loader, sizes: list[int]) -> list[int]:
 )
 def test_each_epoch_is_a_permutation_and_batch_sizes_do_not_matter(count: int, sizes: list[int], seed: int) -> None:
     packed = numbered(count)
-    drawn = order(loader(packed, seed=seed), sizes)
-    assert drawn == order(loader(packed, seed=seed), [1] * sum(sizes))
-    for start in range(0, len(drawn), count):
-        epoch = drawn[start : start + count]
+    numbers = order(loader(packed, seed=seed), sizes)
+    assert numbers == order(loader(packed, seed=seed), [1] * sum(sizes))
+    for start in range(0, len(numbers), count):
+        epoch = numbers[start : start + count]
         assert len(set(epoch)) == len(epoch)
         if len(epoch) == count:
             assert sorted(epoch) == list(range(count))
@@ -77,13 +77,13 @@ def test_position_alone_restores(count: int, before: int, size: int, flip: bool)
 
 def test_epochs_and_seeds_differ() -> None:
     packed = numbered(100)
-    drawn = order(loader(packed), [100, 100])
-    assert drawn[:100] != drawn[100:]
-    assert drawn[:100] != order(loader(packed, seed=1), [100])
+    numbers = order(loader(packed), [100, 100])
+    assert numbers[:100] != numbers[100:]
+    assert numbers[:100] != order(loader(packed, seed=1), [100])
 
 
 def test_the_order_is_the_published_one() -> None:
-    """A change here breaks every resumed run: R2."""
+    """A changed order would break every resumed run (R2)."""
     assert order(loader(numbered(10), seed=7), [10, 4]) == [1, 5, 6, 0, 9, 7, 4, 2, 3, 8, 8, 0, 3, 1]
 
 
@@ -172,7 +172,7 @@ SIZES = st.sampled_from([None, (4, 6), (2, 3), (1, 1)])
 
 @given(steps=st.lists(st.tuples(st.integers(1, 9), SIZES), min_size=1, max_size=8), flip=st.booleans())
 def test_r2_levels_share_one_order(steps: list[tuple[int, tuple[int, int] | None]], flip: bool) -> None:
-    """Which image comes, and whether it is mirrored, depends on the position alone; so does a resumed draw."""
+    """Order and flips depend on the position alone, also after resuming."""
     packed = numbered(13)
     sizes = [(2, 3), (1, 1)]
     whole, streamed = levelled(packed, *sizes, flip=flip), levelled(packed, *sizes, flip=flip, resident=False)
@@ -187,7 +187,7 @@ def test_r2_levels_share_one_order(steps: list[tuple[int, tuple[int, int] | None
 
 
 def test_the_levels_that_wait_are_not_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a GPU each would take its share of the memory."""
+    """On a GPU, each level would take memory."""
     opened: list[object] = []
 
     class Counted(BatchGatherer):
@@ -235,10 +235,10 @@ def test_what_stays_in_memory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     mapped = PackedDataset.of_images(
         images=np.load(tmp_path / "images.npy", mmap_mode="r"), labels=None, spec=packed.spec, fingerprint=""
     )
-    assert stays(mapped)
+    assert is_resident(mapped)
     monkeypatch.setattr("gancli.data.resolutions._physical_memory", lambda: packed.images.nbytes)
-    assert not stays(mapped)
-    assert stays(packed)  # it is in memory already
+    assert not is_resident(mapped)
+    assert is_resident(packed)  # it is in memory already
 
 
 def test_each_level_stays_or_not_by_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

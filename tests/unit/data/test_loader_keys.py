@@ -1,4 +1,4 @@
-"""Batches of several keys: pairs stay together, domains do not, and crops are random, exact and restorable."""
+"""Batches with several keys: pairs share order and crops, domains do not, and crops are random and restorable."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIZE = (6, 8)
 
 
 def coordinates(count: int) -> Array:
-    """Images of three channels: each pixel tells its image, its row and its column."""
+    """Return images whose three channels are the number of the image, the row and the column."""
     images = np.zeros((count, 3, *SIZE), dtype=np.uint8)
     images[:, 0] = np.arange(count)[:, None, None]
     images[:, 1] = np.arange(SIZE[0])[:, None]
@@ -31,7 +31,7 @@ def coordinates(count: int) -> Array:
 
 
 def pairs(count: int = 20, *, crop: tuple[int, int] = SIZE) -> PackedDataset:
-    """Pairs whose target is 255 - source, pixel by pixel; the target also says which pair it is of."""
+    """Return pairs with the target 255 - source; a further channel of the target is the number of the pair."""
     source = coordinates(count)
     target = np.concatenate([255 - source, source[:, :1]], 1)
     spec = DataSpec(channels=4, height=crop[0], width=crop[1], channels_of={"source": 3, "target": 4})
@@ -78,7 +78,7 @@ def test_a_crop_is_a_part_of_its_image() -> None:
 
 
 def test_every_place_is_equally_likely() -> None:
-    """3 x 5 places; of 15,000 crops each has 1,000 on average, with a standard deviation of 31."""
+    """There are 3 x 5 positions; of 15,000 crops, each has 1,000 on average, with a standard deviation of 31."""
     batch = loader(pairs(crop=(4, 4))).next_batch(15_000)
     source = bytes_of(batch["source"])
     places = source[:, 1, 0, 0] * 5 + source[:, 2, 0, 0]
@@ -149,7 +149,7 @@ def test_what_is_known_of_an_image_comes_with_it() -> None:
 
 
 def test_the_order_of_domains_is_the_published_one() -> None:
-    """A change here breaks every resumed run: R2."""
+    """A changed order would break every resumed run (R2)."""
     batch = loader(domains(6, 4), seed=7).next_batch(12)
     for key, count in (("a", 6), ("b", 4)):
         expected: list[int] = []

@@ -1,4 +1,4 @@
-"""The mixture against its closed forms."""
+"""Mixture: density, samples and nearest modes, compared with closed forms."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_density_integrates_to_one() -> None:
 
 
 def test_samples_have_the_mixtures_moments() -> None:
-    """Each within 5 standard deviations of the mean of so many samples."""
+    """Each mean is within 5 standard errors."""
     points, modes = TRIANGLE.sample(30_000, np.random.default_rng(0))
     assert points.shape == (30_000, 2)
     assert modes.dtype == np.int64

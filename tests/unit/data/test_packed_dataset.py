@@ -1,4 +1,4 @@
-"""Data under several keys: what a spec says of them, and what every part of the toolkit may rely on."""
+"""Datasets with several keys: their spec, and the checks of the contract of sources."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_spec_survives_json(spec: DataSpec) -> None:
 
 
 def test_a_spec_of_single_images_reads_as_it_did_before() -> None:
-    """Fingerprints are made of it, and manifests of older runs hold it."""
+    """Fingerprints are computed from it, and manifests of older runs contain it."""
     values = {"channels": 1, "height": 2, "width": 3, "labels": ["x"], "kind": "image"}
     assert DataSpec(channels=1, height=2, width=3, labels=("x",)).to_json() == values
     assert DataSpec.from_json(values).channels_of == {}
@@ -99,7 +99,7 @@ def test_levels_of_every_key(tmp_path: Path) -> None:
         np.save(tmp_path / f"{key}.npy", array)
         maps[key] = np.load(tmp_path / f"{key}.npy", mmap_mode="r")
     mapped = PackedDataset(arrays=maps, spec=packed.spec, fingerprint=packed.fingerprint)
-    for data in (packed, mapped, mapped):  # in memory; written; found in the cache
+    for data in (packed, mapped, mapped):  # in memory; writes to the cache; reads from it
         levels = build_levels(data, [(2, 3)])
         for key, array in packed.arrays.items():
             assert levels[4, 6][key] is data.arrays[key]
@@ -156,9 +156,9 @@ def test_synthetic_data_are_what_a_family_reads(keys: tuple[str, ...]) -> None:
         spec = DataSpec(channels=3, height=4, width=6, labels=("x", "y"), channels_of={keys[0]: 1, keys[1]: 3})
     packed = synthetic(spec, keys=keys, count=9)
     info = FamilyInfo(name="f", summary="", paper="", tasks=(), batch=keys, family="", config="")
-    drawn = batch(info, spec, size=4)
-    assert set(packed.arrays) == set(drawn) == set(keys)
+    samples = batch(info, spec, size=4)
+    assert set(packed.arrays) == set(samples) == set(keys)
     assert packed.spec == spec
     for key in keys:
-        assert packed.arrays[key].shape[1:] == drawn[key].shape[1:]
+        assert packed.arrays[key].shape[1:] == samples[key].shape[1:]
         assert len(packed.arrays[key]) == (8 if key == "b" else 9)

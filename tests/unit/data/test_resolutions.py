@@ -1,4 +1,4 @@
-"""The same images at smaller resolutions: exact means, made once, in little memory, and sound whatever happens."""
+"""Smaller resolutions: exact means, computed once, with little memory, and robust against errors."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def noise(count: int = 5, shape: tuple[int, int, int] = (3, 8, 12)) -> np.ndarra
 
 @pytest.fixture
 def mapped() -> PackedDataset:
-    """A set in the cache, opened as packing opens it."""
+    """Return a dataset in the cache, opened like packed images."""
     images = noise()
     with packed_cache.Writer(FINGERPRINT, images.shape[1:]) as writer:
         for image in images:
@@ -44,7 +44,7 @@ def mapped() -> PackedDataset:
 
 
 def means_of(images: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Plainly, in float64."""
+    """Compute the means directly, in float64."""
     count, channels, rows, columns = images.shape
     blocks = images.reshape(count, channels, height, rows // height, width, columns // width)
     return np.rint(blocks.mean((3, 5), dtype=np.float64)).astype(np.uint8)
@@ -77,7 +77,7 @@ def test_means_are_rounded_to_the_nearest_and_from_halfway_to_the_even() -> None
 
 
 def test_no_level_is_made_of_rounded_ones() -> None:
-    """Means of 0.25 round to 0 on the way down, but four 2x2 blocks of them and a 3 are 0.9375 on average."""
+    """Means of 0.25 would round to 0 in between, but the average of four 2x2 blocks with a 3 is 0.9375."""
     image = np.zeros((4, 4), dtype=np.uint8)
     image[::2, ::2] = 1
     image[0, 0] = 12
@@ -90,7 +90,7 @@ def test_no_level_is_made_of_rounded_ones() -> None:
 def test_large_blocks_are_exact() -> None:
     image = np.full((1, 1, 512, 512), 255, dtype=np.uint8)
     image[..., :256, :] = 254
-    image[..., 0, 0] = 255  # the sum of blocks is beyond what float32 can count
+    image[..., 0, 0] = 255  # the sum of blocks exceeds the exact integers of float32
     assert build_levels(packed_of(image), [(1, 1)])[1, 1]["image"].item() == 255
 
 
@@ -125,11 +125,11 @@ def test_data_in_memory_touch_no_disk(cache: Path) -> None:
 def test_mapped_data_have_mapped_levels_which_are_made_once(
     mapped: PackedDataset, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[list[tuple[int, int]]] = []
+    computed: list[list[tuple[int, int]]] = []
     average = resolutions._average
 
     def counted(packed: PackedDataset, sizes: list[tuple[int, int]], *rest: object) -> None:
-        made.append(sizes)
+        computed.append(sizes)
         average(packed, sizes, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(resolutions, "_average", counted)
@@ -139,7 +139,7 @@ def test_mapped_data_have_mapped_levels_which_are_made_once(
             assert isinstance(levels[size]["image"], np.memmap)
             assert not levels[size]["image"].flags.writeable
             assert np.array_equal(levels[size]["image"], means_of(mapped.images, *size))
-    assert made == [[(4, 6)], [(2, 3)]]
+    assert computed == [[(4, 6)], [(2, 3)]]
     assert entries(cache) == {FINGERPRINT, f"{FINGERPRINT}-4x6", f"{FINGERPRINT}-2x3"}
 
 

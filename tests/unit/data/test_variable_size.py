@@ -1,4 +1,4 @@
-"""Images of many sizes: how they are kept, and what is cut out of them."""
+"""Images of different sizes: storage, packing and random crops."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Config = Callable[..., FolderConfig]
 
 
 def coordinates(sizes: list[tuple[int, int]] = SIZES) -> list[np.ndarray]:
-    """Images whose three channels are their own number, the row and the column."""
+    """Return images whose three channels are the number of the image, the row and the column."""
     grids = [np.indices(size).astype(np.uint8) for size in sizes]
     return [np.concatenate([np.full_like(grid[:1], number), grid]) for number, grid in enumerate(grids)]
 
@@ -87,7 +87,7 @@ def test_a_crop_is_a_part_of_its_image(resident: bool) -> None:
 
 
 def test_every_place_of_every_image_is_equally_likely() -> None:
-    """Each image comes 3,000 times; of its n places each comes 3,000 / n times on average."""
+    """Each image is shown 3,000 times, and each of its n crop positions 3,000 / n times on average."""
     batch = loader(packed()).next_batch(15_000)
     corners = bytes_of(batch["image"])[:, 1:, 0, 0]
     for number, (height, width) in enumerate(SIZES):
@@ -144,7 +144,7 @@ def test_what_else_is_asked_of_them() -> None:
 
 @pytest.fixture
 def photographs(root: Path) -> Path:
-    """Colour images of the sizes above, in two folders."""
+    """Write RGB images of the sizes above to two folders."""
     for number, image in enumerate(coordinates()):
         path = root / ("even", "odd")[number % 2] / f"{number}.png"
         path.parent.mkdir(exist_ok=True)
@@ -218,7 +218,7 @@ def test_turned_photographs_are_upright(root: Path, config: Config, save: Callab
     save(root / "a.png", size=(6, 6))
     picture = Image.new("RGB", (8, 5))
     exif = picture.getexif()
-    exif[0x0112] = 6  # turned by a quarter
+    exif[0x0112] = 6  # rotated by 90 degrees
     picture.save(root / "b.jpg", exif=exif)
     assert open_dataset(config(random_crop=4)).variable_size["image"].sizes.tolist() == [[6, 6], [8, 5]]
 

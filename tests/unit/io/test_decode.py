@@ -1,4 +1,4 @@
-"""What files hold, and what becomes of it."""
+"""Decoding of image files of all formats and modes, and rejection of damaged, foreign and huge files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def raw_png(height: int, width: int, bits: int, kind: int, rows: bytes) -> io.By
 
 
 def deep_png(values: np.ndarray) -> io.BytesIO:
-    """A PNG of 16 bits a channel, which Pillow cannot write in colour."""
+    """Return a PNG with 16 bits per channel, which Pillow cannot write in colour."""
     height, width, channels = values.shape
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
     return raw_png(height, width, 16, {1: 0, 2: 4, 3: 2, 4: 6}[channels], rows)
@@ -157,7 +157,7 @@ def test_s6_truncated_and_foreign_files(tmp_path: Path) -> None:
     for kind in FORMATS:
         whole = encoded(noise, kind).getvalue()
         for cut in (0, 10, len(whole) // 2):
-            with pytest.raises(Exception, match=r"."):  # what it raises differs by format
+            with pytest.raises(Exception, match=r"."):  # the type of the error depends on the format
                 pixels(io.BytesIO(whole[:cut]), 3, (8, 8))
     with pytest.raises(Exception, match="identify") as caught:
         open_image(encoded(noise, "ICO"))

@@ -1,4 +1,4 @@
-"""What a picture holds comes through: 16 bits, opacity, how it lies, what it says about itself."""
+"""Images keep bit depth, alpha channel, orientation and metadata when they are read and written."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def deep(*shape: int) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 65536, shape, dtype=np.uint16)
 
 
-def write(path: Path, pixels: Any, format: str = "PNG", **kept: Any) -> Path:
-    write_image(path, pixels, ImageMetadata(**kept), format=format, origin={"run": "toy"})
+def write(path: Path, pixels: Any, format: str = "PNG", **metadata: Any) -> Path:
+    write_image(path, pixels, ImageMetadata(**metadata), format=format, origin={"run": "toy"})
     return path
 
 
@@ -29,17 +29,17 @@ def write(path: Path, pixels: Any, format: str = "PNG", **kept: Any) -> Path:
 def test_sixteen_bits_come_and_go(tmp_path: Path, channels: int) -> None:
     pixels = deep(150, 7, channels)  # more than two bands
     path = write(tmp_path / "deep.png", pixels, dpi=(300.0, 300.0), text={"Title": "deep"})
-    picture = read_image(path, scale=1)
-    assert picture.pixels.dtype == np.uint16
-    assert np.array_equal(picture.pixels, pixels)
-    assert picture.metadata.text["Title"] == "deep"
-    assert picture.metadata.text["gancli"] == '{"run": "toy"}'
-    assert picture.metadata.dpi == pytest.approx((300, 300), rel=1e-3)
-    assert picture.warnings == ()
+    decoded = read_image(path, scale=1)
+    assert decoded.pixels.dtype == np.uint16
+    assert np.array_equal(decoded.pixels, pixels)
+    assert decoded.metadata.text["Title"] == "deep"
+    assert decoded.metadata.text["gancli"] == '{"run": "toy"}'
+    assert decoded.metadata.dpi == pytest.approx((300, 300), rel=1e-3)
+    assert decoded.warnings == ()
 
 
 def test_another_program_reads_the_deep_colours(tmp_path: Path) -> None:
-    """Pillow keeps the high bytes of 16-bit colour."""
+    """Pillow reads the high bytes of 16-bit colour."""
     pixels = deep(70, 9, 3)
     with Image.open(write(tmp_path / "deep.png", pixels)) as image:
         image.verify()
@@ -50,15 +50,15 @@ def test_another_program_reads_the_deep_colours(tmp_path: Path) -> None:
 @pytest.mark.parametrize("format", ["PNG", "TIFF"])
 def test_deep_greys(tmp_path: Path, format: str) -> None:
     pixels = deep(5, 6, 1)
-    picture = read_image(write(tmp_path / f"grey.{format.lower()}", pixels, format), scale=1)
-    assert np.array_equal(picture.pixels, pixels)
+    decoded = read_image(write(tmp_path / f"grey.{format.lower()}", pixels, format), scale=1)
+    assert np.array_equal(decoded.pixels, pixels)
 
 
 def test_what_holds_eight_bits_gets_the_nearest(tmp_path: Path) -> None:
     pixels = np.full((8, 8, 3), 128 * 257 + 100, dtype=np.uint16)
     for format in ("TIFF", "WEBP", "JPEG"):
-        picture = read_image(write(tmp_path / f"flat.{format.lower()}", pixels, format), scale=1)
-        assert np.abs(picture.pixels.astype(int) - 128).max() <= 1
+        decoded = read_image(write(tmp_path / f"flat.{format.lower()}", pixels, format), scale=1)
+        assert np.abs(decoded.pixels.astype(int) - 128).max() <= 1
 
 
 @pytest.mark.parametrize(
@@ -67,10 +67,10 @@ def test_what_holds_eight_bits_gets_the_nearest(tmp_path: Path) -> None:
 def test_eight_bits_of_every_kind(tmp_path: Path, mode: str, channels: int) -> None:
     ending = "tif" if mode == "CMYK" else "png"
     Image.radial_gradient("L").resize((9, 6)).convert("RGB").convert(mode).save(tmp_path / f"a.{ending}")
-    picture = read_image(tmp_path / f"a.{ending}", scale=1)
-    assert picture.pixels.shape == (6, 9, channels)
-    assert picture.pixels.dtype == np.uint8
-    assert bool(picture.warnings) is (mode == "CMYK")
+    decoded = read_image(tmp_path / f"a.{ending}", scale=1)
+    assert decoded.pixels.shape == (6, 9, channels)
+    assert decoded.pixels.dtype == np.uint8
+    assert bool(decoded.warnings) is (mode == "CMYK")
 
 
 @pytest.mark.parametrize(("mode", "key"), [("L", 7), ("RGB", (7, 7, 7)), ("P", 7)])
@@ -97,25 +97,25 @@ def test_pictures_are_upright(tmp_path: Path, orientation: int) -> None:
 
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = orientation
-    exif[ExifTags.Base.Artist] = "somebody"
+    exif[ExifTags.Base.Artist] = "an artist"
     pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
-    picture = read_image(tmp_path / "a.png", scale=1)
+    decoded = read_image(tmp_path / "a.png", scale=1)
     with Image.open(tmp_path / "a.png") as image:
         image.load()
-        assert np.array_equal(picture.pixels, np.asarray(ImageOps.exif_transpose(image)))
-    kept = Image.Exif()
-    kept.load(picture.metadata.exif)
-    assert kept[ExifTags.Base.Artist] == "somebody"
-    assert ExifTags.Base.Orientation not in kept
+        assert np.array_equal(decoded.pixels, np.asarray(ImageOps.exif_transpose(image)))
+    written = Image.Exif()
+    written.load(decoded.metadata.exif)
+    assert written[ExifTags.Base.Artist] == "an artist"
+    assert ExifTags.Base.Orientation not in written
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF"])
 def test_what_a_picture_says_is_kept(tmp_path: Path, format: str) -> None:
-    """A profile as it was; EXIF and density as they are after enlarging."""
+    """The colour profile is unchanged; EXIF data and density are those of the enlarged image."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
-    exif[ExifTags.Base.Artist] = "somebody"
+    exif[ExifTags.Base.Artist] = "an artist"
     exif[ExifTags.Base.XResolution] = 72.0
     exif[ExifTags.IFD.Exif] = {
         ExifTags.Base.ExifImageWidth: 6,
@@ -125,15 +125,15 @@ def test_what_a_picture_says_is_kept(tmp_path: Path, format: str) -> None:
     before, after = tmp_path / f"before.{format.lower()}", tmp_path / f"after.{format.lower()}"
     options = {"PNG": {"dpi": (72, 72)}, "JPEG": {"dpi": (72, 72)}}.get(format, {})
     Image.new("RGB", (6, 4), "red").save(before, format=format, icc_profile=profile, exif=exif.tobytes(), **options)
-    picture = read_image(before, scale=SCALE)
-    write_image(after, picture.pixels.repeat(SCALE, 0).repeat(SCALE, 1), picture.metadata, format=format, origin={})
+    decoded = read_image(before, scale=SCALE)
+    write_image(after, decoded.pixels.repeat(SCALE, 0).repeat(SCALE, 1), decoded.metadata, format=format, origin={})
     with Image.open(after) as image:
         assert image.size == (24, 16)
         assert image.info["icc_profile"] == profile
-        found = image.getexif()
-        inner = found.get_ifd(ExifTags.IFD.Exif)
-        assert found[ExifTags.Base.Artist] == "somebody"
-        assert float(found[ExifTags.Base.XResolution]) == pytest.approx(288)
+        exif_data = image.getexif()
+        inner = exif_data.get_ifd(ExifTags.IFD.Exif)
+        assert exif_data[ExifTags.Base.Artist] == "an artist"
+        assert float(exif_data[ExifTags.Base.XResolution]) == pytest.approx(288)
         assert float(inner[ExifTags.Base.FNumber]) == pytest.approx(2.8)
         assert (inner[ExifTags.Base.ExifImageWidth], inner[ExifTags.Base.ExifImageHeight]) == (24, 16)
         if format in ("PNG", "JPEG"):

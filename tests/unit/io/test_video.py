@@ -16,7 +16,7 @@ MADE = {"run": "r", "seeds": [1, 7], "label": "été"}
 
 
 def frames(count: int, size: int, channels: int) -> Pixels:
-    """Smooth frames that differ."""
+    """Return smooth frames that differ."""
     ramp = np.linspace(0, 200, size * size).reshape(1, size, size, 1)
     moved = (ramp + 10 * np.arange(count).reshape(-1, 1, 1, 1)) % 256
     return moved.repeat(channels, axis=3).astype(np.uint8)
@@ -24,20 +24,20 @@ def frames(count: int, size: int, channels: int) -> Pixels:
 
 def read(path: Path) -> list[Pixels]:
     with Image.open(path) as image:
-        found = []
+        images = []
         for index in range(image.n_frames):
             image.seek(index)
-            found.append(np.asarray(image.convert("RGB")))
-        return found
+            images.append(np.asarray(image.convert("RGB")))
+        return images
 
 
 def test_a_grey_gif_keeps_every_value_and_plays_on(tmp_path: Path) -> None:
     moving = frames(6, 16, 1)
     for name in ("a.gif", "b.gif"):
         write_gif(tmp_path / name, moving, metadata=MADE)
-    shown = read(tmp_path / "a.gif")
-    assert len(shown) == 6
-    assert all(np.array_equal(frame, wanted.repeat(3, axis=2)) for frame, wanted in zip(shown, moving, strict=True))
+    decoded = read(tmp_path / "a.gif")
+    assert len(decoded) == 6
+    assert all(np.array_equal(frame, wanted.repeat(3, axis=2)) for frame, wanted in zip(decoded, moving, strict=True))
     with Image.open(tmp_path / "a.gif") as image:
         assert image.info["loop"] == 0
         assert image.info["duration"] == 1000 / FRAMES_PER_SECOND
@@ -79,8 +79,10 @@ def test_a_video_shows_the_frames(tmp_path: Path, channels: int) -> None:
         assert json.loads(container.metadata["comment"]) == MADE
         (stream,) = container.streams.video
         assert (stream.width, stream.height, stream.average_rate) == (64, 64, FRAMES_PER_SECOND)
-        shown = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
-    assert len(shown) == 7
-    # The compression loses detail, but each frame still looks most like its own.
-    apart = [[abs(frame[:63, :63] - wanted[..., :3].astype(float)).mean() for wanted in moving] for frame in shown]
-    assert [int(np.argmin(row)) for row in apart] == list(range(7))
+        decoded = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
+    assert len(decoded) == 7
+    # The compression is lossy, but each frame is closest to its original.
+    distances = [
+        [abs(frame[:63, :63] - wanted[..., :3].astype(float)).mean() for wanted in moving] for frame in decoded
+    ]
+    assert [int(np.argmin(row)) for row in distances] == list(range(7))

@@ -1,4 +1,4 @@
-"""Tables of attributes, and the images that they are of."""
+"""Source `attributes`: tables of attributes, and their images."""
 
 from __future__ import annotations
 

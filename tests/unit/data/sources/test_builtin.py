@@ -84,14 +84,14 @@ def test_digits_splits_resolutions_and_channels() -> None:
 
 
 def test_fingerprints() -> None:
-    def print_of(**options: object) -> str:
+    def fingerprint(**options: object) -> str:
         return open_dataset(DigitsConfig(source="digits", **options)).fingerprint
 
     options = ({}, {"resolution": 16}, {"channels": 3}, {"limit": 5}, {"split": "test"}, {"classes": (1,)})
-    prints = [print_of(**each) for each in options]
-    assert len(set(prints)) == len(options)
-    assert prints[0] == print_of(flip=True) == print_of(resolution=8)
-    assert len(prints[0]) == 64
+    fingerprints = [fingerprint(**each) for each in options]
+    assert len(set(fingerprints)) == len(options)
+    assert fingerprints[0] == fingerprint(flip=True) == fingerprint(resolution=8)
+    assert len(fingerprints[0]) == 64
 
 
 def test_photos() -> None:

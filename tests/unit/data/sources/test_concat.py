@@ -1,4 +1,4 @@
-"""Several sources of labelled images as one data set, and what labels are served as."""
+"""Source `concat`, and the keys `attributes` and `dataset` derived from labels."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def with_attributes(count: int = 7) -> PackedDataset:
     return PackedDataset(arrays={"image": images(count), "attributes": attributes}, spec=spec, fingerprint="faces")
 
 
-def joined(*, balance: bool = False) -> PackedDataset:
+def concatenated(*, balance: bool = False) -> PackedDataset:
     return concat_labelled({"faces": with_attributes(), "moods": labelled()}, balance=balance)
 
 
@@ -67,11 +67,11 @@ def test_labels_are_served_as_attributes() -> None:
 def test_a_loader_serves_what_is_made_of_labels() -> None:
     packed = labelled(9)
     loader = Loader(packed, keys=("image", "attributes", "dataset"), seed=0, device=torch.device("cpu"))
-    drawn = loader.next_batch(6)
-    shown = ((drawn["image"][:, 0, 0, 0] + 1) * 127.5).round().long() - 100
-    assert torch.equal(drawn["attributes"].argmax(1), shown % 3)
-    assert torch.equal(drawn["attributes"].sum(1), torch.ones(6))
-    assert drawn["dataset"].tolist() == [0] * 6
+    samples = loader.next_batch(6)
+    numbers = ((samples["image"][:, 0, 0, 0] + 1) * 127.5).round().long() - 100
+    assert torch.equal(samples["attributes"].argmax(1), numbers % 3)
+    assert torch.equal(samples["attributes"].sum(1), torch.ones(6))
+    assert samples["dataset"].tolist() == [0] * 6
 
 
 @pytest.mark.parametrize("key", ["attributes", "dataset"])
@@ -84,7 +84,7 @@ def test_nothing_is_made_of_nothing(key: str) -> None:
 
 @pytest.mark.parametrize("info", gan_datasets(), ids=lambda info: info.name)
 def test_what_a_source_is_said_to_serve_can_be_made(info: DatasetInfo) -> None:
-    """A recipe's check, which reads nothing, says the same as the loader."""
+    """The check of a recipe, which reads no data, agrees with the loader."""
     arrays: dict[str, Array] = {key: np.zeros((2, 1), np.int64) for key in info.yields}
     arrays["image"] = images(2)
     if "label" in arrays:
@@ -101,15 +101,15 @@ def test_what_a_source_is_said_to_serve_can_be_made(info: DatasetInfo) -> None:
 def test_labels_by_data_set() -> None:
     assert labelled().spec.known == (LabelSet(labels=MOODS.labels, exclusive=True),)
     assert DataSpec(channels=1, height=4, width=4).known == ()
-    assert joined().spec.known == (FACES, MOODS)
-    for spec in (labelled().spec, with_attributes().spec, joined().spec):
+    assert concatenated().spec.known == (FACES, MOODS)
+    for spec in (labelled().spec, with_attributes().spec, concatenated().spec):
         assert DataSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
-    # Fingerprints are made of this, and those of runs that exist must not change.
+    # Fingerprints are computed from this, and those of existing runs must not change.
     assert set(labelled().spec.to_json()) == {"channels", "height", "width", "labels", "kind"}
 
 
 def test_each_image_knows_the_labels_of_its_own_source() -> None:
-    packed = joined()
+    packed = concatenated()
     assert packed.spec.labels == FACES.labels + MOODS.labels
     assert packed.images[:, 0, 0, 0].tolist() == [*range(7), 100, 101, 102]
     assert packed.arrays["dataset"].tolist() == [0] * 7 + [1] * 3
@@ -119,16 +119,16 @@ def test_each_image_knows_the_labels_of_its_own_source() -> None:
     assert not attributes[:7, 2:].any()
     assert not attributes[7:, :2].any()
     assert packed.epoch is None
-    assert packed.fingerprint != joined(balance=True).fingerprint
+    assert packed.fingerprint != concatenated(balance=True).fingerprint
 
 
 def test_an_epoch_shows_every_source_equally_often() -> None:
-    packed = joined(balance=True)
+    packed = concatenated(balance=True)
     loader = Loader(packed, keys=("image", "dataset"), seed=0, device=torch.device("cpu"))
-    drawn = loader.next_batch(14)
-    shown = ((drawn["image"][:, 0, 0, 0] + 1) * 127.5).round().long()
-    assert sorted(shown.tolist()) == [*range(7), 100, 100, 100, 101, 101, 102, 102]
-    assert drawn["dataset"].tolist() == (shown >= 100).long().tolist()
+    samples = loader.next_batch(14)
+    numbers = ((samples["image"][:, 0, 0, 0] + 1) * 127.5).round().long()
+    assert sorted(numbers.tolist()) == [*range(7), 100, 100, 100, 101, 101, 102, 102]
+    assert samples["dataset"].tolist() == (numbers >= 100).long().tolist()
     assert loader.next_batch(14)["dataset"].sum() == 7
 
 
@@ -141,14 +141,14 @@ def test_mapped_images_stay_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         "faces": PackedDataset(arrays={**faces.arrays, "image": mapped}, spec=faces.spec, fingerprint="mapped"),
         "moods": labelled(),
     }
-    for _ in range(2):  # written; found
+    for _ in range(2):  # writes to the cache; reads from it
         packed = concat_labelled(parts, balance=False)
         assert isinstance(packed.images, np.memmap)
-        assert np.array_equal(packed.images, joined().images)
-    assert not isinstance(joined().images, np.memmap)
+        assert np.array_equal(packed.images, concatenated().images)
+    assert not isinstance(concatenated().images, np.memmap)
 
 
-def test_what_cannot_be_joined() -> None:
+def test_what_cannot_be_concatenated() -> None:
     spec = DataSpec(channels=1, height=4, width=6, labels=("x",))
     grey = PackedDataset.of_images(images=images(3)[:, :1], labels=np.zeros(3, np.int64), spec=spec, fingerprint="")
     with pytest.raises(DataError, match=r"differ in channels or size \(3x4x6 in a, 1x4x6 in b\)"):
@@ -161,8 +161,8 @@ def digits(**options: Any) -> dict[str, Any]:
     return {"source": "digits", **options}
 
 
-def read(**options: Any) -> ConcatConfig:
-    given = {"source": "joined", "resolution": 8, "channels": 3, **options}
+def concat(**options: Any) -> ConcatConfig:
+    given = {"source": "concat", "resolution": 8, "channels": 3, **options}
     return ConcatConfig.model_validate_json(json.dumps(given))
 
 
@@ -172,7 +172,7 @@ def test_sources_are_read_at_one_size(root: Path, save: Save) -> None:
     table = root.parent / "table.csv"
     table.write_text("file,Young\n0.png,1\n1.png,0\n2.png,1\n")
     faces = {"source": "attributes", "root": str(root), "table": str(table)}
-    config = read(sources={"faces": faces, "red": {"source": "coloured-digits", "limit": 5}}, split="all")
+    config = concat(sources={"faces": faces, "red": {"source": "coloured-digits", "limit": 5}}, split="all")
     packed = open_dataset(config)
     assert packed.spec.shape == (3, 8, 8)
     assert packed.spec.known == (
@@ -181,9 +181,9 @@ def test_sources_are_read_at_one_size(root: Path, save: Save) -> None:
     )
     assert packed.arrays["dataset"].tolist() == [0] * 3 + [1] * 5
     assert packed.arrays["attributes"][:3, 0].tolist() == [1, 0, 1]
-    assert ConcatConfig.model_validate_json(config.model_dump_json()) == config  # a run's recipe spells everything out
-    survey = open_source(config).survey()
-    assert (survey.count, list(survey.parts)) == (3 + 1797, ["faces", "red"])
+    assert ConcatConfig.model_validate_json(config.model_dump_json()) == config  # the recipe of a run has all options
+    summary = open_source(config).survey()
+    assert (summary.count, list(summary.parts)) == (3 + 1797, ["faces", "red"])
 
 
 @pytest.mark.parametrize(
@@ -202,31 +202,31 @@ def test_sources_are_read_at_one_size(root: Path, save: Save) -> None:
 )
 def test_a_mistake_in_a_source_is_named(second: Any, sentence: str, tmp_path: Path) -> None:
     with pytest.raises(ValidationError) as caught:
-        read(sources={"a": digits(), "b": second})
+        concat(sources={"a": digits(), "b": second})
     assert sentence in str(caught.value)
     (tmp_path / "r.yaml").write_text(
         f"family: gan\ndata: {json.dumps({'source': 'joined', 'sources': {'b': second}})}\n"
     )
-    with pytest.raises(UsageError, match=r"r\.yaml:2:") as told:
+    with pytest.raises(UsageError, match=r"r\.yaml:2:") as raised:
         load_recipe(str(tmp_path / "r.yaml"))
-    assert sentence in str(told.value)
-    assert len(str(told.value).splitlines()) == 1
+    assert sentence in str(raised.value)
+    assert len(str(raised.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize("option", [{"limit": 3}, {"classes": ["1"]}])
 def test_what_is_of_one_source_is_set_there(option: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="must be left out: set it within a source"):
-        read(sources={"a": digits(), "b": {"source": "coloured-digits"}}, **option)
+        concat(sources={"a": digits(), "b": {"source": "coloured-digits"}}, **option)
 
 
 def test_synthetic_data_keep_to_the_label_sets() -> None:
     spec = DataSpec(channels=3, height=4, width=6, labels=FACES.labels + MOODS.labels, label_sets=(FACES, MOODS))
     keys = ("image", "attributes", "dataset")
     info = FamilyInfo(name="f", summary="", paper="", tasks=(), batch=keys, family="", config="")
-    packed, drawn = synthetic(spec, keys=keys, count=40), batch(info, spec, size=40)
+    packed, samples = synthetic(spec, keys=keys, count=40), batch(info, spec, size=40)
     for attributes, dataset in (
         (packed.arrays["attributes"], packed.arrays["dataset"]),
-        (drawn["attributes"].numpy(), drawn["dataset"].numpy()),
+        (samples["attributes"].numpy(), samples["dataset"].numpy()),
     ):
         assert set(dataset) == {0, 1}
         assert np.array_equal(attributes[:, 2:].sum(1), dataset == 1)

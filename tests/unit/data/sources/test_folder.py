@@ -1,4 +1,4 @@
-"""Folders of the user's images: layouts, the cache, and files that cannot be read."""
+"""Source `folder`: layouts, cache, and unreadable files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def truncate(path: Path) -> None:
 
 
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """A list that grows with every image that is decoded."""
+    """Return a list to which every decoded image adds an item."""
     calls: list[int] = []
     real = decode.decode
 
@@ -45,7 +45,7 @@ def test_loose_images_have_no_labels(root: Path, save: Save, config: Config) -> 
     save(root / "a.PNG", colour=1)
     packed = open_dataset(config())
     assert packed.images.shape == (2, 3, 8, 8)
-    assert packed.images[:, 0, 0, 0].tolist() == [1, 2]  # in the order of names
+    assert packed.images[:, 0, 0, 0].tolist() == [1, 2]  # sorted by name
     assert packed.labels is None
     assert packed.spec.labels == ()
     assert not packed.images.flags.writeable
@@ -101,7 +101,7 @@ def test_classes_and_limit(root: Path, save: Save, config: Config) -> None:
     packed = open_dataset(config(classes=("cow", "ant"), limit=4))
     assert packed.spec.labels == ("ant", "cow")
     assert packed.labels.tolist() == [0, 0, 0, 1]
-    assert open_dataset(config(classes=(1, 10))).spec.labels == ("10", "ant")  # by number; by a name that is a number
+    assert open_dataset(config(classes=(1, 10))).spec.labels == ("10", "ant")  # by index; by a name that is a number
     with pytest.raises(DataError, match="did you mean 'bee'"):
         open_dataset(config(classes=("beee",)))
     with pytest.raises(DataError, match="no label 4"):

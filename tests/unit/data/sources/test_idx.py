@@ -1,4 +1,4 @@
-"""MNIST's format, and the real MNIST where it is at hand."""
+"""MNIST and the idx format, and the real MNIST if it is available."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def idx(array: np.ndarray) -> bytes:
 
 
 def write(folder: Path, *, prefix: str = "", test: str = "t10k", count: int = 10, zipped: bool = True) -> np.ndarray:
-    """A small set in MNIST's files; returns the training images."""
+    """Write a small dataset in the files of MNIST; return the training images."""
     folder.mkdir(parents=True, exist_ok=True)
     images = np.random.default_rng(0).integers(0, 256, (count, 28, 28), dtype=np.uint8)
     for part, pixels in (("train", images), (test, images[: count // 2])):
@@ -82,7 +82,7 @@ def test_label_names(root: Path) -> None:
 @pytest.mark.parametrize("variant", ["balanced", "byclass", "bymerge", "digits", "letters", "mnist"])
 def test_emnist_labels_are_torchvisions(variant: str, root: Path) -> None:
     images = write(root, prefix=f"emnist-{variant}-", test="test", count=5)
-    if variant == "letters":  # which counts from 1
+    if variant == "letters":  # its labels start at 1
         (root / "emnist-letters-train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(np.arange(5) + 1)))
     packed = open_dataset(EmnistConfig(source="emnist", root=root, variant=variant))
     assert np.array_equal(packed.images[:, 0], images.transpose(0, 2, 1))
@@ -146,7 +146,7 @@ def test_s10_offline(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (root / "empty").mkdir()
     with pytest.raises(DataError) as caught:
         open_dataset(mnist(root))
-    assert sorted(path.name for path in root.rglob("*")) == ["empty", "notes.txt"]  # no folder made ready in vain
+    assert sorted(path.name for path in root.rglob("*")) == ["empty", "notes.txt"]  # new empty folders are removed
     text = str(caught.value)
     for part in ("train-images-idx3-ubyte.gz", "data.root", str(root), "'mnist'"):
         assert part in text
@@ -160,7 +160,7 @@ def test_a_download_is_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(torchvision.datasets, "MNIST", download)
     assert len(open_dataset(mnist(root)).images) == 10
-    assert len(open_dataset(DownloadConfig(source="mnist")).images) == 10  # into the cache
+    assert len(open_dataset(DownloadConfig(source="mnist")).images) == 10  # downloaded to the cache
     monkeypatch.setattr(torchvision.datasets, "MNIST", lambda *args, **options: None)
     with pytest.raises(DataError, match="still lacks"):
         open_dataset(DownloadConfig(source="mnist", root=root / "other"))

@@ -1,4 +1,4 @@
-"""Pairs in two folders, and side by side in one image."""
+"""Source `paired`: two folders, or pairs side by side in one image."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def paired(root: Path, **options: object) -> PairedConfig:
 
 @pytest.fixture
 def numbered(root: Path, save: Save) -> Path:
-    """Pairs whose images are as bright as their number; the targets are grey, and BMP rather than PNG."""
+    """Write pairs whose brightness is their number; the targets are grey BMP files."""
     for number in range(6):
         save(root / "source" / f"{number}.png", colour=10 * number)
         save(root / "target" / f"{number}.bmp", mode="L", colour=10 * number)
@@ -102,20 +102,20 @@ def test_splits_are_folders(root: Path, save: Save, layout: str, held_out: str) 
 
 
 def test_without_folders_a_part_is_held_out_by_name(root: Path, save: Save) -> None:
-    """The same for both sides, and the same when others are added."""
+    """The split is the same for both sides, and does not change when other images are added."""
     names: dict[str, set[str]] = {}
     for count in (150, 200):
         for number in range(count):
             for side in ("source", "target"):
                 save(root / side / f"{number}.png", size=(1, 1), colour=number)
         parts = {split: open_dataset(paired(root, split=split, test_share=0.2)) for split in ("train", "test")}
-        found = {split: brightness(packed, "source") for split, packed in parts.items()}
-        assert all(found[split] == brightness(packed, "target") for split, packed in parts.items())
-        assert sorted(found["train"] + found["test"]) == list(range(count))
-        assert 0.1 < len(found["test"]) / count < 0.3
-        assert names.get("test", set()) <= set(found["test"])
-        assert names.get("train", set()) <= set(found["train"])
-        names = {split: set(each) for split, each in found.items()}
+        numbers = {split: brightness(packed, "source") for split, packed in parts.items()}
+        assert all(numbers[split] == brightness(packed, "target") for split, packed in parts.items())
+        assert sorted(numbers["train"] + numbers["test"]) == list(range(count))
+        assert 0.1 < len(numbers["test"]) / count < 0.3
+        assert names.get("test", set()) <= set(numbers["test"])
+        assert names.get("train", set()) <= set(numbers["train"])
+        names = {split: set(each) for split, each in numbers.items()}
     with pytest.raises(DataError, match=r"has no images for data\.split: test"):
         open_dataset(paired(root, split="test", test_share=0.0))
 
@@ -188,18 +188,18 @@ def test_two_files_of_one_name(numbered: Path, save: Save) -> None:
 
 @pytest.mark.parametrize("form", ["png", "jpg", "deep", "turned", "palette"])
 def test_side_by_side(root: Path, form: str) -> None:
-    """Left is 50 and right is 200, as the image is looked at."""
+    """The upright image is 50 on the left and 200 on the right."""
     pixels = np.full((6, 10), 50, dtype=np.uint8)
     pixels[:, 5:] = 200
     image = Image.fromarray(pixels)
     options: dict[str, object] = {}
     if form == "jpg":
-        image = Image.fromarray(np.kron(pixels, np.ones((8, 8), dtype=np.uint8)))  # blocks of JPEG's
+        image = Image.fromarray(np.kron(pixels, np.ones((8, 8), dtype=np.uint8)))  # JPEG blocks
     elif form == "deep":
         image = Image.fromarray(pixels.astype(np.uint16) * 257)
     elif form == "turned":
         image, exif = image.transpose(Image.Transpose.ROTATE_90), Image.Exif()
-        exif[0x0112] = 6  # to be turned back by a quarter
+        exif[0x0112] = 6  # stored rotated by 90 degrees
         options["exif"] = exif
     elif form == "palette":
         image = image.convert("RGB").quantize(4)

@@ -1,4 +1,4 @@
-"""Full photographs, as they are."""
+"""Source `photo-crops`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 
 def photographs(**options: object) -> PhotoCropsConfig:
-    return PhotoCropsConfig(source="photographs", **options)  # type: ignore[arg-type]
+    return PhotoCropsConfig(source="photo-crops", **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("split", "width"), [("train", 512), ("test", 128), ("all", 640)])
@@ -35,7 +35,7 @@ def test_each_comes_equally_often_in_an_epoch_of_a_thousand_crops() -> None:
     assert np.bincount(data.epoch).tolist() == [512, 512]
     assert data.count == 2
     source = Loader(data, keys=("image",), seed=0, device=CPU)
-    assert len(torch.unique(source.next_batch(256)["image"].flatten(1), dim=0)) > 250  # crops, not one over and over
+    assert len(torch.unique(source.next_batch(256)["image"].flatten(1), dim=0)) > 250  # the crops differ
 
 
 def test_whole_photographs_are_shown_once() -> None:
@@ -47,12 +47,12 @@ def test_a_folder_without_labels_and_with_splits_by_name(root: Path, save: Calla
         save(root / f"{number % 3}" / f"{number}.png", size=(20 + number, 30), colour=number)
     parts = {split: open_dataset(photographs(root=root, split=split, random_crop=16)) for split in ("train", "test")}
     assert parts["train"].labels is None
-    shown = {
+    numbers = {
         split: [int(data.variable_size["image"][row][0, 0, 0]) for row in range(data.count)]
         for split, data in parts.items()
     }
-    assert sorted(shown["train"] + shown["test"]) == list(range(40))
-    assert shown["test"]
+    assert sorted(numbers["train"] + numbers["test"]) == list(range(40))
+    assert numbers["test"]
     assert parts["train"].epoch is not None
     assert len(set(np.bincount(parts["train"].epoch))) == 1
 
@@ -80,5 +80,5 @@ def test_survey(root: Path, save: Callable[..., Path]) -> None:
     survey = open_source(photographs(root=root, split="all")).survey()
     assert survey.sizes == {(20, 30): 1}
     assert [Path(name).name for name, _ in survey.unreadable] == ["b.png"]
-    with pytest.raises(DataError, match=r"b\.png cannot be read: .* `gan data check photographs"):
+    with pytest.raises(DataError, match=r"b\.png cannot be read: .* `gan data check photo-crops"):
         open_dataset(photographs(root=root, split="all", random_crop=9))

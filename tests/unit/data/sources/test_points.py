@@ -1,4 +1,4 @@
-"""The toy distributions: what is drawn, what the options mean, and what is refused."""
+"""Source `points`: samples, options, and rejected options."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_options_of_another_distribution_are_refused(option: str, home: str) -> 
 
 
 def test_defaults_may_be_spelled_out() -> None:
-    """As the recipe of a run spells out every option."""
+    """The recipe of a run has all options."""
     spelled = config(distribution="gaussian").model_dump(mode="json")
     assert PointsConfig.model_validate(spelled, strict=False) == config(distribution="gaussian")
 

@@ -1,4 +1,4 @@
-"""CIFAR's binary files, the table of torchvision's sets, and LSUN."""
+"""CIFAR's binary files, the datasets of torchvision, and LSUN."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_s10_offline_is_one_sentence(name: str, tmp_path: Path, monkeypatch: pyt
 
 
 class Pretend:
-    """A torchvision data set of four images."""
+    """A torchvision dataset of four images."""
 
     classes = ("cat", ("dog", "hound"))
 
@@ -129,7 +129,7 @@ def test_reading_a_set(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     monkeypatch.setattr(torchvision.datasets, "DTD", Pretend)
     with pytest.raises(DataError, match=r"set data\.resolution"):
         open_dataset(DownloadConfig(source="dtd"))
-    for _ in range(2):  # the second time from the cache
+    for _ in range(2):  # the second time, it reads from the cache
         packed = open_dataset(DownloadConfig(source="dtd", resolution=4))
         assert packed.images[:, 0, 0, 0].tolist() == [10, 11, 12, 13]
         assert packed.labels.tolist() == [0, 1, 1, 0]
@@ -140,7 +140,7 @@ def test_reading_a_set(root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     survey = open_source(DownloadConfig(source="dtd")).survey()
     assert survey.count == 4
     assert survey.labels == {"cat": 2, "dog, hound": 2}
-    assert capsys.readouterr().out == ""  # standard output is for results
+    assert capsys.readouterr().out == ""  # stdout is for results
 
 
 def test_labels_are_asked_one_by_one_where_no_attribute_has_them(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +162,7 @@ def test_sets_without_a_test_split() -> None:
 
 
 class _Lmdb:
-    """As much of the package lmdb as is used; a database is a folder of files here."""
+    """The used part of the package lmdb; a database is a folder of files here."""
 
     class Error(Exception):
         pass

@@ -1,4 +1,4 @@
-"""Pairs and domains without a download, and what is known of them."""
+"""Bundled pairs and domains, and their known properties."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ def test_channels_of_photo_pairs_are_the_targets() -> None:
 
 
 def test_the_outline_of_a_step_is_one_line() -> None:
-    """Along the step, where the blurred brightness changes most; nowhere else, and turned where the image is."""
+    """An outline follows the step of brightness, is nowhere else, and rotates with the image."""
     step = np.zeros((20, 21, 3), dtype=np.uint8)
     step[:, 10:] = 200
-    drawn = outlines(step)
-    columns = np.flatnonzero((drawn < 255).any(0))
+    lines = outlines(step)
+    columns = np.flatnonzero((lines < 255).any(0))
     assert set(columns) <= {9, 10}
-    assert (drawn[:, columns] < 100).all()
-    assert np.array_equal(outlines(step.transpose(1, 0, 2)), drawn.T)
+    assert (lines[:, columns] < 100).all()
+    assert np.array_equal(outlines(step.transpose(1, 0, 2)), lines.T)
     assert (outlines(np.full((9, 9, 3), 77, dtype=np.uint8)) == 255).all()
 
 
@@ -60,9 +60,9 @@ def test_an_outline_is_no_darker_than_its_gradient() -> None:
     photograph = load_photographs("test")[0]
     blurred = np.asarray(Image.fromarray(photograph).convert("L").filter(ImageFilter.GaussianBlur(1)), dtype=float)
     strength = np.hypot(*np.gradient(blurred))
-    drawn = outlines(photograph)
-    assert (255 - drawn <= np.rint(np.clip(strength * 6, 0, 255))).all()
-    assert 0.02 < (drawn < 200).mean() < 0.2  # lines, not areas
+    lines = outlines(photograph)
+    assert (255 - lines <= np.rint(np.clip(strength * 6, 0, 255))).all()
+    assert 0.02 < (lines < 200).mean() < 0.2  # thin lines
 
 
 @pytest.mark.parametrize("name", ["inverted", "inverted_blurred"])
@@ -77,7 +77,7 @@ def test_digit_domains_are_disjoint_and_the_mapping_is_known(name: str) -> None:
     assert [transformed[image.tobytes()] for image in b] == packed.arrays["b_digit"].tolist()
     assert not rows_of(transform(a, name)) & rows_of(b)
     counts = np.stack([np.bincount(packed.arrays[f"{key}_digit"], minlength=10) for key in "ab"])
-    assert np.abs(counts[0] - counts[1]).max() <= 1  # every digit is in both
+    assert np.abs(counts[0] - counts[1]).max() <= 1  # both domains have all digits
 
 
 def _each(digits: object) -> list[tuple[np.ndarray, int]]:
@@ -164,13 +164,13 @@ def test_font_digits_are_drawn_alike_each_time_and_differ_from_each_other() -> N
 
 
 def test_drawn_digits_look_like_their_numbers() -> None:
-    """Each is nearer to the mean of its own digit than to those of others, nearly always: chance is one in ten."""
+    """Nearly all are closest to the mean of their own digit; chance is one in ten."""
     packed, test = fonts(count=500, resolution=16), fonts(count=200, resolution=16, split="test")
     known = packed.arrays["a"].reshape(500, -1).astype(float)
     means = np.stack([known[packed.arrays["a_digit"] == digit].mean(0) for digit in range(10)])
     asked = test.arrays["a"].reshape(200, 1, -1).astype(float)
-    found = np.square(asked - means).sum(2).argmin(1)
-    assert (found == test.arrays["a_digit"]).mean() > 0.5
+    nearest = np.square(asked - means).sum(2).argmin(1)
+    assert (nearest == test.arrays["a_digit"]).mean() > 0.5
 
 
 @pytest.mark.parametrize(

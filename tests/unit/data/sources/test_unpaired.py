@@ -1,4 +1,4 @@
-"""Two domains in two folders."""
+"""Source `unpaired`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading ahead and writing behind change nothing but the time."""
+"""`run_pipeline`: order, overlap, limit on pending results, and errors."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from gancli.io.image_writer import run_pipeline
 
 
 @dataclass(frozen=True)
-class Made:
+class Result:
     value: int
     nbytes: int = 1
 
 
 def test_every_item_is_read_made_and_written() -> None:
-    made: list[int] = []
+    processed: list[int] = []
     written: dict[int, tuple[int, int]] = {}
 
-    def make(item: int, read: int) -> Made:
-        made.append(item)
-        return Made(item + read)
+    def process(item: int, read: int) -> Result:
+        processed.append(item)
+        return Result(item + read)
 
-    def write(item: int, read: int, result: Made) -> None:
+    def write(item: int, read: int, result: Result) -> None:
         written[item] = read, result.value
 
-    run_pipeline(range(20), read=lambda item: 10 * item, process=make, write=write)
-    assert made == list(range(20))
+    run_pipeline(range(20), read=lambda item: 10 * item, process=process, write=write)
+    assert processed == list(range(20))
     assert written == {item: (10 * item, 11 * item) for item in range(20)}
-    run_pipeline([], read=abs, process=make, write=write)
+    run_pipeline([], read=abs, process=process, write=write)
 
 
 def test_the_next_is_read_and_the_last_is_written_meanwhile() -> None:
-    """Making waits for both, so it would wait for ever if they did not go on."""
+    """Processing waits for both, so it would never end if they did not run meanwhile."""
     reading, writing, release = threading.Event(), threading.Event(), threading.Event()
 
     def read(item: int) -> int:
@@ -43,50 +43,50 @@ def test_the_next_is_read_and_the_last_is_written_meanwhile() -> None:
             reading.set()
         return item
 
-    def make(item: int, _: int) -> Made:
+    def process(item: int, _: int) -> Result:
         if item == 1:
             assert reading.wait(30)
             assert writing.wait(30)
             release.set()
-        return Made(item)
+        return Result(item)
 
     def write(item: int, *_: object) -> None:
         if item == 0:
             writing.set()
             assert release.wait(30)
 
-    run_pipeline(range(3), read=read, process=make, write=write)
+    run_pipeline(range(3), read=read, process=process, write=write)
 
 
 def test_large_results_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(image_writer, "MAX_PENDING_BYTES", 10)
     written: list[int] = []
 
-    def make(item: int, _: int) -> Made:
+    def process(item: int, _: int) -> Result:
         assert len(written) == item
-        return Made(item, nbytes=11)
+        return Result(item, nbytes=11)
 
-    run_pipeline(range(5), read=abs, process=make, write=lambda item, *_: written.append(item))
+    run_pipeline(range(5), read=abs, process=process, write=lambda item, *_: written.append(item))
 
 
-@pytest.mark.parametrize("where", ["read", "make", "write"])
+@pytest.mark.parametrize("where", ["read", "process", "write"])
 def test_an_error_is_raised_and_what_was_made_is_written(where: str) -> None:
     written: list[int] = []
 
-    def at(place: str, item: int) -> int:
-        if place == where and item == 2:
-            raise ValueError(place)
+    def fail_at(step: str, item: int) -> int:
+        if step == where and item == 2:
+            raise ValueError(step)
         return item
 
     def write(item: int, *_: object) -> None:
-        at("write", item)
+        fail_at("write", item)
         written.append(item)
 
     with pytest.raises(ValueError, match=where):
         run_pipeline(
             range(4),
-            read=lambda item: at("read", item),
-            process=lambda item, _: Made(at("make", item)),
+            read=lambda item: fail_at("read", item),
+            process=lambda item, _: Result(fail_at("process", item)),
             write=write,
         )
     assert {0, 1} <= set(written)

@@ -27,9 +27,9 @@ def test_bytes_are_numbers_from_minus_one_to_one_and_points_stay() -> None:
 
 def test_labels_follow_their_rows() -> None:
     images = np.zeros((3, 1, 2, 2), dtype=np.uint8)
-    found = labels_at(packed(images, np.array([1, 0, 1])), np.array([2, 1]), CPU)
-    assert found is not None
-    assert found.tolist() == [1, 0]
+    labels = labels_at(packed(images, np.array([1, 0, 1])), np.array([2, 1]), CPU)
+    assert labels is not None
+    assert labels.tolist() == [1, 0]
     assert labels_at(packed(images), np.array([2, 1]), CPU) is None
 
 
