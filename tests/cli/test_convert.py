@@ -128,7 +128,7 @@ def test_wrong_usage_is_said_before_the_file_is_opened(gan, toyscale: None, tmp_
     (tmp_path / "names.yaml").write_text("generator.a: 3\n")
     assert refused(gan(*words, "--map", "names.yaml"), "names.yaml:1:14", code=2)
     (tmp_path / "names.yaml").write_text("generator.a: b{i}\n")
-    assert refused(gan(*words, "--map", "names.yaml"), "{i}", "put it into both", code=2)
+    assert refused(gan(*words, "--map", "names.yaml"), "{i}", "use it in both names", code=2)
     (tmp_path / "model").mkdir()
     assert refused(gan(*words, "--out", "model"), "already exists", code=2)
     assert refused(gan("convert", "none.pth", "--family", "cgan"), "reads labels", code=2)

@@ -1,4 +1,4 @@
-"""A small real run, driven through the real command line in processes of its own."""
+"""A small real run, started through the command line in separate processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Gan = Callable[..., "subprocess.Popen[str]"]
 
 
 def write_idx(folder: Path, *, count: int = 100) -> None:
-    """The four files of an MNIST of random images."""
+    """Write the four files of an MNIST with random images."""
     folder.mkdir(parents=True)
     random = np.random.default_rng(0)
     for part in ("train", "t10k"):

@@ -1,4 +1,4 @@
-"""R1: kill -9 loses nothing that was acknowledged."""
+"""R1: kill -9 loses no saved checkpoint."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def finish(process: subprocess.Popen[str]) -> None:
 
 
 def assert_same_end(first: Path, second: Path) -> None:
-    """Two runs ended in the same bits, metrics included."""
+    """Assert that two runs ended bit-identical, including their metrics."""
     ends = [checkpoints.load(run / "checkpoints" / str(IMAGES)) for run in (first, second)]
     assert ends[0].state["random"] == ends[1].state["random"]
     for file, tensors in ends[0].tensors.items():
@@ -32,7 +32,7 @@ def assert_same_end(first: Path, second: Path) -> None:
 
 
 def kill_and_resume(gan, here: Path, *, kills: int, seed: int) -> int:
-    """Kills a run again and again, each time after a little progress; returns how often it was really killed."""
+    """Kill a run repeatedly, each time after some progress. Return the number of kills."""
     random_ = random.Random(seed)
     folder = here / "runs" / "small" / "checkpoints"
     killed = 0
@@ -75,7 +75,7 @@ def test_r1_three_hundred_kills(gan, here: Path, seed: int) -> None:
 KILL_AT = """
 import os, pathlib, shutil, signal
 left = {count}
-def deadly(function):
+def killing(function):
     def call(*arguments, **options):
         global left
         if '/checkpoints' in str(pathlib.Path(os.readlink(f'/proc/self/fd/{{arguments[0]}}')
@@ -85,16 +85,16 @@ def deadly(function):
                 os.kill(os.getpid(), signal.SIGKILL)
         return function(*arguments, **options)
     return call
-os.fsync = deadly(os.fsync)
-os.rename = deadly(os.rename)
-pathlib.Path.rename = deadly(pathlib.Path.rename)
-shutil.rmtree = deadly(shutil.rmtree)
+os.fsync = killing(os.fsync)
+os.rename = killing(os.rename)
+pathlib.Path.rename = killing(pathlib.Path.rename)
+shutil.rmtree = killing(shutil.rmtree)
 """
 
 
 @pytest.mark.parametrize("point", range(26, 36))
 def test_r1_killed_at_every_point_of_a_save(gan, here: Path, point: int) -> None:
-    """Every sync, rename and removal of the fourth save and its pruning, in turn."""
+    """Kill at each sync, rename and removal of the fourth save and its pruning."""
     process = gan("train", "small.yaml", "--set", "train.images=80", prelude=KILL_AT.format(count=point))
     process.communicate(timeout=60)
     assert process.returncode == -9

@@ -1,4 +1,4 @@
-"""R2: a run that was stopped anywhere and resumed in a new process is bit-identical to one that was not."""
+"""R2: a run stopped at any step and resumed in a new process is bit-identical to an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ class Perceptrons(FamilyContract):
         class Stop:
             @property
             def requested(self) -> bool:
-                return first.position.step >= stop_after
+                return first.state.step >= stop_after
 
         assert first.train(Stop()) is False
         second = self.trainer(folder, **train)
         second.resume()
-        assert second.position.step == stop_after
+        assert second.state.step == stop_after
         assert second.train() is True
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_r2_stopped_at_a_random_step(tmp_path: Path, seed: int) -> None:
-    """Stops fall inside epochs, between log lines and between saves; the metrics go on as if nothing had happened."""
+    """Stops fall inside epochs, between log lines and between saves; the metrics are the same as without a stop."""
     family = Perceptrons()
     options = {"images": 240, "ema": 0.9, "schedule": "linear", "warmup": 50, "seed": seed, "log_every": 40}
     family.trainer(tmp_path / "whole", **options).train()
     family.train_in_two(tmp_path / "parts", random.Random(seed).randrange(1, 30), **options)
     ends = [checkpoints.load(tmp_path / name / "checkpoints" / "240") for name in ("whole", "parts")]
     for end in ends:
-        del end.state["files"]["timings"]  # the one file that holds clock time
+        del end.state["files"]["timings"]  # the only file with clock times
     assert ends[0].state == ends[1].state
     for file, tensors in ends[0].tensors.items():
         for name, tensor in tensors.items():

@@ -1,4 +1,4 @@
-"""R6, through the command line: a disk that refuses ends the run with exit 74 and one sentence."""
+"""R6, through the command line: a failed write ends the run with exit code 74 and one sentence."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gancli.runs import checkpoint as checkpoints
 
-FILES_OF_AT_MOST = """
+FILE_SIZE_LIMIT = """
 import resource, signal
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))
@@ -26,8 +26,8 @@ os.fsync = fsync
 
 
 def test_r6_a_file_that_cannot_grow(gan, here: Path) -> None:
-    """A real refusal by the system, in the middle of the weights."""
-    process = gan("train", "small.yaml", prelude=FILES_OF_AT_MOST.format(size=20_000))
+    """The operating system refuses to write, in the middle of the weights."""
+    process = gan("train", "small.yaml", prelude=FILE_SIZE_LIMIT.format(size=20_000))
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 74
     assert errors.startswith("error: cannot write")

@@ -1,4 +1,4 @@
-"""R8: a value that is not finite is caught on its step, named, and never reaches weights, averages or a checkpoint."""
+"""R8: a value that is not finite is detected at its step, named, and never reaches weights, averages or checkpoints."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Rollbacks(Callback):
     def __init__(self) -> None:
         self.reasons: list[str] = []
 
-    def rolled_back(self, reason: str, images: int) -> None:
+    def on_rollback(self, reason: str, images: int) -> None:
         self.reasons.append(reason)
 
 
 def poison(trainer: Trainer, where: str, at: int, *, times: int) -> None:
-    """Puts NaN into one place at one step, so many times."""
+    """Put NaN into one place at one step, `times` times."""
     left = times
     stage = trainer.plan.stages[0].stage
     turn = stage.turns[1 if where == "term" else 0]
@@ -42,16 +42,16 @@ def poison(trainer: Trainer, where: str, at: int, *, times: int) -> None:
             batch = {"image": batch["image"] * float("nan")}
         if hit and where == "weight":
             with torch.no_grad():
-                next(trainer.cast.modules["generator"].parameters())[0] = float("nan")
+                next(trainer.players.modules["generator"].parameters())[0] = float("nan")
         if hit and where == "buffer":
-            trainer.cast.modules["generator"][1].running_mean.fill_(float("nan"))
-            trainer.cast.modules["generator"].eval()
+            trainer.players.modules["generator"][1].running_mean.fill_(float("nan"))
+            trainer.players.modules["generator"].eval()
         terms = dict(real(nets, batch, ctx))
-        trainer.cast.modules["generator"].train()
+        trainer.players.modules["generator"].train()
         if hit and where == "term":
             terms["adversarial"] = terms["adversarial"] * float("nan")
         if hit and where == "gradient":
-            parameter = next(trainer.cast.modules["discriminator"].parameters())
+            parameter = next(trainer.players.modules["discriminator"].parameters())
             terms["adversarial"] = terms["adversarial"] + Spike.apply(parameter.sum())
         return terms
 
@@ -59,7 +59,7 @@ def poison(trainer: Trainer, where: str, at: int, *, times: int) -> None:
 
 
 class Spike(torch.autograd.Function):
-    """Adds zero; its gradient is NaN."""
+    """Return zero; the gradient is NaN."""
 
     @staticmethod
     def forward(ctx, x):
@@ -91,19 +91,21 @@ NAMES = {
 @pytest.mark.parametrize("where", NAMES)
 def test_r8_one_bad_step_rolls_back_and_training_goes_on(tmp_path: Path, where: str) -> None:
     trainer = Perceptrons().trainer(tmp_path, images=240, ema=0.9, checkpoint_every=80)
-    trainer.listener = watcher = Rollbacks()
+    watcher = Rollbacks()
+    trainer.callbacks.append(watcher)
     poison(trainer, where, 15, times=1)
     assert trainer.train() is True
     (reason,) = watcher.reasons
     assert reason.startswith(f"{NAMES[where]} is not finite at step 15 (120 images)")
-    assert trainer.position.rollbacks == 1
+    assert trainer.state.rollbacks == 1
     assert finite(tmp_path / "checkpoints")
 
 
 @pytest.mark.parametrize("where", NAMES)
 def test_r8_what_stays_bad_ends_with_exit_70(tmp_path: Path, where: str) -> None:
     trainer = Perceptrons().trainer(tmp_path, images=240, ema=0.9, checkpoint_every=80)
-    trainer.listener = watcher = Rollbacks()
+    watcher = Rollbacks()
+    trainer.callbacks.append(watcher)
     poison(trainer, where, 15, times=100)
     with pytest.raises(NumericalError, match="the checkpoint at 80 images is intact") as raised:
         trainer.train()
@@ -126,5 +128,5 @@ def test_r8_a_second_try_sees_other_noise_and_images(tmp_path: Path) -> None:
     plain.train()
     poison(trainer, "term", 15, times=1)
     trainer.train()
-    first, second = (next(iter(t.cast.modules["generator"].parameters())) for t in (trainer, plain))
+    first, second = (next(iter(t.players.modules["generator"].parameters())) for t in (trainer, plain))
     assert not torch.equal(first, second)

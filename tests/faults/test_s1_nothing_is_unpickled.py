@@ -1,4 +1,4 @@
-"""S1: loading a model never unpickles, compiles or executes anything, whatever lies in the checkpoint."""
+"""S1: loading a model never unpickles, compiles or executes anything, whatever the checkpoint contains."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 import torch
 from gancli.inference.model import open_model
-open_model(Path(sys.argv[1]), device=torch.device("cpu"))   # everything that has to be imported is, from here on
+open_model(Path(sys.argv[1]), device=torch.device("cpu"))   # imports everything that is needed
 events = []
 BAD = "pickle.find_class marshal.loads compile exec os.system subprocess.Popen socket.connect".split()
 def watch(event, arguments):
@@ -32,7 +32,7 @@ print(events)
 
 
 class Canary:
-    """Would leave a file if it were ever unpickled."""
+    """Creates a file if it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,6 +1,6 @@
-"""S2: a foreign file is opened in a process that could do no harm, and whose end is told in one sentence.
+"""S2: foreign files are loaded in a restricted process, and any failure is reported in one sentence.
 
-What such files hold is in `foreign/`.
+Tests of the content of such files are in `foreign/`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ for attempt in (
     except BaseException as error:
         print(type(error).__name__)
 """
-"""What a pickle could do if `weights_only` had a hole."""
+"""Program that attempts what a pickle could do if it escaped `weights_only`."""
 
 
 def test_s2_a_hole_would_lead_nowhere(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""S8: a plugin that is installed and broken never breaks the tool; a stranger's sound one works beside it."""
+"""S8: a broken plugin never breaks the program; third-party plugins next to it still work."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ BROKEN = {
 }
 
 LEFT_BEHIND = {"gone": "gone = broken_gone", "unreadable": "unreadable = "}
-"""Entry points of distributions that were not removed whole, or never written whole: without module and metadata."""
+"""Entry points of distributions that were partly removed or partly installed, without module and metadata."""
 
 NOISY = "print('{')\nfrom gancli import hookimpl\n@hookimpl\ndef gan_families():\n    print('}')\n    return []"
 
@@ -53,7 +53,7 @@ COMMANDS = [
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """A folder with all the broken distributions installed."""
+    """Create a directory with all the broken distributions installed."""
     for name, source in BROKEN.items():
         module = f"broken_{name.replace('-', '_')}"
         (tmp_path / f"{module}.py").write_text(source)

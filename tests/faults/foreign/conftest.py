@@ -1,4 +1,4 @@
-"""The corpus of promises S1 and S2: 300 files that pretend to be weights, made here from nothing, always the same."""
+"""The corpus for S1 and S2: 300 invalid or hostile weight files, generated reproducibly."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ from typing import Any
 
 import pytest
 import torch
-from torch._utils import _rebuild_tensor_v2
 
 SIZE = 300
 
 CANARY, MODULE = "canary", "canary_module"
-"""A file that code in the corpus would make, and a module that it would import."""
+"""A file that code in the corpus would create, and a module that it would import."""
 
 TOUCH, OPEN = f"touch {CANARY}", f"open('{CANARY}', 'w')"
 
-VICTIMS = (
+TARGETS = (
     *((module, "system", TOUCH) for module in ("os", "posix", "nt")),
     ("os", "popen", TOUCH),
     ("os", "mkdir", CANARY),
@@ -43,7 +42,7 @@ VICTIMS = (
     ("torch.hub", "load", ".", "anything"),
     ("torch.serialization", "os.system", TOUCH),
 )
-"""What a pickle would call, with its arguments."""
+"""Functions that a pickle would call, with their arguments."""
 
 
 def text(value: str) -> bytes:
@@ -52,28 +51,28 @@ def text(value: str) -> bytes:
 
 
 def calls(module: str, name: str, *arguments: str) -> dict[str, bytes]:
-    """One call by each of the ways in which a pickle imports and calls."""
-    found, items = f"c{module}\n{name}\n".encode(), b"".join(map(text, arguments))
+    """Return one call for each way in which a pickle can import and call a function."""
+    imported, items = f"c{module}\n{name}\n".encode(), b"".join(map(text, arguments))
     row, named = b"(" + items + b"t", text(module) + text(name) + b"\x93"
     return {
-        "global": found + row + b"R",
+        "global": imported + row + b"R",
         "stack-global": named + row + b"R",
         "inst": b"(" + items + f"i{module}\n{name}\n".encode(),
-        "obj": b"(" + found + items + b"o",
-        "newobj": found + row + b"\x81",
+        "obj": b"(" + imported + items + b"o",
+        "newobj": imported + row + b"\x81",
         "newobj-ex": named + row + b"}\x92",
-        "build": found + b"}" + text("a") + row + b"sb",
-        "memo": found + b"q\x000h\x00" + row + b"R",
+        "build": imported + b"}" + text("a") + row + b"sb",
+        "memo": imported + b"q\x000h\x00" + row + b"R",
     }
 
 
 def pickled(value: bytes) -> bytes:
-    """A pickle of a dictionary with this value."""
+    """Return a pickle of a dictionary with this value."""
     return b"\x80\x04}" + text("a") + value + b"s."
 
 
 def archive(content: bytes, folder: str = "archive", **others: bytes) -> bytes:
-    """A file as `torch.save` writes it, around a pickle of one's own."""
+    """Return a file in the format of `torch.save` that contains the given pickle."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         file.writestr(f"{folder}/data.pkl", content)
@@ -84,15 +83,15 @@ def archive(content: bytes, folder: str = "archive", **others: bytes) -> bytes:
 
 
 def legacy(*parts: bytes) -> bytes:
-    """A file as PyTorch before 1.6 wrote it: a magic number, a version, the machine, the tensors, the storages."""
-    sound = [
+    """Return a file in the format of PyTorch before 1.6: magic number, version, machine, tensors, storages."""
+    valid = [
         b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.",
         b"\x80\x02M\xe9\x03.",
         b"\x80\x02}" + text("little_endian") + b"\x88s.",
         b"\x80\x02}.",
         b"\x80\x02].",
     ]
-    return b"".join([*parts, *sound[len(parts) :]])
+    return b"".join([*parts, *valid[len(parts) :]])
 
 
 def saved(value: Any, *, new: bool = True) -> bytes:
@@ -102,14 +101,14 @@ def saved(value: Any, *, new: bool = True) -> bytes:
 
 
 def imports() -> Iterator[tuple[str, bytes]]:
-    for number, victim in enumerate(VICTIMS):
-        for turn, (way, call) in enumerate(calls(*victim).items()):
+    for number, target in enumerate(TARGETS):
+        for turn, (way, call) in enumerate(calls(*target).items()):
             wrap: Callable[[bytes], bytes] = archive if (number + turn) % 2 else bytes
-            yield f"{way}-{victim[0]}-{victim[1]}.pth", wrap(pickled(call))
+            yield f"{way}-{target[0]}-{target[1]}.pth", wrap(pickled(call))
     call = calls("os", "system", TOUCH)["global"]
     for place in range(5):
-        sound = legacy()
-        parts = [part + b"." for part in sound.split(b".")[:place]]
+        valid = legacy()
+        parts = [part + b"." for part in valid.split(b".")[:place]]
         yield f"legacy-{place}.pth", legacy(*parts, pickled(call))
     for name, opcode in (("1", b"\x82\x01"), ("2", b"\x83\x01\x00"), ("4", b"\x84\x01\x00\x00\x00")):
         yield f"extension-{name}.pth", archive(pickled(opcode))
@@ -194,13 +193,13 @@ def headers() -> Iterator[tuple[str, bytes]]:
 
 
 class Bent:
-    """A tensor of four numbers, rebuilt with other arguments than its own."""
+    """A tensor of four numbers that is rebuilt with wrong arguments."""
 
     def __init__(self, offset: Any, size: Any, stride: Any, *more: Any) -> None:
         self._call = torch.ones(4)._typed_storage(), offset, size, stride, *(more or (False, OrderedDict()))
 
     def __reduce__(self) -> Any:
-        return _rebuild_tensor_v2, self._call
+        return torch._utils._rebuild_tensor_v2, self._call
 
 
 def tensors() -> Iterator[tuple[str, bytes]]:
@@ -245,7 +244,7 @@ def tensors() -> Iterator[tuple[str, bytes]]:
 
 
 def shapes() -> Iterator[tuple[str, bytes]]:
-    """Containers that go deep, round in circles, or double at each step."""
+    """Yield containers that are deeply nested, circular, or exponentially large."""
     yield "deep-list.pth", archive(b"\x80\x02" + b"]" * 100_000 + b"a" * 99_999 + b".")
     yield "deep-tuple.pth", archive(b"\x80\x02)" + b"\x85" * 100_000 + b".")
     yield "deep-dict.pth", archive(b"\x80\x02" + (b"}" + text("a")) * 5_000 + b"N" + b"s" * 5_000 + b".")
@@ -265,7 +264,7 @@ def shapes() -> Iterator[tuple[str, bytes]]:
 
 
 def cut_and_changed() -> Iterator[tuple[str, bytes]]:
-    """Sound files, truncated or with bytes changed at random: as many as are asked for."""
+    """Yield valid files that were truncated or had random bytes changed, without end."""
     random_ = random.Random(0)
     value = OrderedDict((f"layer{number}.weight", torch.ones(number, 3)) for number in range(1, 6))
     both = saved(value), saved(value, new=False)
@@ -283,10 +282,10 @@ def cut_and_changed() -> Iterator[tuple[str, bytes]]:
 
 @pytest.fixture(scope="session")
 def corpus() -> dict[str, bytes]:
-    """Files by name. Those called `changed-…` may hold tensors all the same; no other is sound."""
+    """Files by name. Those called `changed-…` may still contain valid tensors; no other file does."""
     files: dict[str, bytes] = {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of PyTorch, about kinds of tensors that it will give up
+        warnings.simplefilter("ignore")  # about deprecated kinds of tensors
         for part in (imports, polyglots, headers, tensors, shapes):
             for name, content in part():
                 assert name not in files, name

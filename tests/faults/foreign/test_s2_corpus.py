@@ -1,4 +1,4 @@
-"""S2: a corpus of 300 files through the converter. Not one makes a file, starts a process or has a module imported."""
+"""S2: conversion of a corpus of 300 files. None of them creates a file, starts a process or imports a module."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ child.confine(2**20)
 for name in names:
     events.clear()
     with open(name, "rb") as file:
-        answer = child.convert(file, name + ".out", 2 * os.path.getsize(name) + 2**20)
-    print(json.dumps([name, answer, events]), flush=True)
+        result = child.convert(file, name + ".out", 2 * os.path.getsize(name) + 2**20)
+    print(json.dumps([name, result, events]), flush=True)
 """
-"""Every file in one process, which is confined as the real one is, and watched before it is."""
+"""Program that converts every file in one process, which is audited and then confined like the real one."""
 
 
 @pytest.fixture
 def files(corpus: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
-    """The corpus in the working directory, beside the module that it would import."""
+    """Write the corpus to the working directory, next to the module that it would import."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / f"{MODULE}.py").write_text(f"open({CANARY!r}, 'w')\n")
     for name, content in corpus.items():
@@ -58,7 +58,7 @@ def pickles(files: dict[str, bytes]) -> list[str]:
 
 
 def converted(names: list[str], *, trusting: bool = False) -> dict[str, tuple[dict[str, str], list[str]]]:
-    """By name what the child answers, and what it was seen to try."""
+    """Return the result of the child process and the audited events of each file, by name."""
     ended = subprocess.run(
         [sys.executable, "-IB", "-c", CONVERT, sandbox_child.__file__, MODULE, "yes" if trusting else "no", *names],
         capture_output=True,
@@ -67,33 +67,33 @@ def converted(names: list[str], *, trusting: bool = False) -> dict[str, tuple[di
     )
     assert ended.returncode == 0, ended.stdout[-300:] + ended.stderr[-3000:]
     lines = [line for line in ended.stdout.splitlines() if line.startswith('["')]  # a profiler may have printed too
-    return {name: (answer, events) for name, answer, events in map(json.loads, lines)}
+    return {name: (result, events) for name, result, events in map(json.loads, lines)}
 
 
-def may_be_sound(name: str) -> bool:
+def may_be_valid(name: str) -> bool:
     return name.startswith("changed-")
 
 
 def test_s2_no_file_of_the_corpus_is_executed(files: dict[str, bytes]) -> None:
     before = {path.name for path in Path().iterdir()}
-    found = converted(pickles(files))
-    assert list(found) == pickles(files)
-    assert {name: events for name, (_, events) in found.items() if events} == {}
-    assert [name for name, (answer, _) in found.items() if not answer and not may_be_sound(name)] == []
-    assert {path.name for path in Path().iterdir()} - before <= {f"{name}.out" for name in files if may_be_sound(name)}
+    results = converted(pickles(files))
+    assert list(results) == pickles(files)
+    assert {name: events for name, (_, events) in results.items() if events} == {}
+    assert [name for name, (result, _) in results.items() if not result and not may_be_valid(name)] == []
+    assert {path.name for path in Path().iterdir()} - before <= {f"{name}.out" for name in files if may_be_valid(name)}
 
 
 def test_s2_without_its_first_guard_the_corpus_bites(files: dict[str, bytes]) -> None:
-    """Were pickles trusted, most of those that call something would reach it, and the second guard would hold."""
+    """If pickles were trusted, most calls would be reached, and the confinement would still stop them."""
     hostile = [name for name in pickles(files) if name.startswith(("global-", "stack-global-", "inst-", "memo-"))]
-    found = converted(hostile, trusting=True)
-    biting = [name for name, (_, events) in found.items() if events]
-    assert len(biting) > len(hostile) / 2
+    results = converted(hostile, trusting=True)
+    reached = [name for name, (_, events) in results.items() if events]
+    assert len(reached) > len(hostile) / 2
     assert not Path(CANARY).exists()
 
 
 def test_s1_the_corpus_under_the_name_of_safetensors(files: dict[str, bytes]) -> None:
-    """Those are read in this process, by a reader that executes nothing."""
+    """Safetensors files are read in this process, by a reader that executes nothing."""
     for name, content in files.items():
         path = Path(name).with_suffix(".safetensors")
         path.write_bytes(content)
@@ -114,7 +114,7 @@ def test_s2_what_is_no_plain_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for name in ("a", "dangling", "endless", "folder", "pipe"):
         with pytest.raises(DataError, match=r"does not exist|is not a file"):
             read_foreign(Path(f"{name}.pth"))
-    Path("secret").write_text("not for anybody's eyes")
+    Path("secret").write_text("private eyes only")
     os.symlink("secret", "text.pth")
     with pytest.raises(DataError, match="damaged") as caught:
         read_foreign(Path("text.pth"))
@@ -122,7 +122,7 @@ def test_s2_what_is_no_plain_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def check_convert(names: list[str]) -> None:
-    """By the body of the command, which has a process of its own open each file."""
+    """Convert files with the command, which loads each of them in a separate process."""
     for name in names:
         with pytest.raises(DataError) as caught:
             convert(

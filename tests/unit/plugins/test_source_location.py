@@ -18,7 +18,7 @@ def test_the_innermost_line_of_the_package() -> None:
     place = location_of_error(caught.value, HERE)
     assert place is not None
     assert "this line" in Path(place.file).read_text().splitlines()[place.line - 1]
-    assert location_of_error(caught.value, "nobody") is None
+    assert location_of_error(caught.value, "missing_package") is None
 
 
 def test_a_line_that_cannot_be_parsed() -> None:
@@ -31,7 +31,7 @@ def test_who_is_calling() -> None:
     place = location_of_caller(HERE)  # this call
     assert place is not None
     assert "this call" in Path(place.file).read_text().splitlines()[place.line - 1]
-    assert location_of_caller("nobody") is None
+    assert location_of_caller("missing_package") is None
 
 
 def test_files_below_the_working_directory_are_named_from_there(

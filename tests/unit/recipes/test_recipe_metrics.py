@@ -1,4 +1,4 @@
-"""The `eval:` section of a recipe, held to what is installed."""
+"""Validation of the `eval:` section of a recipe against the installed metrics."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Load = Callable[..., Recipe]
 
 @pytest.fixture
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
-    """Loads a recipe whose last line is given."""
+    """Return a function that loads a recipe with the given last line."""
     monkeypatch.chdir(tmp_path)
     plugin = plugins.Plugin(name="painter", package="painter", version="1")
     labelled = dataclasses.replace(PAINTER, name="labelled", batch=("image", "label"))

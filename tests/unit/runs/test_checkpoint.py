@@ -1,4 +1,4 @@
-"""Checkpoints: complete or absent, checked before use, and never destroyed by a failing save."""
+"""Checkpoints are complete or absent, checked before use, and never destroyed by a failing save."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def test_saving_the_same_position_again_replaces_it(tmp_path: Path) -> None:
 
 
 def test_r7_a_damaged_later_checkpoint_never_costs_a_good_one(tmp_path: Path) -> None:
-    """A run that fell back from 160 to 80 saves again on its way: keeping one must keep that one."""
+    """A run that resumed from 80 because 160 is damaged saves at 120: keep=1 must keep that checkpoint."""
     for images in (80, 160):
         checkpoints.save(tmp_path, make(images), keep=2)
     (tmp_path / "160" / "model.safetensors").write_bytes(b"damaged")
     checkpoints.save(tmp_path, make(120), keep=1)
-    sound, faults = checkpoints.newest_valid(tmp_path)
-    assert same(sound, make(120))
+    valid, faults = checkpoints.newest_valid(tmp_path)
+    assert same(valid, make(120))
     assert len(faults) == 1
     checkpoints.save(tmp_path, make(160), keep=1)
     assert [path.name for path in checkpoints.complete(tmp_path)] == ["160"]
@@ -104,8 +104,8 @@ def test_r7_damage_is_found_and_the_one_before_is_taken(tmp_path: Path, damage, 
     random_ = random.Random(seed)
     victim = random_.choice(sorted((tmp_path / "160").iterdir()))
     damage(victim, random_)
-    sound, faults = checkpoints.newest_valid(tmp_path)
-    assert same(sound, make(80))
+    valid, faults = checkpoints.newest_valid(tmp_path)
+    assert same(valid, make(80))
     if not (damage is remove and victim.name == "manifest.json"):  # without a manifest it was never complete
         assert len(faults) == 1
         assert "160" in faults[0]
@@ -153,7 +153,7 @@ def test_a_later_layout_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 SYNCS = ("model", "optimizers", "state", "manifest", "folder", "parent")
-"""What a save syncs to the disk, in this order; after the fifth the checkpoint gets its name."""
+"""Files and directories that a save syncs to the disk, in this order; the rename comes after the fifth."""
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO])
