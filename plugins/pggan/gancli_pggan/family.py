@@ -1,40 +1,43 @@
-"""The game of Karras et al. 2018: Wasserstein with gradient penalty and drift, level by level.
+"""The progressive growing of GANs of Karras et al. 2018: Wasserstein loss with gradient penalty and drift, level by
+level.
 
-Each level is first faded in, which softens the shock to the layers that are trained already, then trained as it is.
-While a level fades in, real images lose detail to the same degree as generated ones, or the discriminator would tell
-them by their sharpness.
+Each level is first faded in, so that the layers that are already trained adapt gradually, then trained without a fade.
+During the fade, real images are blurred as much as generated ones, so that the discriminator cannot distinguish them by
+their sharpness.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gancli import losses
 from gancli.errors import UsageError
-from gancli.family import Adam, Batch, Context, Family, Losses, Nets, Player, Stage, Turn
+from gancli.family import Adam, Batch, Context, Family, Losses, Nets, Player, Stage, alternate, two_players
+from gancli.latent import LatentSampler
 from gancli_pggan import networks
 from gancli_pggan.config import Config
 from gancli_pggan.networks import Size
 
 EMA = 0.999
-"""Of the generator, per update."""
+"""Decay of the averaged generator per update."""
 
 
-class PGGAN(Family[Config]):
+class PGGAN(LatentSampler, Family[Config]):
     """A generator and a discriminator that grow together."""
 
     @property
     def sizes(self) -> list[Size]:
-        """(height, width) of every level.
+        """Sizes (height, width) of all levels.
 
         Raises:
-            UsageError: there are no such networks for the data.
+            UsageError: the data are not supported.
         """
         if self.data.kind == "points":
-            raise UsageError("pggan draws images, not points; choose another data.source, or the family gan for points")
+            raise UsageError("pggan does not support points; set another data.source, or use the family gan")
         return networks.sizes((self.data.height, self.data.width))
 
     def build(self) -> dict[str, nn.Module]:
@@ -49,17 +52,18 @@ class PGGAN(Family[Config]):
         }
 
     def players(self) -> Sequence[Player]:
-        return [
-            self._player("generator", self.config.generator_lr, ema=EMA),
-            self._player("discriminator", self.config.discriminator_lr, ema=None),
-        ]
+        config = self.config
+        generator, discriminator = two_players(
+            Adam(lr=config.generator_lr, betas=config.betas), Adam(lr=config.discriminator_lr, betas=config.betas)
+        )
+        return [replace(generator, ema=EMA), discriminator]
 
     def stages(self) -> Sequence[Stage]:
         return list(self._stages())
 
     def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         config, real = self.config, batch["image"]
-        level, fade = self._place(ctx.stage, ctx.fade)
+        level, fade = self._level_and_fade(ctx.stage, ctx.fade)
         if fade is not None:
             real = networks.mix(networks.enlarge(F.avg_pool2d(real, 2)), real, fade)
         fake = nets.generator(self.latent(len(real), ctx), level, fade)
@@ -67,11 +71,9 @@ class PGGAN(Family[Config]):
         fake_scores = nets.discriminator(fake, level, fade)
         ctx.log(**{"D(x)": real_scores.mean(), "D(G(z))": fake_scores.mean()})
         if config.loss == "lsgan":
-            return {"real": losses.least_squares(real_scores, 1), "fake": losses.least_squares(fake_scores, 0)}
-        terms = {
-            "adversarial": fake_scores.mean() - real_scores.mean(),
-            "drift": config.drift * real_scores.square().mean(),
-        }
+            return losses.discriminator_terms(real_scores, fake_scores, "lsgan")
+        terms = losses.discriminator_terms(real_scores, fake_scores, "wasserstein")
+        terms["drift"] = config.drift * real_scores.square().mean()
         if ctx.step % config.penalty_every == 0:
             penalty = losses.gradient_penalty(
                 lambda image: nets.uncompiled.discriminator(image, level, fade),
@@ -84,32 +86,26 @@ class PGGAN(Family[Config]):
         return terms
 
     def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
-        level, fade = self._place(ctx.stage, ctx.fade)
+        level, fade = self._level_and_fade(ctx.stage, ctx.fade)
         fake = nets.generator(self.latent(len(batch["image"]), ctx), level, fade)
         scores = nets.discriminator(fake, level, fade)
-        return {"adversarial": losses.least_squares(scores, 1) if self.config.loss == "lsgan" else -scores.mean()}
-
-    def latent(self, n: int, ctx: Context) -> Tensor:
-        return ctx.randn(n, self.config.latent_dim)
+        return losses.generator_terms(scores, "lsgan" if self.config.loss == "lsgan" else "wasserstein")
 
     def sample(self, nets: Nets, z: Tensor, label: Tensor | None = None) -> Tensor:
-        """Of the size of the level that the networks stand in."""
-        images: Tensor = nets.generator(z, *self._place(nets.stage, z.new_full((), nets.fade)))
+        """Generate images of the size of the current level."""
+        images: Tensor = nets.generator(z, *self._level_and_fade(nets.stage, z.new_full((), nets.fade)))
         return images.clamp(-1, 1)
 
     def discriminate(self, nets: Nets, image: Tensor, label: Tensor | None = None) -> Tensor:
-        """The scores of images, which depend on the whole batch; a level sees larger images as means over squares."""
-        level, fade = self._place(nets.stage, image.new_full((), nets.fade))
+        """Return scores, which depend on the whole batch; images larger than the level are averaged over squares."""
+        level, fade = self._level_and_fade(nets.stage, image.new_full((), nets.fade))
         factor = image.shape[2] // self.sizes[level][0]
         scores: Tensor = nets.discriminator(F.avg_pool2d(image, factor) if factor > 1 else image, level, fade)
         return scores.squeeze(1)
 
     def _stages(self) -> Iterator[Stage]:
         config = self.config
-        turns = (
-            Turn(player="discriminator", loss=self.discriminator_loss),
-            Turn(player="generator", loss=self.generator_loss),
-        )
+        turns = alternate(discriminator=self.discriminator_loss, generator=self.generator_loss)
         last = len(self.sizes) - 1
         for level, size in enumerate(self.sizes):
             name = "x".join(map(str, size))
@@ -135,11 +131,8 @@ class PGGAN(Family[Config]):
                 reset_optimizers=reset,
             )
 
-    def _player(self, name: str, lr: float, *, ema: float | None) -> Player:
-        return Player(name=name, modules=(name,), optimizer=Adam(lr=lr, betas=self.config.betas), ema=ema)
-
-    def _place(self, stage: Stage | None, fade: Tensor) -> tuple[int, Tensor | None]:
-        """The level of a stage and, if it fades in, how far that has come; without a stage the last level."""
+    def _level_and_fade(self, stage: Stage | None, fade: Tensor) -> tuple[int, Tensor | None]:
+        """Return the level of a stage and the progress of its fade (None: no fade); without a stage, the last level."""
         if stage is None or stage.resolution is None:
             return len(self.sizes) - 1, None
         return self.sizes.index(stage.resolution), fade if stage.fade else None

@@ -1,11 +1,11 @@
-"""Networks that grow. Karras et al. 2018, appendix A.
+"""Growing networks of Karras et al. 2018, appendix A.
 
-Both have the layers of all levels from the start. Level 0 works at the size of the base, a few pixels; every level
-doubles it. A level has a head of its own to or from the image, a 1x1 convolution, so that the networks can be run at
-any level. While a level fades in, what its head gives is mixed with what the head below gives.
+Both networks have the layers of all levels from the start. Level 0 has the size of the base, a few pixels, and every
+further level doubles it. Each level has its own 1x1 convolution to or from the image, so the networks can be evaluated
+at every level. While a level fades in, the output of its convolution is mixed with that of the level below.
 
-`fade` is how far that has come, a 0-dim tensor in [0, 1], or None where nothing fades: then the old head is not
-computed. At 0 and at 1 the mixture is the one or the other side to the bit.
+`fade` is the progress of the fade, a 0-dim tensor in [0, 1], or None without a fade; the level below is then not
+computed. At 0 and at 1 the mixture is exactly one of its inputs.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ SMALLEST_BASE, LARGEST_BASE = 4, 16
 
 
 class Generator(nn.Module):
-    """z (N, latent_dim) to images (N, C, H, W) of a level's size, without bounds.
+    """Map z (N, latent_dim) to unbounded images (N, C, H, W) of the size of a level.
 
     Args:
-        latent_dim: length of z.
+        latent_dim: dimension of z.
         shape: (C, H, W) of the base.
-        channels: of the maps, level by level.
-        normalise_latent: bring z to the length sqrt(latent_dim) first.
+        channels: channels of the feature maps of each level.
+        normalise_latent: normalise z to the length sqrt(latent_dim).
     """
 
     def __init__(
@@ -72,12 +72,12 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images (N, C, H, W) of a level's size to scores (N, 1), which depend on the whole batch.
+    """Map images (N, C, H, W) of the size of a level to scores (N, 1), which depend on the whole batch.
 
     Args:
         shape: (C, H, W) of the base.
-        channels: of the maps, level by level.
-        group: as in `MinibatchStddev`.
+        channels: channels of the feature maps of each level.
+        group: group size of `MinibatchStddev`.
     """
 
     def __init__(self, shape: tuple[int, int, int], channels: Sequence[int], *, group: int | None) -> None:
@@ -113,17 +113,17 @@ class Discriminator(nn.Module):
             if fade is not None and index == level - 1:
                 hidden = mix(self.from_image[index](F.avg_pool2d(image, 2)), hidden, fade)
         hidden = self.end(hidden)
-        # In full precision, or rounding would take away the drift's gradient, a thousandth of the others.
+        # In full precision, because the gradient of the drift, a thousandth of the others, would be lost by rounding.
         with torch.autocast(hidden.device.type, enabled=False):
             scores: Tensor = self.score(hidden.float())
         return scores
 
 
 class FirstMap(EqualizedLinear):
-    """(N, latent_dim) to (N, channels, height, width), with one bias a channel.
+    """First layer of the generator, (N, latent_dim) to (N, channels, height, width), with one bias per channel.
 
-    It is a transposed convolution of a single pixel whose kernel is as large as the map, and counts the whole kernel
-    among its inputs: sqrt(2) / sqrt(latent_dim * height * width), as in both versions of the authors' code.
+    It is a transposed convolution of one pixel with a kernel of the size of the map. Its scale counts the whole kernel
+    as inputs, sqrt(2) / sqrt(latent_dim * height * width), as in both versions of the authors' code.
     """
 
     def __init__(self, latent_dim: int, channels: int, size: Size) -> None:
@@ -134,48 +134,48 @@ class FirstMap(EqualizedLinear):
         self.shift = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        # Channels last in memory at once, as the convolutions after it want it.
+        # In channels-last format, which is faster for the convolutions after it.
         maps = super().forward(x).view(-1, *self.shape).permute(0, 3, 1, 2)
         return maps + self.shift.view(-1, 1, 1)
 
 
 def mix(old: Tensor, new: Tensor, fade: Tensor) -> Tensor:
-    """From old to new, exactly these at a fade of 0 and of 1."""
+    """Interpolate linearly from old (fade 0) to new (fade 1); exact at both ends."""
     return torch.lerp(old, new, fade.to(new.dtype))
 
 
 def enlarge(image: Tensor) -> Tensor:
-    """Every pixel as a square of four."""
+    """Double the sides by repeating every pixel."""
     return F.interpolate(image, scale_factor=2, mode="nearest")
 
 
 def sizes(size: Size) -> list[Size]:
-    """(height, width) of every level, from the base to the image.
+    """Return the (height, width) of every level, from the base to the image.
 
     Raises:
-        UsageError: sides do not halve to a base of 4 to 7 pixels, 4 to 16 in its longer side.
+        UsageError: halving the sides does not lead to a base of 4 to 7 pixels (longer side: 4 to 16).
     """
-    found = [size]
-    while not any(side % 2 for side in found[0]) and min(found[0]) // 2 >= SMALLEST_BASE:
-        found.insert(0, (found[0][0] // 2, found[0][1] // 2))
-    shorter, longer = sorted(found[0])
+    levels = [size]
+    while not any(side % 2 for side in levels[0]) and min(levels[0]) // 2 >= SMALLEST_BASE:
+        levels.insert(0, (levels[0][0] // 2, levels[0][1] // 2))
+    shorter, longer = sorted(levels[0])
     if not SMALLEST_BASE <= shorter < 2 * SMALLEST_BASE or longer > LARGEST_BASE:
         raise UsageError(
-            f"images of {size[0]}x{size[1]} do not halve down to a base of {SMALLEST_BASE} to {2 * SMALLEST_BASE - 1} "
+            f"images of {size[0]}x{size[1]} cannot be halved to a base of {SMALLEST_BASE} to {2 * SMALLEST_BASE - 1} "
             f"pixels; set data.resolution to {_nearest(size)}, for example"
         )
-    return found
+    return levels
 
 
 def channels(levels: int, *, base: int, most: int) -> list[int]:
-    """Of every level: base / 2, base / 4, ..., at most `most` and at least 1."""
+    """Return the channels of every level: base / 2, base / 4, ..., at most `most` and at least 1."""
     return [max(1, min(base >> level, most)) for level in range(1, levels + 1)]
 
 
 def _nearest(size: Size) -> str:
-    """The square that fits and is nearest to the shorter side."""
-    fitting = [base << times for base in range(SMALLEST_BASE, 2 * SMALLEST_BASE) for times in range(9)]
-    return str(min(fitting, key=lambda side: (abs(side - min(size)), side)))
+    """Return the supported square size that is nearest to the shorter side."""
+    supported = [base << times for base in range(SMALLEST_BASE, 2 * SMALLEST_BASE) for times in range(9)]
+    return str(min(supported, key=lambda side: (abs(side - min(size)), side)))
 
 
 def _rectifier() -> nn.Module:

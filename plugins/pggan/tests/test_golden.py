@@ -94,7 +94,7 @@ def test_sizes_that_do_not_fit_are_refused_with_the_nearest_that_does(size: tupl
 
 
 def test_points_are_refused() -> None:
-    with pytest.raises(UsageError, match="not points"):
+    with pytest.raises(UsageError, match="does not support points"):
         PGGAN(Config(), DataSpec(channels=2, height=1, width=1, kind="points")).build()
 
 
@@ -183,10 +183,10 @@ class Growing(FamilyContract):
 
 def test_growing_changes_no_tensor_that_was_there(tmp_path: Path) -> None:
     """Of a level that has not begun, weights, their average and the optimizer's memory are as at first."""
-    first = Growing().trainer(tmp_path / "first").cast.tensors()
+    first = Growing().trainer(tmp_path / "first").players.tensors()
     trainer = Growing().trainer(tmp_path / "grown", images=6 * BATCH_SIZE)  # the end of 8x8
     trainer.train()
-    grown = trainer.cast.tensors()
+    grown = trainer.players.tensors()
     assert grown["model"].keys() == first["model"].keys()
     above = ("generator.blocks.1.", "generator.to_image.2.", "discriminator.blocks.1.", "discriminator.from_image.2.")
     for name, tensor in grown["model"].items():

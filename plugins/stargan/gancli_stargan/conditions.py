@@ -1,8 +1,7 @@
-"""What the generator is told: the labels to reach, and, where several data sets were joined, whose labels they are."""
+"""Second input of the generator: the target labels and, with several datasets, the dataset that they belong to."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,22 +9,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gancli.errors import UsageError
+from gancli.errors import UsageError, did_you_mean
 from gancli.family import DataSpec
 
 OFF = "not-"
-"""Before the name of a domain that is an attribute's absence."""
+"""Prefix of a domain without an attribute."""
 
 
 @dataclass(frozen=True)
 class Domain:
-    """Where a translation leads.
+    """Target of a translation.
 
     Args:
-        name: as `gan translate --to` takes it.
-        part: the index of the data set whose label it is.
-        column: of the label in `attributes`.
-        on: whether the label is set, or cleared.
+        name: name for `gan translate --to`.
+        part: index of the dataset of the label.
+        column: column of the label in `attributes`.
+        on: set the label; False: clear it.
     """
 
     name: str
@@ -35,14 +34,14 @@ class Domain:
 
 
 class Conditions:
-    """The labels of the data, by data set, and the groups of attributes that exclude each other.
+    """Labels of the data by dataset, and groups of attributes that exclude each other.
 
     Args:
-        data: with its `known` labels.
-        exclusive: groups of attributes by name.
+        data: description of the data with its `known` labels.
+        exclusive: names of the attributes of each group.
 
     Raises:
-        UsageError: there are no labels to translate between, or a group names what is no attribute.
+        UsageError: there are fewer than two domains, or a group contains an unknown attribute.
     """
 
     def __init__(self, data: DataSpec, exclusive: Sequence[Sequence[str]] = ()) -> None:
@@ -51,33 +50,32 @@ class Conditions:
         self.columns = [slice(start, start + len(part.labels)) for start, part in zip(starts, self.parts, strict=True)]
         names = [name for part in self.parts for name in part.labels]
         if len(names) < 2 and all(part.exclusive for part in self.parts):
-            raise UsageError("there is nothing to translate between: the data need two labels, or an attribute")
+            raise UsageError("stargan needs two labels or one attribute to translate; choose a dataset that has them")
         free = [name for part in self.parts if not part.exclusive for name in part.labels]
         for name in (name for group in exclusive for name in group):
             if name not in free:
-                near = difflib.get_close_matches(name, free, n=1)
-                known = f"its attributes are {', '.join(free)}" if free else "it has none, whose labels exclude anyway"
-                hint = f"did you mean {near[0]!r}?" if near else known
+                known = f"its attributes are {', '.join(free)}" if free else "its labels already exclude each other"
+                hint = did_you_mean(name, free, known, cutoff=0.6)
                 raise UsageError(f"model.exclusive: the data has no attribute {name!r}: {hint}")
         self.groups = [[names.index(name) for name in group] for group in exclusive]
         self.labels = len(names)
 
     @property
     def width(self) -> int:
-        """Numbers of a condition: every label, and a bit for each data set where there are several."""
+        """Length of a condition: one number per label, and one per dataset if there are several."""
         return self.labels + (len(self.parts) if len(self.parts) > 1 else 0)
 
-    def told(self, attributes: Tensor, dataset: Tensor) -> Tensor:
-        """Conditions (N, width) of attributes (N, K) of data sets (N,); those of other data sets are 0."""
-        told = attributes * self._known(dataset)
+    def encode(self, attributes: Tensor, dataset: Tensor) -> Tensor:
+        """Return conditions (N, width) for attributes (N, K) of datasets (N,); labels of other datasets are 0."""
+        known = attributes * self._known(dataset)
         if len(self.parts) == 1:
-            return told
-        return torch.cat([told, F.one_hot(dataset, len(self.parts)).to(told)], dim=1)
+            return known
+        return torch.cat([known, F.one_hot(dataset, len(self.parts)).to(known)], dim=1)
 
-    def misread(self, logits: Tensor, attributes: Tensor, dataset: Tensor) -> Tensor:
-        """The cross entropy of reading labels: the sum over those of an image's own data set, the mean over images.
+    def cross_entropy(self, logits: Tensor, attributes: Tensor, dataset: Tensor) -> Tensor:
+        """Return the cross entropy of the labels of each image's dataset, averaged over images.
 
-        Over labels that exclude each other it is that of a softmax, over attributes the sum of each one's.
+        It is that of a softmax for labels that exclude each other, and the sum of binary ones for attributes.
 
         Args:
             logits: (N, K).
@@ -86,48 +84,48 @@ class Conditions:
         """
         total = logits.new_zeros(len(logits))
         for index, (part, columns) in enumerate(zip(self.parts, self.columns, strict=True)):
-            answers, truth = logits[:, columns], attributes[:, columns]
+            predicted, target = logits[:, columns], attributes[:, columns]
             if part.exclusive:
-                entropy = F.cross_entropy(answers, truth, reduction="none")
+                entropy = F.cross_entropy(predicted, target, reduction="none")
             else:
-                entropy = F.binary_cross_entropy_with_logits(answers, truth, reduction="none").sum(1)
+                entropy = F.binary_cross_entropy_with_logits(predicted, target, reduction="none").sum(1)
             total = total + entropy * (dataset == index)
         return total.mean()
 
     def domains(self) -> list[Domain]:
-        """Every label, and the absence of every attribute that is in no group."""
-        found = []
+        """Return all target domains: every label, and the absence of every attribute that is in no group."""
+        domains = []
         grouped = {column for group in self.groups for column in group}
         for index, part in enumerate(self.parts):
             for name, column in zip(part.labels, range(self.labels)[self.columns[index]], strict=True):
-                found.append(Domain(name, index, column))
+                domains.append(Domain(name, index, column))
                 if not part.exclusive and column not in grouped:
-                    found.append(Domain(OFF + name, index, column, on=False))
-        return found
+                    domains.append(Domain(OFF + name, index, column, on=False))
+        return domains
 
-    def reached(self, domain: Domain, logits: Tensor) -> Tensor:
-        """Conditions (N, width) of images in a domain.
+    def for_domain(self, domain: Domain, logits: Tensor) -> Tensor:
+        """Return conditions (N, width) for translating images to a domain.
 
-        A label that excludes the others of its data set stands alone. An attribute joins those that the image has
-        already, one of each group at most, and takes the place of the others in its own.
+        Labels that exclude each other are replaced. An attribute is set in addition to those that the image has, with
+        at most one of each group, and replaces the others of its group.
 
         Args:
             domain: one of `domains`.
-            logits: (N, K), as read in the images.
+            logits: logits (N, K) of the labels of the images.
         """
         part, columns = self.parts[domain.part], self.columns[domain.part]
-        wanted = torch.zeros_like(logits)
+        target = torch.zeros_like(logits)
         if not part.exclusive:
-            wanted[:, columns] = (logits[:, columns] > 0).to(logits)
+            target[:, columns] = (logits[:, columns] > 0).to(logits)
             for group in self.groups:
                 strongest = F.one_hot(logits[:, group].argmax(1), len(group)).to(logits)
-                wanted[:, group] = wanted[:, group] * strongest
+                target[:, group] = target[:, group] * strongest
                 if domain.column in group:
-                    wanted[:, group] = 0
-        wanted[:, domain.column] = float(domain.on)
-        return self.told(wanted, torch.full((len(logits),), domain.part, device=logits.device))
+                    target[:, group] = 0
+        target[:, domain.column] = float(domain.on)
+        return self.encode(target, torch.full((len(logits),), domain.part, device=logits.device))
 
     def _known(self, dataset: Tensor) -> Tensor:
-        """Which columns are known of images of data sets (N,): bool (N, K)."""
+        """Return which columns belong to the dataset (N,) of each image: bool (N, K)."""
         owners = [index for index, part in enumerate(self.parts) for _ in part.labels]
         return dataset[:, None] == torch.tensor(owners, device=dataset.device)

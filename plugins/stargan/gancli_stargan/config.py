@@ -13,39 +13,39 @@ Group = Annotated[tuple[str, ...], Field(min_length=2)]
 
 
 class Config(FamilyConfig):
-    """By default the paper's networks and weights."""
+    """The defaults are the networks and weights of the paper."""
 
-    channels: int = Field(64, ge=1, description="channels of both networks' first layer")
+    channels: int = Field(64, ge=1, description="channels of the first layer of both networks")
     blocks: int = Field(6, ge=1, description="residual blocks of the generator")
     halvings: int | None = Field(
-        None, ge=1, description="layers of the discriminator that halve; null: 6, or what small images allow"
+        None, ge=1, description="layers of the discriminator that halve the image; null: 6, or fewer for small images"
     )
-    n_critic: int = Field(5, ge=1, description="updates of the discriminator per update of the generator")
-    classification_weight: float = Field(
-        1.0, ge=0, description="weight of the labels that the discriminator reads in an image"
-    )
+    n_critic: int = Field(5, ge=1, description="discriminator updates per generator update")
+    classification_weight: float = Field(1.0, ge=0, description="weight of the loss of label classification")
     reconstruction_weight: float = Field(
-        10.0, ge=0, description="weight of the distance after a translation and back to the image's own labels"
+        10.0, ge=0, description="weight of the distance to the image after translating it and back to its own labels"
     )
     identity_weight: float = Field(
         0.0,
         ge=0,
-        description="weight of what the generator changes in images that are told their own labels; not in the paper, "
-        "it keeps translations from settling on negatives",
+        description="weight of the identity loss: how much the generator changes images for their own labels; not in "
+        "the "
+        "paper, prevents colour-inverted translations",
     )
     penalty_weight: float = Field(10.0, ge=0, description="weight of the gradient penalty")
     exclusive: tuple[Group, ...] = Field(
         (),
-        description="groups of attributes of which an image has one at most, such as colours of hair: to set one is to "
-        "clear the others",
+        description="groups of attributes of which an image has at most one, such as hair colours; setting one "
+        "clears the "
+        "others",
     )
-    generator_lr: float = Field(1e-4, gt=0, description="learning rate of Adam")
-    discriminator_lr: float = Field(1e-4, gt=0, description="learning rate of Adam")
-    beta1: float = Field(0.5, ge=0, lt=1, description="decay of Adam's first moment")
+    generator_lr: float = Field(1e-4, gt=0, description="learning rate of Adam for the generator")
+    discriminator_lr: float = Field(1e-4, gt=0, description="learning rate of Adam for the discriminator")
+    beta1: float = Field(0.5, ge=0, lt=1, description="beta1 of Adam")
 
     @field_validator("exclusive", mode="after")
     @classmethod
-    def _names_each_once(cls, groups: tuple[Group, ...]) -> tuple[Group, ...]:
+    def _check_unique(cls, groups: tuple[Group, ...]) -> tuple[Group, ...]:
         for name, count in Counter(name for group in groups for name in group).items():
             if count > 1:
                 raise ValueError(f"must name {name!r} once, not {count} times")

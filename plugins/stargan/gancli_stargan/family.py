@@ -1,8 +1,8 @@
-"""The game of Choi et al. 2018: one generator that translates to every domain, and a discriminator that also reads
-which domain an image is of.
+"""The StarGAN of Choi et al. 2018: one generator translates to all domains, and a discriminator also classifies the
+domain of an image.
 
-The labels to reach are those of other images of the batch. Every number is a mean over the batch, and over the map of
-answers; the penalty is on the gradient of the map's sum, as in the authors' code.
+The target labels are those of other images of the batch. All losses are means over the batch and over the patch
+outputs. The penalty applies to the gradient of the sum of the patch outputs, as in the authors' code.
 """
 
 from __future__ import annotations
@@ -15,14 +15,27 @@ from torch import Tensor, nn
 
 from gancli import losses
 from gancli.errors import UsageError
-from gancli.family import Adam, Batch, Context, DataSpec, Family, Losses, Nets, Player, Stage, Translation, Turn
+from gancli.family import (
+    Adam,
+    Batch,
+    Context,
+    DataSpec,
+    Family,
+    Losses,
+    Nets,
+    Player,
+    Stage,
+    Translation,
+    alternate,
+    two_players,
+)
 from gancli.nn.residual import MULTIPLE
 from gancli_stargan.conditions import Conditions
 from gancli_stargan.config import Config
 from gancli_stargan.networks import Discriminator, Generator
 
-SMALLEST = 2 * MULTIPLE
-"""Side of an image: a map of one pixel cannot be normalised."""
+MIN_SIDE = 2 * MULTIPLE
+"""Smallest side of an image, because a feature map of one pixel cannot be normalised."""
 
 
 class StarGAN(Family[Config]):
@@ -36,10 +49,10 @@ class StarGAN(Family[Config]):
 
     def build(self) -> dict[str, nn.Module]:
         config, data = self.config, self.data
-        if any(side % MULTIPLE or side < SMALLEST for side in data.shape[1:]):
+        if any(side % MULTIPLE or side < MIN_SIDE for side in data.shape[1:]):
             raise UsageError(
-                f"images of {data.height}x{data.width} do not fit the generator, which halves twice; set "
-                f"data.resolution to {max(SMALLEST, min(data.shape[1:]) // MULTIPLE * MULTIPLE)}, for example"
+                f"images of {data.height}x{data.width} do not fit the generator, which halves them twice; set "
+                f"data.resolution to {max(MIN_SIDE, min(data.shape[1:]) // MULTIPLE * MULTIPLE)}, for example"
             )
         return {
             "generator": Generator(data.channels, self.conditions.width, width=config.channels, blocks=config.blocks),
@@ -50,29 +63,25 @@ class StarGAN(Family[Config]):
 
     def players(self) -> Sequence[Player]:
         config = self.config
-        return [
-            self._player("generator", config.generator_lr, ema=0.0),
-            self._player("discriminator", config.discriminator_lr, ema=None),
-        ]
+        betas = (config.beta1, 0.999)
+        return two_players(Adam(lr=config.generator_lr, betas=betas), Adam(lr=config.discriminator_lr, betas=betas))
 
     def stages(self) -> Sequence[Stage]:
-        turns = (
-            Turn(player="discriminator", loss=self.discriminator_loss, repeat=self.config.n_critic),
-            Turn(player="generator", loss=self.generator_loss),
+        turns = alternate(
+            discriminator=self.discriminator_loss, generator=self.generator_loss, repeat=self.config.n_critic
         )
         return [Stage(name="train", turns=turns)]
 
     def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         config, image, attributes, dataset = self.config, batch["image"], batch["attributes"], batch["dataset"]
-        wanted = attributes[shuffled(dataset, ctx)]
-        fake = nets.generator(image, self.conditions.told(wanted, dataset))
-        answers, logits = nets.discriminator(image)
-        distance = answers.mean() - nets.discriminator(fake)[0].mean()
-        ctx.log(distance=distance)
-        terms = {"adversarial": -distance}
+        target = attributes[shuffled(dataset, ctx)]
+        fake = nets.generator(image, self.conditions.encode(target, dataset))
+        outputs, logits = nets.discriminator(image)
+        terms = losses.discriminator_terms(outputs, nets.discriminator(fake)[0], "wasserstein")
+        ctx.log(distance=-terms["adversarial"])
         if config.classification_weight:
-            misread = self.conditions.misread(logits, attributes, dataset)
-            terms["classification"] = config.classification_weight * misread
+            entropy = self.conditions.cross_entropy(logits, attributes, dataset)
+            terms["classification"] = config.classification_weight * entropy
         if config.penalty_weight:
             critic = nets.uncompiled.discriminator
             penalty = losses.gradient_penalty(lambda x: critic(x)[0], image, fake, ctx.rand(len(image)))
@@ -81,18 +90,18 @@ class StarGAN(Family[Config]):
 
     def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         config, image, attributes, dataset = self.config, batch["image"], batch["attributes"], batch["dataset"]
-        wanted = attributes[shuffled(dataset, ctx)]
-        fake = nets.generator(image, self.conditions.told(wanted, dataset))
-        answers, logits = nets.discriminator(fake)
-        terms = {"adversarial": -answers.mean()}
+        target = attributes[shuffled(dataset, ctx)]
+        fake = nets.generator(image, self.conditions.encode(target, dataset))
+        outputs, logits = nets.discriminator(fake)
+        terms = losses.generator_terms(outputs, "wasserstein")
         if config.classification_weight:
-            misread = self.conditions.misread(logits, wanted, dataset)
-            terms["classification"] = config.classification_weight * misread
+            entropy = self.conditions.cross_entropy(logits, target, dataset)
+            terms["classification"] = config.classification_weight * entropy
         if config.reconstruction_weight:
-            back = nets.generator(fake, self.conditions.told(attributes, dataset))
-            terms["reconstruction"] = config.reconstruction_weight * F.l1_loss(back, image)
+            reconstructed = nets.generator(fake, self.conditions.encode(attributes, dataset))
+            terms["reconstruction"] = config.reconstruction_weight * F.l1_loss(reconstructed, image)
         if config.identity_weight:
-            same = nets.generator(image, self.conditions.told(attributes, dataset))
+            same = nets.generator(image, self.conditions.encode(attributes, dataset))
             terms["identity"] = config.identity_weight * F.l1_loss(same, image)
         return terms
 
@@ -101,18 +110,14 @@ class StarGAN(Family[Config]):
 
     def translate(self, nets: Nets, image: Tensor, to: str) -> Tensor:
         (domain,) = (domain for domain in self.conditions.domains() if domain.name == to)
-        size = (self.data.height, self.data.width)  # the only one at which labels can be read
-        known = image if image.shape[2:] == size else F.interpolate(image, size, mode="bilinear", antialias=True)
-        _, logits = nets.discriminator(known)
-        translated: Tensor = nets.generator(image, self.conditions.reached(domain, logits))
+        size = (self.data.height, self.data.width)  # the only input size of the discriminator
+        resized = image if image.shape[2:] == size else F.interpolate(image, size, mode="bilinear", antialias=True)
+        _, logits = nets.discriminator(resized)
+        translated: Tensor = nets.generator(image, self.conditions.for_domain(domain, logits))
         return translated
-
-    def _player(self, name: str, lr: float, *, ema: float | None) -> Player:
-        optimizer = Adam(lr=lr, betas=(self.config.beta1, 0.999))
-        return Player(name=name, modules=(name,), optimizer=optimizer, ema=ema)
 
 
 def shuffled(dataset: Tensor, ctx: Context) -> Tensor:
-    """A random permutation of a batch's rows, int64 (N,), in which each stays among those of its data set (N,)."""
-    orders = [(dataset + ctx.rand(len(dataset)) / 2).argsort() for _ in range(2)]  # data sets in turn, each at random
+    """Return a random permutation (N,) int64 of the rows of a batch within each dataset (N,)."""
+    orders = [(dataset + ctx.rand(len(dataset)) / 2).argsort() for _ in range(2)]  # by dataset, in random order within
     return torch.empty_like(orders[0]).scatter(0, *orders)

@@ -1,7 +1,7 @@
-"""The networks of Choi et al. 2018: a generator that is told the labels to reach, and a discriminator that also reads
-labels.
+"""Networks of Choi et al. 2018: a generator with target labels as second input, and a discriminator that also
+classifies labels.
 
-Both keep PyTorch's own initialisation, as in the authors' code.
+Both use PyTorch's default initialisation, as in the authors' code.
 """
 
 from __future__ import annotations
@@ -12,25 +12,24 @@ import torch
 from torch import Tensor, nn
 
 from gancli.errors import UsageError
-from gancli.nn.cpu_convolution import Conv2d
-from gancli.nn.dcgan import FromImage, MapToVector
+from gancli.nn.cpu_convolution import Conv2d, FromImage, MapToVector
 from gancli.nn.residual import residual_generator
 
-MOST_HALVINGS = 6
+MAX_HALVINGS = 6
 
 
 class Generator(nn.Module):
-    """Images (N, C, H, W) in [-1, 1] and what they should show (N, K) to images (N, C, H, W) in [-1, 1].
+    """Map images (N, C, H, W) in [-1, 1] and conditions (N, K) to images (N, C, H, W) in [-1, 1].
 
-    Each number of the condition is a map that is constant all over, beside the image's channels. The border is padded
-    with zeros: with a reflected one, the first instance normalisation would take constant maps away. That normalisation
-    keeps no running statistics: in evaluation they would replace the image's own, and change what it does.
+    Each number of the condition is a constant channel next to those of the image. Borders are padded with zeros,
+    because with reflected borders the first instance normalisation removes constant channels. The normalisation has no
+    running statistics, which would replace the image's own statistics in eval mode.
 
     Args:
-        channels: of an image.
-        condition: K.
+        channels: channels of an image.
+        condition: length K of a condition.
         width: channels of the first layer.
-        blocks: residual blocks.
+        blocks: number of residual blocks.
     """
 
     def __init__(self, channels: int, condition: int, *, width: int, blocks: int) -> None:
@@ -53,18 +52,18 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images (N, C, H, W) to a map of answers (N, 1, h, w), higher for more real, and logits of the labels (N, K).
+    """Map images (N, C, H, W) to patch outputs (N, 1, h, w), higher for more real, and logits of the labels (N, K).
 
-    Nothing is normalised, since the gradient penalty is about single images.
+    There is no normalisation, because the gradient penalty applies to single images.
 
     Args:
         shape: (C, H, W).
-        labels: K.
-        width: channels of the first layer, which every further one doubles.
-        halvings: layers that halve; None: as many as leave 2 pixels a side, 6 at most.
+        labels: number of labels K.
+        width: channels of the first layer, doubled in every further layer.
+        halvings: number of layers that halve the sides (None: as many as leave 2 pixels per side, at most 6).
 
     Raises:
-        UsageError: no such network takes images of this size.
+        UsageError: images of this size are not supported.
     """
 
     def __init__(self, shape: tuple[int, int, int], labels: int, *, width: int, halvings: int | None) -> None:
@@ -86,13 +85,13 @@ class Discriminator(nn.Module):
         return self.source(features), self.labels(features)
 
 
-def _halvings(size: tuple[int, int], wanted: int | None) -> int:
+def _halvings(size: tuple[int, int], option: int | None) -> int:
     most = min(size).bit_length() - 1
-    if wanted is None:
-        return max(1, min(most - 1, MOST_HALVINGS))
-    if wanted > most:
+    if option is None:
+        return max(1, min(most - 1, MAX_HALVINGS))
+    if option > most:
         raise UsageError(
-            f"images of {size[0]}x{size[1]} cannot be halved {wanted} times; set model.halvings={most} or fewer, or a "
+            f"images of {size[0]}x{size[1]} cannot be halved {option} times; set model.halvings={most} or fewer, or a "
             "larger data.resolution"
         )
-    return wanted
+    return option

@@ -130,21 +130,21 @@ def test_the_generator_is_shown_constant_planes() -> None:
 def test_exclusive_labels_cost_a_softmaxs_cross_entropy() -> None:
     conditions, dataset = Conditions(spec(MOODS)), torch.zeros(2, dtype=torch.long)
     attributes = torch.eye(8)[[3, 5]]
-    assert conditions.misread(torch.zeros(2, 8), attributes, dataset).item() == pytest.approx(math.log(8))
+    assert conditions.cross_entropy(torch.zeros(2, 8), attributes, dataset).item() == pytest.approx(math.log(8))
     logits = torch.zeros(2, 8)
     logits[0, 3] = 2.0
     expected = (math.log(math.e**2 + 7) - 2 + math.log(8)) / 2
-    assert conditions.misread(logits, attributes, dataset).item() == pytest.approx(expected, rel=1e-6)
+    assert conditions.cross_entropy(logits, attributes, dataset).item() == pytest.approx(expected, rel=1e-6)
 
 
 def test_attributes_cost_the_sum_of_their_binary_cross_entropies() -> None:
     """Not their mean, which would weigh them a fifth as much here."""
     conditions, dataset = Conditions(spec(FACES)), torch.zeros(2, dtype=torch.long)
     attributes = torch.tensor([[1.0, 0, 0, 1, 1], [0, 1, 0, 0, 1]])
-    assert conditions.misread(torch.zeros(2, 5), attributes, dataset).item() == pytest.approx(5 * math.log(2))
+    assert conditions.cross_entropy(torch.zeros(2, 5), attributes, dataset).item() == pytest.approx(5 * math.log(2))
     sure = 20 * (2 * attributes - 1)
-    assert conditions.misread(sure, attributes, dataset).item() == pytest.approx(0, abs=1e-6)
-    assert conditions.misread(-sure, attributes, dataset).item() == pytest.approx(100, rel=1e-6)
+    assert conditions.cross_entropy(sure, attributes, dataset).item() == pytest.approx(0, abs=1e-6)
+    assert conditions.cross_entropy(-sure, attributes, dataset).item() == pytest.approx(100, rel=1e-6)
 
 
 def test_only_the_labels_of_an_images_own_data_set_count() -> None:
@@ -153,41 +153,41 @@ def test_only_the_labels_of_an_images_own_data_set_count() -> None:
     attributes = torch.zeros(2, 13)
     attributes[0, 1] = attributes[1, 5] = 1
     logits = torch.zeros(2, 13, requires_grad=True)
-    misread = conditions.misread(logits, attributes, dataset)
-    assert misread.item() == pytest.approx((5 * math.log(2) + math.log(8)) / 2)
-    (gradient,) = torch.autograd.grad(misread, logits)
+    entropy = conditions.cross_entropy(logits, attributes, dataset)
+    assert entropy.item() == pytest.approx((5 * math.log(2) + math.log(8)) / 2)
+    (gradient,) = torch.autograd.grad(entropy, logits)
     assert gradient[0, :5].all()
     assert not gradient[0, 5:].any()
     assert not gradient[1, :5].any()
     assert gradient[1, 5:].all()
 
 
-# What the generator is told
+# Second input of the generator
 
 
 def test_a_mask_says_whose_labels_they_are() -> None:
     attributes, dataset = torch.ones(2, 13), torch.tensor([0, 1])
-    told = Conditions(spec(FACES, MOODS)).told(attributes, dataset)
-    assert told.tolist() == [[1.0] * 5 + [0] * 8 + [1, 0], [0.0] * 5 + [1] * 8 + [0, 1]]
+    encoded = Conditions(spec(FACES, MOODS)).encode(attributes, dataset)
+    assert encoded.tolist() == [[1.0] * 5 + [0] * 8 + [1, 0], [0.0] * 5 + [1] * 8 + [0, 1]]
 
 
 def test_one_data_set_needs_no_mask() -> None:
     attributes = torch.rand(2, 5).round()
     conditions = Conditions(spec(FACES))
     assert conditions.width == 5
-    assert torch.equal(conditions.told(attributes, torch.zeros(2, dtype=torch.long)), attributes)
+    assert torch.equal(conditions.encode(attributes, torch.zeros(2, dtype=torch.long)), attributes)
 
 
-def reached(conditions: Conditions, name: str, logits: Tensor) -> list[list[float]]:
+def condition(conditions: Conditions, name: str, logits: Tensor) -> list[list[float]]:
     (domain,) = (domain for domain in conditions.domains() if domain.name == name)
-    rows: list[list[float]] = conditions.reached(domain, logits).tolist()
+    rows: list[list[float]] = conditions.for_domain(domain, logits).tolist()
     return rows
 
 
 def test_a_label_stands_alone() -> None:
     conditions = Conditions(spec(MOODS))
     assert [domain.name for domain in conditions.domains()] == list(MOODS.labels)
-    assert reached(conditions, "mood2", torch.randn(3, 8)) == [[0, 0, 1, 0, 0, 0, 0, 0]] * 3
+    assert condition(conditions, "mood2", torch.randn(3, 8)) == [[0, 0, 1, 0, 0, 0, 0, 0]] * 3
 
 
 def test_an_attribute_joins_those_that_are_read() -> None:
@@ -195,26 +195,26 @@ def test_an_attribute_joins_those_that_are_read() -> None:
     names = [domain.name for domain in conditions.domains()]
     assert names == ["black", "blond", "brown", "male", "not-male", "young", "not-young"]
     black_haired_man = torch.tensor([[3.0, -1, -2, 4, -1]])
-    assert reached(conditions, "young", black_haired_man) == [[1, 0, 0, 1, 1]]
-    assert reached(conditions, "not-male", black_haired_man) == [[1, 0, 0, 0, 0]]
-    assert reached(conditions, "blond", black_haired_man) == [[0, 1, 0, 1, 0]]
+    assert condition(conditions, "young", black_haired_man) == [[1, 0, 0, 1, 1]]
+    assert condition(conditions, "not-male", black_haired_man) == [[1, 0, 0, 0, 0]]
+    assert condition(conditions, "blond", black_haired_man) == [[0, 1, 0, 1, 0]]
 
 
 def test_a_group_has_one_at_most() -> None:
     """Whatever is read: of two colours the surer one stays, and of none there is none."""
     conditions = Conditions(spec(FACES), HAIR)
     logits = torch.tensor([[1.0, 2, -1, -1, -1], [-1, -1, -1, -1, -1]])
-    assert reached(conditions, "young", logits) == [[0, 1, 0, 0, 1], [0, 0, 0, 0, 1]]
+    assert condition(conditions, "young", logits) == [[0, 1, 0, 0, 1], [0, 0, 0, 0, 1]]
     free = Conditions(spec(FACES))
-    assert reached(free, "young", logits)[0] == [1, 1, 0, 0, 1]
+    assert condition(free, "young", logits)[0] == [1, 1, 0, 0, 1]
     assert "not-black" in [domain.name for domain in free.domains()]
 
 
 def test_a_domain_of_one_data_set_says_nothing_of_the_other() -> None:
     conditions = Conditions(spec(FACES, MOODS), HAIR)
     logits = torch.ones(1, 13)
-    assert reached(conditions, "mood0", logits) == [[0.0] * 5 + [1] + [0] * 7 + [0, 1]]
-    assert reached(conditions, "not-young", logits) == [[1.0, 0, 0, 1, 0] + [0] * 8 + [1, 0]]
+    assert condition(conditions, "mood0", logits) == [[0.0] * 5 + [1] + [0] * 7 + [0, 1]]
+    assert condition(conditions, "not-young", logits) == [[1.0, 0, 0, 1, 0] + [0] * 8 + [1, 0]]
 
 
 def test_targets_are_those_of_other_images_of_the_same_data_set() -> None:
@@ -321,8 +321,8 @@ def test_the_rates_are_the_papers() -> None:
         (spec(MOODS, side=18), {}, "images of 18x18 do not fit the generator.*set data.resolution to 16"),
         (spec(MOODS, side=4), {}, "images of 4x4 do not fit the generator.*set data.resolution to 8"),
         (spec(MOODS), {"halvings": 9}, "cannot be halved 9 times; set model.halvings=4 or fewer"),
-        (spec(), {}, "nothing to translate between"),
-        (spec(LabelSet(labels=("x",), exclusive=True)), {}, "nothing to translate between"),
+        (spec(), {}, "needs two labels or one attribute"),
+        (spec(LabelSet(labels=("x",), exclusive=True)), {}, "needs two labels or one attribute"),
         (spec(FACES), {"exclusive": (("black", "blondd"),)}, "no attribute 'blondd': did you mean 'blond'"),
         (spec(MOODS), {"exclusive": (("mood1", "mood2"),)}, "no attribute 'mood1'"),
     ],

@@ -76,7 +76,7 @@ def copied(plain: nn.Module, ours: nn.Module) -> nn.Module:
     return plain
 
 
-def misread(data: DataSpec, logits: Tensor, labels: Tensor) -> Tensor:
+def cross_entropy(data: DataSpec, logits: Tensor, labels: Tensor) -> Tensor:
     """As the authors have it, for batches of one data set."""
     if data.label_sets == (FACES,):
         return F.binary_cross_entropy_with_logits(logits, labels, reduction="sum") / logits.size(0)
@@ -141,7 +141,7 @@ def test_steps_equal_plain_pytorch(data: DataSpec) -> None:
         out_src, out_cls = d(x)
         theirs = {
             "adversarial": -out_src.mean() + d(x_fake)[0].mean(),
-            "classification": misread(data, out_cls, c_org),
+            "classification": cross_entropy(data, out_cls, c_org),
             "penalty": 10 * penalty(d, x, x_fake, torch.rand(4, generator=noise)),
         }
         assert differing(ours, theirs, modules["discriminator"], d) == []
@@ -152,7 +152,7 @@ def test_steps_equal_plain_pytorch(data: DataSpec) -> None:
         out_src, out_cls = d(x_fake)
         theirs = {
             "adversarial": -out_src.mean(),
-            "classification": misread(data, out_cls, c_trg),
+            "classification": cross_entropy(data, out_cls, c_trg),
             "reconstruction": 10 * torch.mean(torch.abs(x - g(x_fake, c_org))),
         }
         assert differing(ours, theirs, modules["generator"], g) == []
@@ -190,7 +190,7 @@ def test_a_mixed_batch_is_the_mean_of_its_data_sets() -> None:
         parts.append(
             {
                 "adversarial": -out_src.mean(),
-                "classification": misread(data, out_cls[:, columns], labels),
+                "classification": cross_entropy(data, out_cls[:, columns], labels),
                 "reconstruction": 10 * torch.mean(torch.abs(image - g(x_fake, condition))),
             }
         )
