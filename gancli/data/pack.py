@@ -72,7 +72,7 @@ class EncodedImages:
 
 
 def pack(
-    encoded: EncodedImages, config: SourceConfig, progress: Progress | None = None, *, whole: bool = False
+    encoded: EncodedImages, config: SourceConfig, progress: Progress | None = None, *, full_size: bool = False
 ) -> PackedDataset:
     """Pack the selected images at the recipe's resolution and channels.
 
@@ -84,7 +84,7 @@ def pack(
         encoded: images to select from.
         config: options of the recipe.
         progress: callback with the number of decoded images.
-        whole: keep different sizes even without random crops; the spec then has the smallest height and width.
+        full_size: keep different sizes even without random crops; the spec then has the smallest height and width.
 
     Raises:
         DataError: no image is selected, one is unreadable (unless `skip`), sizes differ without a resolution or crop,
@@ -95,9 +95,9 @@ def pack(
     entry = cache.load(fingerprint)
     if entry is None:
         channels, size = _packed_shape(encoded, selection, config)
-        _check_sizes(size is None and not whole, config)
+        _check_sizes(size is None and not full_size, config)
         entry = _decode_all(encoded, selection, channels, size, config, fingerprint, progress)
-    _check_sizes(entry.variable_size is not None and not whole, config)
+    _check_sizes(entry.variable_size is not None and not full_size, config)
     if entry.unreadable:
         _log.warning("left out %d unreadable images of %d", len(entry.unreadable), len(selection.rows))
     unreadable = list(entry.unreadable)
@@ -108,7 +108,7 @@ def pack(
     channels, height, width = (
         images.shape[1:]
         if not isinstance(images, VariableSizeImages)
-        else _crop_shape(images, encoded, rows, config, whole=whole)
+        else _crop_shape(images, encoded, rows, config, full_size=full_size)
     )
     spec = DataSpec(channels=channels, height=height, width=width, labels=selection.names)
     packed = PackedDataset.of_images(images=images, labels=labels, spec=spec, fingerprint=fingerprint)
@@ -259,11 +259,11 @@ def _check_sizes(differ: bool, config: SourceConfig) -> None:
 
 
 def _crop_shape(
-    images: VariableSizeImages, encoded: EncodedImages, rows: Labels, config: SourceConfig, *, whole: bool
+    images: VariableSizeImages, encoded: EncodedImages, rows: Labels, config: SourceConfig, *, full_size: bool
 ) -> tuple[int, int, int]:
     """Return (C, H, W) of the crops of images of different sizes."""
     size = as_size(config.random_crop)
-    if whole or size is None:
+    if full_size or size is None:
         return images.channels, *images.smallest
     sizes = {int(row): (int(height), int(width)) for row, (height, width) in zip(rows, images.sizes, strict=True)}
     if problem := undersized_message(sizes, encoded.name, size):

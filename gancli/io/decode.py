@@ -89,9 +89,9 @@ def open_half(file: Path, *, right: bool, max_megapixels: int = MAX_MEGAPIXELS) 
 def header(image: Image.Image) -> Header:
     """Return the header of an image that has not been decoded."""
     # To find an EXIF chunk after the pixels, Pillow decodes the whole PNG; such chunks are rare.
-    known = image.format != "PNG" or "exif" in image.info
+    has_orientation = image.format != "PNG" or "exif" in image.info
     size = image.height, image.width
-    if known and image.format != "TIFF" and orientation(image) >= 5:
+    if has_orientation and image.format != "TIFF" and orientation(image) >= 5:
         size = size[::-1]
     grey = image.mode in ("1", "L", "F") or image.mode.startswith("I")
     return Header(size, 4 if _has_alpha(image) else 1 if grey else 3, _bits(image))

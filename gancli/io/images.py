@@ -36,7 +36,9 @@ def normalize(levels: Tensor) -> Tensor:
     import torch
 
     # Division is exact at both ends, 0 -> -1 and 255 -> 1; multiplication by the reciprocal is not.
-    return levels.to(torch.float32, copy=True).div_(127.5).sub_(1)
+    if levels.dtype == torch.float32:
+        return levels.div(127.5).sub(1)
+    return levels.to(torch.float32).div_(127.5).sub_(1)
 
 
 def quantize(images: Tensor, *, largest: int = 255) -> Tensor:

@@ -39,7 +39,7 @@ class FolderSource(Source[FolderConfig]):
         return pack.pack(self._encoded()[0], self.config, progress)
 
     def whole(self, progress: Progress | None = None) -> Mapping[str, PackedDataset]:
-        return {"image": pack.pack(self._encoded()[0], self.config, progress, whole=True)}
+        return {"image": pack.pack(self._encoded()[0], self.config, progress, full_size=True)}
 
     def survey(self, progress: Progress | None = None) -> DataSummary:
         encoded, ignored = self._encoded()

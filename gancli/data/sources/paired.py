@@ -40,7 +40,7 @@ class PairedSource(Source[PairedConfig]):
     def whole(self, progress: Progress | None = None) -> Mapping[str, PackedDataset]:
         """Read both images of the pairs, which may differ in size."""
         encoded = self._matched()
-        return {key: pack.pack(encoded[key], self._config_of(key), progress, whole=True) for key in _KEYS}
+        return {key: pack.pack(encoded[key], self._config_of(key), progress, full_size=True) for key in _KEYS}
 
     def survey(self, progress: Progress | None = None) -> DataSummary:
         folders = self._folders()

@@ -79,14 +79,14 @@ class PhotoCropsSource(Source[PhotoCropsConfig]):
     """
 
     def read(self, progress: Progress | None = None) -> PackedDataset:
-        packed = self._read(progress, whole=False)
+        packed = self._read(progress, full_size=False)
         repeats = max(1, round(_EPOCH / packed.count))
         if self.config.random_crop is None or repeats == 1:
             return packed
         return replace(packed, epoch=np.tile(np.arange(packed.count), repeats))
 
     def whole(self, progress: Progress | None = None) -> Mapping[str, PackedDataset]:
-        return {"image": self._read(progress, whole=True)}
+        return {"image": self._read(progress, full_size=True)}
 
     def survey(self, progress: Progress | None = None) -> DataSummary:
         if self.config.root is None:
@@ -103,10 +103,10 @@ class PhotoCropsSource(Source[PhotoCropsConfig]):
         sizes = {row: size for row, size in enumerate(pack.sizes(encoded)) if size}
         return pack.undersized_message(sizes, encoded.name, crop)
 
-    def _read(self, progress: Progress | None, *, whole: bool) -> PackedDataset:
+    def _read(self, progress: Progress | None, *, full_size: bool) -> PackedDataset:
         if self.config.root is None:
             return pack_arrays(self._bundled(), self.config)
-        return pack.pack(self._encoded(self.config.root)[0], self.config, progress, whole=whole)
+        return pack.pack(self._encoded(self.config.root)[0], self.config, progress, full_size=full_size)
 
     def _bundled(self) -> Arrays:
         return Arrays(np.stack(load_photographs(self.config.split)).transpose(0, 3, 1, 2), None, ())

@@ -37,12 +37,12 @@ class PointsSource(Source[PointsConfig]):
         points, labels = self._sample(mixture)
         selection = select(len(points), labels, _names(mixture), self.config)
         points = np.ascontiguousarray(points[selection.rows])
-        kept = Mixture(means=tuple(mixture.means[int(name)] for name in selection.names), std=mixture.std)
+        selected = Mixture(means=tuple(mixture.means[int(name)] for name in selection.names), std=mixture.std)
         spec = DataSpec(channels=mixture.dimensions, height=1, width=1, labels=selection.names, kind="points")
-        digest = hashlib.sha256(json.dumps([spec.to_json(), kept.to_json(), len(points)]).encode())
+        digest = hashlib.sha256(json.dumps([spec.to_json(), selected.to_json(), len(points)]).encode())
         digest.update(points.data)
         return PackedDataset.of_images(
-            images=points, labels=selection.labels, spec=spec, fingerprint=digest.hexdigest(), mixture=kept
+            images=points, labels=selection.labels, spec=spec, fingerprint=digest.hexdigest(), mixture=selected
         )
 
     def survey(self, progress: Progress | None = None) -> DataSummary:
