@@ -5,7 +5,6 @@ If the cache cannot be written, the array is built in memory, so a full or read-
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import logging
@@ -24,7 +23,7 @@ from gancli.data import cache
 from gancli.data.source import DataSummary, PackedDataset
 from gancli.data.spec import DataSpec
 from gancli.data.variable_size import VariableSizeImages
-from gancli.errors import DataError
+from gancli.errors import DataError, did_you_mean
 from gancli.io import decode as decoding
 from gancli.io.files import cache_folder
 from gancli.io.resize import Size, as_size
@@ -228,9 +227,8 @@ def _label_index(entry: str | int, names: Sequence[str], source: str) -> int:
         return list(names).index(str(entry))
     if isinstance(entry, int) and 0 <= entry < len(names):
         return entry
-    near = difflib.get_close_matches(str(entry), names, n=1, cutoff=0.5)
     shown = ", ".join(names[:10]) + (", …" if len(names) > 10 else "")
-    hint = f"did you mean {near[0]!r}?" if near else f"its labels are {shown or 'none'}"
+    hint = did_you_mean(str(entry), names, f"its labels are {shown or 'none'}")
     raise DataError(f"data.classes: the source {source!r} has no label {entry!r}: {hint}")
 
 

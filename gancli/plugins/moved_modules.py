@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import warnings
 from collections.abc import Callable, Mapping
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -119,16 +120,17 @@ def find_spec(name: str) -> ModuleSpec | None:
     return ModuleSpec(name, _Loader(MODULES[name])) if name in MODULES else None
 
 
-class _Loader:
+class _Loader(Loader):
     """Loads an old module name as a module whose names come from the new module."""
 
     def __init__(self, new: str) -> None:
         self._new = new
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return None
-
     def exec_module(self, module: ModuleType) -> None:
         deprecated(module.__name__, self._new)
         target, renamed = importlib.import_module(self._new), NAMES.get(self._new, {})
-        vars(module)["__getattr__"] = lambda name: getattr(target, renamed.get(name, name))
+
+        def load(name: str) -> Any:
+            return getattr(target, renamed.get(name, name))
+
+        vars(module)["__getattr__"] = load

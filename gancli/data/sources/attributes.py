@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ from gancli.data.source import DataSummary, PackedDataset, Source
 from gancli.data.sources.config import AttributesConfig
 from gancli.data.sources.listing import HELD_OUT, SUFFIXES, check_root, encoded_files, skip_remedy
 from gancli.data.sources.splits import SplitFolder, abbreviate, list_split, unmatched
-from gancli.errors import DataError
+from gancli.errors import DataError, did_you_mean
 from gancli.io.types import Progress
 
 _VALUES = ("0", "-1", "1")
@@ -200,7 +199,6 @@ def _line_of(name: str, lines: Mapping[str, int]) -> int | None:
 
 def _column(name: str, table: AttributeTable, config: AttributesConfig) -> int:
     if name not in table.names:
-        near = difflib.get_close_matches(name, table.names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"its attributes are {abbreviate(table.names)}"
+        hint = did_you_mean(name, table.names, f"its attributes are {abbreviate(table.names)}")
         raise DataError(f"data.attributes: {config.table} has no column {name!r}: {hint}")
     return table.names.index(name)
