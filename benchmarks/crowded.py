@@ -1,10 +1,10 @@
-"""Training on cores that others use too: how long it takes alone, and beside busy processes, in turns.
+"""Training time on cores that other processes use as well, alone and beside busy processes, in interleaved runs.
 
     python benchmarks/crowded.py
     python benchmarks/crowded.py --recipe dcgan --images 3_000
 
 `spinning` is GNU OpenMP's default, `as gan sets it` is the setting of `gancli/runtime/threads.py`, and `one thread`
-never waits. Seconds by the clock: the median, the shortest and the longest of all rounds, which lie far apart.
+never waits. Times are wall-clock seconds: median, shortest and longest of all rounds, which vary widely.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def seconds(command: list[str], variables: dict[str, str]) -> float:
 
 @contextmanager
 def busy(count: int) -> Iterator[None]:
-    """So many processes that do nothing as fast as they can."""
+    """Run `count` processes that keep a core busy each."""
     others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield

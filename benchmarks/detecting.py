@@ -1,12 +1,11 @@
-"""Anomaly detection: how well each class of MNIST is told from the others, and what a score takes.
+"""Anomaly detection: AUROC for each class of MNIST as the normal class, and the time of a score.
 
-    python benchmarks/detecting.py --shared ../shared/data                 every class normal in turn, both scores
+    python benchmarks/detecting.py --shared ../shared/data                 each class as the normal class, both scores
     python benchmarks/detecting.py --classes 1,4,8 --limit 500
-    python benchmarks/detecting.py --speed                                 against a loop over images and starts
+    python benchmarks/detecting.py --speed                                 compared with a loop over images and starts
 
-Beside the AUROC of both scores stands that of 20 principal components and of the nearest training image, on the same
-test images. Speed is of ADGAN's search with the networks as they were before training, by the clock and by processor
-time.
+Prints the AUROC of both scores, and on the same test images that of 20 principal components and of the nearest training
+image. The speed is that of ADGAN's search with untrained networks, in wall-clock and in processor time.
 """
 
 from __future__ import annotations
@@ -51,12 +50,12 @@ REPEATS, COUNT = 5, 16
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shared", type=Path, default=Path("../shared/data"), help="folder that holds mnist/")
+    parser.add_argument("--shared", type=Path, default=Path("../shared/data"), help="folder that contains mnist/")
     parser.add_argument("--recipe", default="adgan-mnist")
     parser.add_argument("--classes", default="0,1,2,3,4,5,6,7,8,9")
-    parser.add_argument("--limit", type=int, help="test images at most; all, if left out")
-    parser.add_argument("--seed", type=int, default=0, help="of training")
-    parser.add_argument("--runs", type=Path, help="where runs of this benchmark are, and go; a temporary folder")
+    parser.add_argument("--limit", type=int, help="maximum number of test images (default: all)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the training")
+    parser.add_argument("--runs", type=Path, help="folder for the runs (default: a temporary folder)")
     parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="OPTION=VALUE")
     parser.add_argument("--speed", action="store_true")
     arguments = parser.parse_args()
@@ -70,14 +69,14 @@ def main() -> None:
             options = [*shared_data.mnist(arguments.shared.resolve(), Path(folder) / "data"), *arguments.overrides]
             run = Run(runs / f"normal-{label}")
             train(run, arguments.recipe, [*options, f"data.classes=[{label}]", f"train.seed={arguments.seed}"])
-            for name, value in told(run, arguments.limit).items():
+            for name, value in evaluate(run, arguments.limit).items():
                 columns[name].append(value)
     means = "  ".join(f"{name} {statistics.mean(values):.3f}" for name, values in columns.items())
     print(f"{'mean':8} {means}", flush=True)
 
 
 def train(run: Run, name: str, options: list[str]) -> None:
-    """Trains, unless that was done before."""
+    """Train a run, unless it exists already."""
     if run.checkpoints.is_dir():
         return
     recipe = load_recipe(name, options)
@@ -90,8 +89,8 @@ def train(run: Run, name: str, options: list[str]) -> None:
     print(f"{run.path.name}: {trainer.state.images:,} images, {seconds:.0f} s ({cpu:.0f} s CPU)", flush=True)
 
 
-def told(run: Run, limit: int | None) -> dict[str, float]:
-    """The areas of a run by both scores and by plain means; prints a row."""
+def evaluate(run: Run, limit: int | None) -> dict[str, float]:
+    """Return the AUROC of a run with both scores and both baselines; prints a row."""
     model = open_model(run.path, device=CPU)
     data = reference_data_of(run.path, model, None, [])
     found, before, begun = {}, content(model.nets), time.process_time()
@@ -106,13 +105,13 @@ def told(run: Run, limit: int | None) -> dict[str, float]:
 
 
 def scoring(family: Family, score: str) -> Family:
-    """The same family with another score, and that score's own defaults."""
+    """Return the same family with another score and the defaults of that score."""
     changed = {"score": score, "steps": None, "latent_rate": None}
     return type(family)(family.config.model_copy(update=changed), family.data)
 
 
 def content(nets: Nets) -> str:
-    """SHA-256 of every parameter and buffer."""
+    """Return the SHA-256 of all parameters and buffers."""
     digest = hashlib.sha256()
     for module in nets.modules.values():
         for tensor in module.state_dict().values():
@@ -147,7 +146,7 @@ def detect(family: Detects, nets: Nets, images: Tensor) -> None:
 
 
 def loop(generator: nn.Module, images: Tensor, starts: Tensor) -> None:
-    """The same search as it is usually written: for each image and each start, a copy and an optimizer."""
+    """Run the same search as usually written: a copy and an optimizer for each image and each start."""
     for image in images:
         for start in starts:
             twin, z = copy.deepcopy(generator).requires_grad_(), start[None].clone().requires_grad_()
@@ -162,7 +161,7 @@ def loop(generator: nn.Module, images: Tensor, starts: Tensor) -> None:
 
 
 def timed(work: Callable[[], None]) -> tuple[float, float]:
-    """Seconds by the clock, and of processor time."""
+    """Return wall-clock seconds and processor seconds."""
     begun, cpu = time.perf_counter(), time.process_time()
     work()
     return time.perf_counter() - begun, time.process_time() - cpu

@@ -1,7 +1,7 @@
-"""Whether translations between coloured digits reach the colour that was asked for, and leave the digit as it was.
+"""Scores of translations between coloured digits: the requested colour must appear and the digit must be preserved.
 
-Both are read by small networks that learned from real images of the training split alone, each in every colour;
-translated are the images of the test split, each to every colour.
+Both are classified by small networks trained on the real images of the training split in every colour. The images of
+the test split are translated, each to every colour.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from gancli.runs.run import Run
 
 
 def colours_and_digits(model: Model, recipe: Recipe, run: Run) -> dict[str, float]:
-    """Shares of translations whose colour, and whose digit, is read as it should be.
+    """Shares of translations whose colour, and whose digit, is classified as it should be.
 
-    For scale, the share of digits that are read in the same images untranslated; and the distance from what the other
-    colour should look like, a mean over pixels in [-1, 1].
+    For scale, the share of digits that are classified correctly in the same images untranslated; and the distance to
+    the true image in the other colour, a mean over pixels in [-1, 1].
 
     Args:
-        model: that translates to every label of the data.
-        recipe: that it was trained with, on `coloured-digits`.
-        run: that it is of.
+        model: model that translates to every label of the data.
+        recipe: recipe that it was trained with, on `coloured-digits`.
+        run: run of the model.
 
     Returns:
-        All four, by name.
+        All four values by name.
     """
     family, config = model.family, recipe.data
     assert isinstance(family, Translates)
@@ -58,7 +58,7 @@ def colours_and_digits(model: Model, recipe: Recipe, run: Run) -> dict[str, floa
 
 
 def _in_every_colour(packed: PackedDataset, saturation: float) -> tuple[Tensor, Tensor, Tensor]:
-    """All digits in one colour after the other: images (N, 3, H, W) in [-1, 1], colours (N,) and digits (N,)."""
+    """Return all digits in each colour: images (N, 3, H, W) in [-1, 1], colours (N,) and digits (N,)."""
     grey, count = packed.images.max(1, keepdims=True).astype(np.uint8), len(packed.spec.labels)
     colours = np.repeat(np.arange(count), packed.count)
     images = tint(np.tile(grey, (count, 1, 1, 1)), colours, saturation)

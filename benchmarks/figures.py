@@ -1,4 +1,4 @@
-"""The figures at hand: a line of JSON for every setting and seed that was trained and measured; none is done twice."""
+"""File of stored results: a line of JSON for every setting and seed that was trained and measured."""
 
 from __future__ import annotations
 
@@ -15,27 +15,26 @@ from gancli.io.files import write_atomically
 from gancli.recipes.recipe import load_recipe
 
 WHERE = Path(__file__).resolve().parents[1] / "docs" / "results.jsonl"
-"""Where they are kept, if nothing else is said: beside the page that is made of them, so that whoever has the project
-can add to them, or hold the page against them."""
+"""Default file, stored with the results page, so that anyone with the project can add results or check the page."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """What one setting reached with one seed.
+    """Results of a setting with one seed.
 
     Args:
-        setting: its name.
-        digest: of the recipe that was trained, as `digest` says: figures of a recipe that has changed since are stale.
-        seed: of the training.
-        images: training images shown.
-        seconds: that training took, by the clock.
-        cpu_seconds: processor time of that.
-        precision: that it was trained in, which `auto` chooses by the processor.
-        torch: its version.
-        last: figures of the last checkpoint.
-        best: those of the best one, where the recipe keeps it and it is another; None elsewhere.
-        best_by: the metric that decided which is best.
-        protocols: how the figures were taken.
+        setting: name of the setting.
+        digest: hash of the recipe, see `digest`; results of a recipe that has changed since are outdated.
+        seed: seed of the training.
+        images: number of training images.
+        seconds: wall-clock time of the training.
+        cpu_seconds: processor time of the training.
+        precision: precision of the training, which `auto` selects by the processor.
+        torch: version of torch.
+        last: values of the last checkpoint.
+        best: values of the best checkpoint, if the recipe keeps it and it is not the last; otherwise None.
+        best_by: metric that selected the best checkpoint.
+        protocols: descriptions of how the values were measured.
     """
 
     setting: str
@@ -53,27 +52,27 @@ class Figures:
 
 
 def read(file: Path) -> list[Figures]:
-    """Everything that is at hand; nothing where there is no such file."""
+    """Return all stored results; an empty list if the file does not exist."""
     if not file.exists():
         return []
     return [Figures(**json.loads(line)) for line in file.read_text(encoding="utf-8").splitlines()]
 
 
 def append(file: Path, figures: Figures) -> None:
-    """At the end, so that whatever stops a long series later takes nothing away."""
+    """Append results at once, so that an interruption of a long series loses nothing."""
     file.parent.mkdir(parents=True, exist_ok=True)
     before = file.read_bytes() if file.exists() else b""
     write_atomically(file, before + (json.dumps(asdict(figures)) + "\n").encode())
 
 
 def of_setting(at_hand: Iterable[Figures], setting: str, current: str) -> list[Figures]:
-    """Those of a setting's current recipe, by seed; of one seed the newest."""
+    """Return the newest results of a setting's current recipe for each seed, sorted by seed."""
     by_seed = {each.seed: each for each in at_hand if (each.setting, each.digest) == (setting, current)}
     return [by_seed[seed] for seed in sorted(by_seed)]
 
 
 def digest(recipe: str, options: Sequence[str]) -> str:
-    """SHA-256 of all that a setting says of its training; what it leaves to the defaults is no part of it."""
+    """Return the SHA-256 of all training options that a setting defines; defaults are not included."""
     loaded = load_recipe(recipe, options)
     sections = {name: part for name, part in vars(loaded).items() if isinstance(part, BaseModel)}
     said: dict[str, Any] = {name: part.model_dump(mode="json", exclude_unset=True) for name, part in sections.items()}

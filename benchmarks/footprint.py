@@ -1,8 +1,9 @@
-"""What gancli and its families take on the disk beyond torch: megabytes and distributions, the largest first.
+"""Disk space of gancli and its families in addition to torch: megabytes and distributions, the largest first.
 
-Counted is what the interpreter that runs this has installed: every distribution that `gancli[families]` requires,
-directly or not, but for torch and what torch itself requires. Bytes are those of the files that installers recorded, so
-distributions that are installed in editable form count next to nothing; run it in an environment made of wheels:
+Counts the distributions installed for the interpreter that runs this script: every distribution that
+`gancli[families]` requires, directly or indirectly, except torch and its requirements. Sizes are those of the files
+recorded by installers, so distributions installed in editable form count almost nothing. Run it in an environment of
+wheels:
 
     make dist && python -m venv /tmp/fresh && /tmp/fresh/bin/pip install --find-links dist "gancli[families]"
     /tmp/fresh/bin/python benchmarks/footprint.py
@@ -33,7 +34,7 @@ def main() -> None:
 
 
 def closure(requirement: str) -> set[str]:
-    """The installed distributions that a requirement comes to, itself included, by their normalised names."""
+    """Return the installed distributions that a requirement needs, including itself, by normalised name."""
     found: set[str] = set()
     asked: set[tuple[str, str]] = set()
     waiting = [requirement]
@@ -54,9 +55,9 @@ def megabytes(name: str) -> float:
 
 
 def _required(name: str, extra: str) -> list[str]:
-    """What a distribution requires: of itself (`extra` empty), or of one of its extras.
+    """Return the requirements of a distribution itself (`extra` empty), or of one of its extras.
 
-    Markers of platforms are not evaluated: what they rule out is not installed, and so does not count.
+    Platform markers are not evaluated: distributions they exclude are not installed, so they are not counted.
     """
     if not _installed(name):
         return []

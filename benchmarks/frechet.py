@@ -1,4 +1,4 @@
-"""How long a Fréchet distance takes, beside the general matrix root of SciPy, with which it is usually computed.
+"""Time of the Fréchet distance, compared with SciPy's general matrix root, the usual implementation.
 
     python benchmarks/frechet.py
 
@@ -17,18 +17,20 @@ import torch
 from scipy.linalg import sqrtm
 from torch import Tensor
 
+from gancli.metrics.fd import frechet_distance_of_features
+
 DIM = 2_048
 
 
 def features(count: int, *, seed: int) -> Tensor:
-    """Like Inception's: (count, 2048), not below 0, correlated."""
+    """Return random features like Inception's: (count, 2048), not negative, correlated."""
     generator = torch.Generator().manual_seed(seed)
     mixed = torch.randn(count, 128, generator=generator) @ torch.randn(128, DIM, generator=generator) / 128**0.5
     return (mixed + 0.1 * torch.randn(count, DIM, generator=generator)).clamp(min=0)
 
 
 def by_general_root(first: Tensor, second: Tensor) -> float:
-    """The distance as it is usually computed."""
+    """Compute the distance with the general matrix root."""
     covariances = [np.cov(part.double().numpy(), rowvar=False) for part in (first, second)]
     root = sqrtm(covariances[0] @ covariances[1]).real
     shift = (first.double().mean(0) - second.double().mean(0)).square().sum().item()
@@ -36,7 +38,7 @@ def by_general_root(first: Tensor, second: Tensor) -> float:
 
 
 def seconds(compute: Callable[[Tensor, Tensor], float], *sets: Tensor) -> tuple[float, float]:
-    """Time and value."""
+    """Return time and value."""
     begun = time.perf_counter()
     value = compute(*sets)
     return time.perf_counter() - begun, value
@@ -44,7 +46,7 @@ def seconds(compute: Callable[[Tensor, Tensor], float], *sets: Tensor) -> tuple[
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pairs", type=int, default=3, help="of timings")
+    parser.add_argument("--pairs", type=int, default=3, help="number of timed pairs")
     pairs = parser.parse_args().pairs
     large = features(10_000, seed=0), features(10_000, seed=1)
     taken = [seconds(frechet_distance_of_features, *large)[0] for _ in range(pairs)]
@@ -56,7 +58,7 @@ def main() -> None:
         ratios.append(theirs[0] / ours[0])
         apart = max(apart, abs(ours[1] - theirs[1]) / ours[1])
         print(f"500 x {DIM:,}: {ours[0]:.2f} s, by sqrtm {theirs[0]:.1f} s", flush=True)
-    print(f"{statistics.median(ratios):.0f} times as fast; the values differ by {apart:.1e} of them")
+    print(f"{statistics.median(ratios):.0f} times as fast; relative difference of the values {apart:.1e}")
 
 
 if __name__ == "__main__":

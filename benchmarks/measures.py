@@ -1,4 +1,4 @@
-"""What settings are measured by, as named figures, each with how it was taken."""
+"""Measures of the settings: named values, each with a description of how it was measured."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ SAMPLES = 10_000
 
 @dataclass(frozen=True)
 class Found:
-    """Figures by name, and by the names of one figure or several how they were taken."""
+    """Values by name, and descriptions by name of one or several values."""
 
     figures: Mapping[str, float]
     protocols: Mapping[str, str]
 
 
 Measure = Callable[[Model, Recipe, Run, Path], Found]
-"""Of a model, its recipe, its run, and the folder of shared data."""
+"""From a model, its recipe, its run and the folder of shared data."""
 
 
 def plain(measured: Callable[[Model, Recipe, Run, Path], Mapping[str, float]]) -> Measure:
-    """A measure that says itself how it is taken: in its docstring."""
+    """Return a measure that is described by its docstring."""
     return lambda *of: _explained(measured(*of), measured)
 
 
 def without_shared(measured: Callable[[Model, Recipe, Run], Mapping[str, float]]) -> Measure:
-    """The same of a measure that needs nothing of the shared folder but the training data."""
+    """Return a measure that is described by its docstring and needs no shared data except the training data."""
     return lambda model, recipe, run, shared: _explained(measured(model, recipe, run), measured)
 
 
 def all_of(*measures: Measure) -> Measure:
-    """One after the other."""
+    """Return a measure that combines several measures."""
 
     def measure(model: Model, recipe: Recipe, run: Run, shared: Path) -> Found:
         found = [each(model, recipe, run, shared) for each in measures]
@@ -61,7 +61,7 @@ def all_of(*measures: Measure) -> Measure:
 
 
 def metrics(*names: str, limit: int | None = None) -> Measure:
-    """Those of `gan eval`, by its protocols."""
+    """Return a measure that computes metrics of `gan eval`, described by their protocols."""
 
     def measure(model: Model, recipe: Recipe, run: Run, shared: Path) -> Found:
         request = Request(metrics=",".join(names), options=Options(limit=limit), device="cpu")
@@ -75,8 +75,8 @@ def metrics(*names: str, limit: int | None = None) -> Measure:
 
 
 def judged(model: Model, recipe: Recipe, run: Run, shared: Path) -> dict[str, float]:
-    """Fréchet distance of 10,000 samples to the training images, on the features of a LeNet that reads MNIST; for
-    scale, that of the test images.
+    """Fréchet distance of 10,000 samples to the training images on the features of a LeNet trained on MNIST; for scale,
+    that of the test images.
     """
     judge = LeNet(shared / "features" / "mnist_lenet.pth")
     train, test, _ = real(recipe)
@@ -89,8 +89,8 @@ def judged(model: Model, recipe: Recipe, run: Run, shared: Path) -> dict[str, fl
 
 
 def conditional(model: Model, recipe: Recipe, run: Run, shared: Path) -> dict[str, float]:
-    """FD(LeNet) and label accuracy of 10,000 samples as LeNet reads them, and the classification accuracy score (CAS):
-    what a small network reads of the test images after learning from those samples, or from as many training images.
+    """FD(LeNet) and label accuracy of 10,000 samples as classified by LeNet, and the classification accuracy score
+    (CAS): the accuracy on test images of a small network trained on those samples, or on as many training images.
     """
     train, test, answers = real(recipe)
     labels = torch.arange(SAMPLES) % len(model.labels)
@@ -106,15 +106,15 @@ def conditional(model: Model, recipe: Recipe, run: Run, shared: Path) -> dict[st
 
 
 def line(model: Model, recipe: Recipe, run: Run) -> dict[str, float]:
-    """The largest distance of the discriminator from the best one along the line, 0 at the optimum, and the value of
-    the game, where the optimum is -log 4 = -1.386.
+    """The largest distance of the discriminator from the optimal one along the line, 0 at the optimum, and the value of
+    the game, which is -log 4 = -1.386 at the optimum.
     """
     last = json.loads(sorted(run.samples.glob("*.json"))[-1].read_text())
     return {"max |D - D*|": last["gap"], "V(D,G)": last["value"]}
 
 
 def real(recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Training images, test images and the test images' labels, as the model sees them."""
+    """Return training images, test images and the labels of the test images, as the model receives them."""
     train = open_dataset(recipe.data)
     test = open_dataset(recipe.data.model_copy(update={"split": "test", "limit": None}))
     assert test.labels is not None
@@ -123,13 +123,13 @@ def real(recipe: Recipe) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 
 def _explained(figures: Mapping[str, float], measured: Callable[..., object]) -> Found:
-    """With what the measure's docstring says ahead of its arguments."""
+    """Describe values by the docstring of their measure, without its arguments."""
     explanation = (inspect.getdoc(measured) or "").partition("\n\nArgs:")[0]
     return Found(figures, {", ".join(figures): " ".join(explanation.split())})
 
 
 def _told(protocol: Protocol) -> str:
-    """On one line, without what another seed of the setting has otherwise."""
+    """Return a protocol on one line, without the entries that differ between seeds."""
     return format_protocol(
         {entry: value for entry, value in protocol.items() if entry not in ("chosen", "by", "gancli")}
     )

@@ -1,10 +1,11 @@
-"""Peak memory of PGGAN's full networks, a step of both players at every level up to 1024x1024.
+"""Peak memory of PGGAN's full networks: a step of both players at every level up to 1024x1024.
 
     python benchmarks/memory.py
     python benchmarks/memory.py --side 256 --batch 4 --precision bf16
 
-The published networks and losses, gradient penalty included, on random images. Prints the peak of every level's step:
-on a CPU the process' resident set, the interpreter, its libraries and the optimizers' moments included.
+Uses the published networks and losses, including the gradient penalty, on random images. Prints the peak of every
+level's step. On a CPU this is the resident set of the process, including the interpreter, its libraries and the
+optimizers' moments.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def main() -> None:
             trainer.step()
             seconds = time.perf_counter() - begun
             print(
-                f"{planned.stage.name:>10}, batch {arguments.batch}: {peak(device) / 1e9:5.2f} GB at its peak, "
+                f"{planned.stage.name:>10}, batch {arguments.batch}: {peak(device) / 1e9:5.2f} GB peak memory, "
                 f"{seconds:6.1f} s for the first step",
                 flush=True,
             )

@@ -1,7 +1,7 @@
-"""A judge of generated MNIST digits: a LeNet that was trained elsewhere and is only read here.
+"""Evaluation of generated MNIST digits with a LeNet that was trained elsewhere.
 
-Its features give a Fréchet distance, which is written FD(LeNet): it is no FID, whose network is Inception, and compares
-with no published figure. For scale: real test images 0.7, one digit missing 25, noise 938.
+The Fréchet distance of its features is called FD(LeNet). It is no FID, which uses Inception, and is not comparable with
+published values. For scale: real test images 0.7, one digit missing 25, noise 938.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ BATCH = 1_000
 
 
 class LeNet(nn.Module):
-    """Digits (N, 1, H, W) in [-1, 1] to features (N, 84) and logits (N, 10).
+    """From digits (N, 1, H, W) in [-1, 1] to features (N, 84) and logits (N, 10).
 
     Args:
-        weights: `mnist_lenet.pth`, 99.08 % on MNIST's test images, which reads [0, 1] at 32x32.
+        weights: `mnist_lenet.pth`, with an accuracy of 99.08 % on MNIST's test images; its input is 32x32 in [0, 1].
     """
 
     def __init__(self, weights: Path) -> None:
@@ -43,10 +43,10 @@ class LeNet(nn.Module):
         return torch.cat([self(part)[0] for part in images.split(BATCH)])
 
     def read(self, images: Tensor) -> Tensor:
-        """The digit that each image shows, (N,)."""
+        """Return the predicted digits, (N,)."""
         return torch.cat([self(part)[1].argmax(1) for part in images.split(BATCH)])
 
 
 def distance(judge: LeNet, images: Tensor, real: Tensor) -> float:
-    """FD(LeNet) between two sets of images."""
+    """Return FD(LeNet) between two sets of images."""
     return frechet_distance_of_features(judge.features(images), judge.features(real))

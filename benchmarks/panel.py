@@ -1,10 +1,10 @@
-"""What the live panel of `gan train` costs: processor time of a training in a terminal and without one, in turns.
+"""Cost of the live panel of `gan train`: processor time of a training in a terminal and without one, interleaved.
 
     python benchmarks/panel.py
     python benchmarks/panel.py --recipe dcgan --images 20_000 --rounds 3
 
-The terminal is one of 120x40 characters with 256 colours, where the panel shows samples too. Processor time, not the
-clock's: the panel is drawn by a thread beside the training.
+The terminal has 120x40 characters and 256 colours, where the panel also shows samples. Processor time is measured
+instead of wall-clock time, because the panel is rendered by a thread beside the training.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ def main() -> None:
 
 
 def in_a_pipe(command: list[str]) -> float:
-    """Processor seconds."""
+    """Return processor seconds."""
     with tempfile.TemporaryDirectory() as folder:
         return _seconds(subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL))
 
 
 def in_a_terminal(command: list[str]) -> tuple[float, int]:
-    """Processor seconds, and the bytes that the terminal was sent."""
+    """Return processor seconds, and the number of bytes sent to the terminal."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     environment = {**os.environ, "TERM": "xterm-256color", "LANG": "C.UTF-8"}
@@ -59,7 +59,7 @@ def in_a_terminal(command: list[str]) -> tuple[float, int]:
     while True:
         try:
             read = os.read(ours, 1 << 16)
-        except OSError:  # the last one who wrote there has ended
+        except OSError:  # the process that wrote to the terminal has ended
             break
         shown += len(read)
     os.close(ours)

@@ -1,7 +1,7 @@
-"""PGGAN's 32x32 level as people write it: weights scaled at every use, enlarged maps, contiguous, nothing frozen.
+"""Plain script for PGGAN's 32x32 level: weights scaled at every use, upsampled maps, contiguous, nothing frozen.
 
-The published networks of Karras et al. 2018, 20.7 million parameters a player, with gradient penalty and drift at every
-step, the discriminator first, and an averaged generator.
+The published networks of Karras et al. 2018 with 20.7 million parameters per player, gradient penalty and drift at
+every step, the discriminator first, and an averaged generator.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def penalty(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
 
 
 def run(precision: str, batch_size: int, *, warm_up: int, timed: int) -> float:
-    """Images a second."""
+    """Return images per second."""
     torch.manual_seed(0)
     g, d = generator(), discriminator()
     averaged = copy.deepcopy(g)

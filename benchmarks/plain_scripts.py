@@ -1,8 +1,8 @@
-"""Training scripts as people write them, to compare the engine with: a DataLoader, networks as they come, contiguous,
-the opponent not frozen, and the losses read back at every step.
+"""Plain training scripts to compare the engine with: a DataLoader, contiguous networks, no frozen opponent, and the
+losses read back at every step.
 
-Each takes a folder of MNIST's four idx files, a precision, and how many images to warm up with and to time; it returns
-images a second.
+Each takes a folder of MNIST's four idx files, a precision, and the numbers of images to warm up with and to time. It
+returns images per second.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torchvision.transforms import Compose, Normalize, Resize, ToTensor
 
 
 def mlp(data: Path, precision: str, *, warm_up: int, timed: int) -> float:
-    """The perceptrons of most tutorials on MNIST at 28x28, batch 64, the discriminator first."""
+    """Multilayer perceptrons as in most tutorials on MNIST at 28x28, batch size 64, the discriminator first."""
     torch.manual_seed(0)
     generator = nn.Sequential(nn.Linear(64, 256), nn.LeakyReLU(0.01), nn.Linear(256, 784), nn.Tanh())
     discriminator = nn.Sequential(nn.Linear(784, 128), nn.LeakyReLU(0.01), nn.Linear(128, 1), nn.Sigmoid())
@@ -52,12 +52,12 @@ def mlp(data: Path, precision: str, *, warm_up: int, timed: int) -> float:
 
 
 def dcgan32(data: Path, precision: str, *, warm_up: int, timed: int) -> float:
-    """The networks of PyTorch's DCGAN example at 32x32, batch 64, the generator first."""
+    """Networks of PyTorch's DCGAN example at 32x32, batch size 64, the generator first."""
     return _dcgan(mnist(data, 32, 64), precision, side=32, channels=1, clock=Clock(warm_up, timed))
 
 
 def dcgan64(data: Path, precision: str, *, warm_up: int, timed: int) -> float:
-    """The same at 64x64 in colour, batch 128, on images that are in memory already."""
+    """The same networks at 64x64 in colour, batch size 128, on images in memory."""
     return _dcgan(noise(64, 128), precision, side=64, channels=3, clock=Clock(warm_up, timed))
 
 
@@ -98,14 +98,14 @@ def _dcgan(batches: Iterator[Tensor], precision: str, *, side: int, channels: in
 
 
 class Clock:
-    """Times the images after the warm-up."""
+    """Measures the images per second after the warm-up."""
 
     def __init__(self, warm_up: int, timed: int) -> None:
         self.warm_up, self.timed = warm_up, timed
         self.shown, self.begun, self.speed = 0, 0.0, 0.0
 
     def tick(self, images: int) -> bool:
-        """Counts a batch; whether it was the last."""
+        """Count a batch; return True if it was the last."""
         self.shown += images
         if self.begun == 0 and self.shown >= self.warm_up:
             self.begun, self.warm_up = time.perf_counter(), self.shown
@@ -120,7 +120,7 @@ def autocast(precision: str) -> torch.autocast:
 
 
 def mnist(data: Path, side: int, batch_size: int) -> Iterator[Tensor]:
-    """Batches of MNIST as torchvision's own data set delivers it, for ever."""
+    """Yield batches of torchvision's MNIST dataset forever."""
     steps = [Resize(side)] if side != 28 else []
     transform = Compose([*steps, ToTensor(), Normalize((0.5,), (0.5,))])
     with tempfile.TemporaryDirectory() as folder:
@@ -135,7 +135,7 @@ def mnist(data: Path, side: int, batch_size: int) -> Iterator[Tensor]:
 
 
 def noise(side: int, batch_size: int) -> Iterator[Tensor]:
-    """Batches of random colour images from a tensor in memory, for ever."""
+    """Yield batches of random colour images from a tensor in memory forever."""
     images = torch.rand(2_048, 3, side, side) * 2 - 1
     dataset = torch.utils.data.TensorDataset(images)
     while True:

@@ -1,8 +1,8 @@
-"""The adversarial step of SRGAN as people write it: 24x24 to 96x96 in colour, contiguous, a DataLoader of pairs.
+"""Plain script for the adversarial step of SRGAN: 24x24 to 96x96 in colour, contiguous networks, a DataLoader of pairs.
 
-The published networks of Ledig et al. 2017, SRResNet of 16 blocks and 64 channels and a discriminator of 8
-convolutions, with the content loss on VGG-19's phi_{5,4}. As in the engine, the generator moves first. Of VGG-19 the
-weights are random, which costs the same. Nothing is frozen while others learn.
+The published networks of Ledig et al. 2017, SRResNet with 16 blocks and 64 channels and a discriminator with 8
+convolutions, with the content loss on VGG-19's phi_{5,4}. As in the engine, the generator is updated first. The weights
+of VGG-19 are random, which does not affect the speed. Nothing is frozen while others are updated.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torchvision.models import vgg19
 SIDE, SCALE, IMAGES = 96, 4, 256
 
 PARAMETERS = {"generator": 1_549_462, "discriminator": 23_565_505}
-"""What the published networks have; the family's tests hold the engine's to the same numbers."""
+"""Parameters of the published networks; the family's tests check the engine's networks against them."""
 
 
 class Block(nn.Module):
@@ -72,7 +72,7 @@ class Features(nn.Module):
 
 
 class Pairs(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
-    """Random bytes as numbers in [-1, 1], and the same reduced, in [0, 1]; one by one."""
+    """Random bytes in [-1, 1], and the same images downscaled, in [0, 1]; converted one by one."""
 
     def __init__(self) -> None:
         self.images = torch.randint(0, 256, (IMAGES, 3, SIDE, SIDE), dtype=torch.uint8)
@@ -93,7 +93,7 @@ def batches(size: int) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def random_vgg(folder: Path) -> Path:
-    """A file of random weights for the engine's feature network, named after what is in it."""
+    """Write a file of random weights for the engine's feature network, named by its hash."""
     content = save({key: value.contiguous() for key, value in vgg19(weights=None).state_dict().items()})
     file = folder / f"random-{hashlib.sha256(content).hexdigest()[:8]}.safetensors"
     file.write_bytes(content)
@@ -101,7 +101,7 @@ def random_vgg(folder: Path) -> Path:
 
 
 def run(precision: str, batch_size: int, *, warm_up: int, timed: int) -> float:
-    """Images a second."""
+    """Return images per second."""
     torch.manual_seed(0)
     g, d, features = Generator(), discriminator(), Features()
     for name, network in (("generator", g), ("discriminator", d)):

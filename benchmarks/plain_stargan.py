@@ -1,8 +1,9 @@
-"""StarGAN as people write it: one of five labels, images of 128x128, batches of four, networks contiguous.
+"""Plain script for StarGAN: one of five labels, images of 128x128, batches of four, contiguous networks.
 
-The published networks of Choi et al. 2018: a residual generator of 6 blocks with zero padding, and a discriminator of 6
-strided layers without normalisation. Five updates of the discriminator, with gradient penalty, for one of the
-generator, each with a batch of its own but for the last two, which share one. Nothing is frozen while others learn.
+The published networks of Choi et al. 2018: a residual generator with 6 blocks and zero padding, and a discriminator
+with 6 strided layers without normalisation. Five updates of the discriminator, with gradient penalty, for each update
+of the generator. Each update has its own batch, except that the last update of the discriminator and the update of the
+generator share one. Nothing is frozen while others are updated.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 LABELS, SIDE, BATCH, CRITIC, IMAGES = 5, 128, 4, 5, 256
 
 PARAMETERS = 53_192_576
-"""Of both published networks; the family's tests hold the engine's to the same number."""
+"""Parameters of both published networks; the family's tests check the engine's networks against them."""
 
 
 class Block(nn.Module):
@@ -73,7 +74,7 @@ class Discriminator(nn.Module):
 
 
 class Labelled(torch.utils.data.Dataset[tuple[Tensor, int]]):
-    """Random bytes, made numbers in [-1, 1] one by one."""
+    """Random bytes, converted to [-1, 1] one by one."""
 
     def __init__(self) -> None:
         self.images = torch.randint(0, 256, (IMAGES, 3, SIDE, SIDE), dtype=torch.uint8)
@@ -100,7 +101,7 @@ def penalty(d: Discriminator, real: Tensor, fake: Tensor) -> Tensor:
 
 
 def run(precision: str, *, warm_up: int, timed: int) -> float:
-    """Images a second, of those that the discriminator sees."""
+    """Return images per second, as seen by the discriminator."""
     torch.manual_seed(0)
     g, d = Generator(), Discriminator()
     count = sum(parameter.numel() for network in (g, d) for parameter in network.parameters())

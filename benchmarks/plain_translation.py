@@ -1,10 +1,10 @@
-"""Image translation as people write it: pix2pix on pairs of 256x256 and CycleGAN on two domains of 128x128, both with
-batches of one image, networks contiguous, and a DataLoader on bytes in memory.
+"""Plain scripts for image translation: pix2pix on pairs of 256x256 and CycleGAN on two domains of 128x128, both with
+batches of one image, contiguous networks, and a DataLoader on bytes in memory.
 
 Pix2pix: the U-Net with 8 levels and the PatchGAN of Isola et al. 2017, batch normalisation, dropout, and L1 times 100.
 CycleGAN: two residual generators with 6 blocks and two PatchGANs of Zhu et al. 2017, instance normalisation, a pool of
-50 images a domain, least squares and a cycle's weight of 10. As in the engine, generators are updated before
-discriminators and no generator runs twice on the same image. Nothing is frozen while others learn.
+50 images per domain, least squares and a cycle weight of 10. As in the engine, generators are updated before
+discriminators and no generator runs twice on the same image. Nothing is frozen while others are updated.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from torch import Tensor, nn
 IMAGES = 64
 
 PARAMETERS = {"unet": 54_413_955, "patch of pairs": 2_768_705, "residual": 7_837_699, "patch": 2_764_737}
-"""What the published networks have; the families' tests hold the engine's to the same numbers."""
+"""Parameters of the published networks; the families' tests check the engine's networks against them."""
 
 
 class Down(nn.Module):
-    """A level of the U-Net, with all deeper ones inside it; returns its input beside what it made of it."""
+    """A level of the U-Net with all deeper levels inside; concatenates its input and its output."""
 
     def __init__(self, outer: int, inner: int, deeper: nn.Module | None, *, dropout: bool) -> None:
         super().__init__()
@@ -107,7 +107,7 @@ class Pool:
 
 
 class Pairs(torch.utils.data.Dataset[tuple[Tensor, Tensor]]):
-    """Random bytes, made numbers in [-1, 1] one by one."""
+    """Random bytes, converted to [-1, 1] one by one."""
 
     def __init__(self, side: int) -> None:
         self.images = torch.randint(0, 256, (2, IMAGES, 3, side, side), dtype=torch.uint8)
@@ -137,7 +137,7 @@ def initialise(module: nn.Module) -> None:
 
 
 def begin(network: nn.Module, name: str) -> nn.Module:
-    """The network with fresh weights, after a look at whether it is the published one."""
+    """Return a newly initialised network after checking its number of parameters."""
     count = sum(parameter.numel() for parameter in network.parameters())
     if count != PARAMETERS[name]:
         raise RuntimeError(f"{name} has {count:,} parameters instead of {PARAMETERS[name]:,}")
@@ -145,7 +145,7 @@ def begin(network: nn.Module, name: str) -> nn.Module:
 
 
 def pix2pix(precision: str, *, warm_up: int, timed: int) -> float:
-    """Images a second."""
+    """Return images per second."""
     torch.manual_seed(0)
     g, d = begin(unet(), "unet"), begin(patch(6, nn.BatchNorm2d, bias=False), "patch of pairs")
     g_optimizer, d_optimizer = adam(g), adam(d)
@@ -173,7 +173,7 @@ def pix2pix(precision: str, *, warm_up: int, timed: int) -> float:
 
 
 def cyclegan(precision: str, *, warm_up: int, timed: int) -> float:
-    """Pairs of images a second."""
+    """Return pairs of images per second."""
     torch.manual_seed(0)
     to_a, to_b = (begin(residual(), "residual") for _ in range(2))
     judge_a, judge_b = (begin(patch(3, nn.InstanceNorm2d, bias=True), "patch") for _ in range(2))

@@ -1,16 +1,16 @@
-"""What every bundled recipe reaches: trains the settings, measures them, and keeps the figures.
+"""Results of every bundled recipe: train the settings, measure them, and store the values.
 
     python benchmarks/quality.py --shared ../shared/data              three seeds of every setting that is not done yet
     python benchmarks/quality.py --only cgan-mnist --seeds 0 --out pictures
-    python benchmarks/results.py                                      docs/results.md, of the figures at hand
+    python benchmarks/results.py                                      write docs/results.md from the stored values
 
-A setting is a bundled recipe, where it is long with a cap on its images (see `settings.py`). What was trained and
-measured is a line in the file that `--figures` names, and not done again, unless the recipe has changed. Every training
-computes on one thread, so figures do not depend on how many cores there are; `--jobs` of them run at once. All settings
-are done with the first seed before any is with the second. Some settings need data that are no part of this project,
-in the folder that `--shared` names: MNIST's four idx files in `mnist/`, in `features/` the weights of the LeNet that
-judges digits (see `mnist_judge.py`), photographs and masks in `nuclei/`, and `set5/` (see `shared_data.py`). Where
-these are not, they are left out.
+A setting is a bundled recipe, with fewer images if it is long (see `settings.py`). Every training and its values are a
+line in the file of `--figures` and are not repeated unless the recipe has changed. Every training uses one thread, so
+results do not depend on the number of cores; `--jobs` trainings run at once. All settings are run with the first seed
+before any setting with the second. Some settings need data that are not part of this project, in the folder of
+`--shared`: MNIST's four idx files in `mnist/`, the weights of the LeNet that classifies digits in `features/` (see
+`mnist_judge.py`), photographs and masks in `nuclei/`, and `set5/` (see `shared_data.py`). Settings without their data
+are skipped.
 """
 
 from __future__ import annotations
@@ -50,17 +50,17 @@ CPU = torch.device("cpu")
 
 
 class Warnings(Callback):
-    """Passes on what training warns of, such as a collapse."""
+    """Prints warnings of the training, such as a collapse."""
 
     def on_warning(self, sentence: str) -> None:
-        print(f"warned: {sentence}", flush=True)
+        print(f"warning: {sentence}", flush=True)
 
     def on_rollback(self, reason: str, images: int) -> None:
         print(f"rolled back to {images:,} images: {reason}", flush=True)
 
 
 def run_setting(setting: Setting, shared: Path, seed: int, out: Path | None) -> Figures:
-    """Trains one setting with one seed, and measures its last checkpoint and its best."""
+    """Train one setting with one seed, and measure its last and its best checkpoint."""
     with tempfile.TemporaryDirectory() as folder:
         data, run = Path(folder) / "data", Run(Path(folder) / "run")
         options = [*setting.options, *setting.data(shared.resolve(), data), f"train.seed={seed}"]
@@ -96,7 +96,7 @@ def run_setting(setting: Setting, shared: Path, seed: int, out: Path | None) -> 
 
 
 def show(row: Figures) -> None:
-    """On one line."""
+    """Print results on one line."""
     shown = "  ".join(f"{name} {value:.4g}" for name, value in row.last.items())
     print(
         f"{row.setting:20} seed {row.seed}  {row.images:>9,} images  {row.seconds:4.0f} s "
@@ -106,7 +106,7 @@ def show(row: Figures) -> None:
 
 
 def picture(name: str, run: Run, model: Model, seed: int, out: Path) -> None:
-    """64 samples, or ten of each label in a row of its own; of what does not sample, the run's last figure."""
+    """Write 64 samples, or a row of ten samples for each label; for other models, the last figure of the run."""
     out.mkdir(parents=True, exist_ok=True)
     file = out / f"{name.replace('/', '-')}-seed{seed}.png"
     if not isinstance(model.family, Samples) or model.mixture is not None:
@@ -119,7 +119,7 @@ def picture(name: str, run: Run, model: Model, seed: int, out: Path) -> None:
 
 
 def summarise(rows: list[Figures]) -> None:
-    """Mean and spread over seeds of what all of them have."""
+    """Print mean and standard deviation over seeds of all common values."""
     names = [name for name in rows[0].last if all(name in row.last for row in rows)]
     columns = {name: [row.last[name] for row in rows] for name in names}
     parts = (f"{name} {statistics.mean(found):.4g} +- {statistics.stdev(found):.2g}" for name, found in columns.items())
@@ -130,7 +130,7 @@ def main() -> None:
     arguments = _arguments()
     settings = [SETTINGS[name] for name in arguments.only or SETTINGS]
     complete = [setting for setting in settings if not _lacks_data(setting, arguments.shared)]
-    done = {} if arguments.anew else _done(complete, arguments.figures)
+    done = {} if arguments.repeat else _done(complete, arguments.figures)
     wanted = [(setting.name, seed) for seed in arguments.seeds for setting in complete]
     for task in wanted:
         if task in done:
@@ -144,31 +144,31 @@ def main() -> None:
         if len(rows) > 1:
             summarise(rows)
     if failed := sum(task not in done for task in wanted):
-        sys.exit(f"{failed} trainings failed; the same command tries them again")
+        sys.exit(f"{failed} trainings failed; run the same command to try them again")
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shared", type=Path, default=Path("../shared/data"), help="folder of data and of the judge")
-    parser.add_argument("--only", choices=list(SETTINGS), nargs="+", help="settings, of all of them")
+    parser.add_argument("--shared", type=Path, default=Path("../shared/data"), help="folder of the shared data")
+    parser.add_argument("--only", choices=list(SETTINGS), nargs="+", help="settings (default: all)")
     parser.add_argument("--seeds", type=parse_seeds, default=[0, 1, 2])
-    parser.add_argument("--jobs", type=int, default=1, help="trainings at once, each in a process of its own")
-    parser.add_argument("--figures", type=Path, default=figures.WHERE, help="where they are kept")
-    parser.add_argument("--anew", action="store_true", help="train again what is done")
-    parser.add_argument("--out", type=Path, help="a directory for pictures")
+    parser.add_argument("--jobs", type=int, default=1, help="number of trainings at once, each in its own process")
+    parser.add_argument("--figures", type=Path, default=figures.WHERE, help="file of the stored results")
+    parser.add_argument("--repeat", action="store_true", help="repeat trainings that are done")
+    parser.add_argument("--out", type=Path, help="directory for images")
     return parser.parse_args()
 
 
 def _lacks_data(setting: Setting, shared: Path) -> bool:
-    """Whether it cannot be trained and measured here; says so."""
+    """Return True if the data of a setting are missing, and print a message."""
     missing = [need for need in setting.needs if not (shared / need).is_dir()]
     if missing:
-        print(f"{setting.name:20} left out: no {' and no '.join(missing)} in {shared}", flush=True)
+        print(f"{setting.name:20} skipped: {shared} has no {' and no '.join(missing)}", flush=True)
     return bool(missing)
 
 
 def _done(settings: Iterable[Setting], file: Path) -> dict[tuple[str, int], Figures]:
-    """What is at hand of the settings as they are now, by setting and seed."""
+    """Return the stored results of the current settings, by setting and seed."""
     at_hand = figures.read(file)
     current = {setting.name: figures.digest(setting.recipe, setting.options) for setting in settings}
     found = (row for name, digest in current.items() for row in figures.of_setting(at_hand, name, digest))
@@ -176,12 +176,12 @@ def _done(settings: Iterable[Setting], file: Path) -> dict[tuple[str, int], Figu
 
 
 def _trained(tasks: Sequence[tuple[str, int]], arguments: argparse.Namespace) -> Iterator[Figures]:
-    """What comes of them, as soon as it is there; what fails is said, and does not stop the others."""
+    """Yield results as they are completed; failures are printed and do not stop other trainings."""
     every = [(name, seed, arguments.shared, arguments.out) for name, seed in tasks]
     if arguments.jobs == 1:
         yield from filter(None, (_attempt(*each) for each in every))
         return
-    # A process for every training, and only the parent writes: what one leaves behind meets no other.
+    # Each training has its own process, so that trainings do not affect each other; only the parent writes.
     fresh = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(arguments.jobs, mp_context=fresh, max_tasks_per_child=1)
     try:
@@ -189,7 +189,7 @@ def _trained(tasks: Sequence[tuple[str, int]], arguments: argparse.Namespace) ->
             if row := future.result():
                 yield row
     except KeyboardInterrupt:
-        for process in multiprocessing.active_children():  # or else what waits in the queue would still be trained
+        for process in multiprocessing.active_children():  # otherwise the queued trainings would still run
             process.terminate()
         raise
     finally:
@@ -197,7 +197,7 @@ def _trained(tasks: Sequence[tuple[str, int]], arguments: argparse.Namespace) ->
 
 
 def _attempt(name: str, seed: int, shared: Path, out: Path | None) -> Figures | None:
-    """Trains and measures one setting; None if that fails."""
+    """Train and measure one setting; return None if that fails."""
     torch.set_num_threads(1)
     try:
         return run_setting(SETTINGS[name], shared, seed, out)
@@ -210,4 +210,4 @@ if __name__ == "__main__":
     try:
         main()
     except KeyboardInterrupt:
-        sys.exit("stopped; what is done is kept, and the same command goes on")
+        sys.exit("stopped; run the same command to continue")

@@ -1,8 +1,8 @@
-"""What refined synthetic images are worth as training data: how well a classifier that learned from them, with the
-labels of the synthetic ones, reads real images.
+"""Value of refined synthetic images as training data: accuracy on real images of a classifier trained on them with the
+labels of the synthetic images.
 
-Shrivastava et al. 2017, section 3.1, judge by a regressor of gaze; here it is a classifier of digits. No real label is
-used but to count what is read right.
+Shrivastava et al. 2017, section 3.1, evaluate a gaze estimator; here it is a classifier of digits. Real labels are used
+only to measure the accuracy.
 """
 
 from __future__ import annotations
@@ -22,20 +22,21 @@ from gancli.recipes.recipe import Recipe
 from gancli.runs.run import Run
 
 CLASSIFIERS = range(20)
-"""Their seeds: single ones differ by some points."""
+"""Seeds of the classifiers; the accuracy of single ones differs by some percentage points."""
 
 
 def worth(model: Model, recipe: Recipe, run: Run, *, split: Literal["train", "test"] = "test") -> dict[str, float]:
-    """The share of real images that are read after learning from each kind of images; a mean over 20 classifiers.
+    """Share of real images that are classified correctly after training on each kind of images; a mean over 20
+    classifiers.
 
     Args:
-        model: of a family that refines the domain `a`.
-        recipe: that it was trained with; its source yields `a_digit` and `b_digit`.
-        run: that it is of.
-        split: of the real images that are read; `train` is for choosing settings.
+        model: model of a family that refines the domain `a`.
+        recipe: recipe that it was trained with; its source yields `a_digit` and `b_digit`.
+        run: run of the model.
+        split: split of the real images to classify; use `train` to choose settings.
 
     Returns:
-        The shares after `unrefined`, `refined`, `both together`, and, for scale, `real` training images.
+        The shares after training on `unrefined`, `refined`, `both together` and, for scale, `real` images.
     """
     train = open_dataset(recipe.data)
     synthetic, digits = images_of(train, "a")
@@ -55,13 +56,13 @@ def worth(model: Model, recipe: Recipe, run: Run, *, split: Literal["train", "te
 
 @torch.no_grad()
 def refine(model: Model, images: Tensor) -> Tensor:
-    """What the model makes of images (N, C, H, W) of the domain `a`."""
+    """Refine images (N, C, H, W) of the domain `a`."""
     assert isinstance(model.family, Translates)
     way = model.family.translations()[0]
     return torch.cat([model.family.translate(model.nets, part, way.to) for part in images.split(500)])
 
 
 def images_of(packed: PackedDataset, key: str) -> tuple[Tensor, Tensor]:
-    """All images of a domain, (N, C, H, W) in [-1, 1], and their digits, (N,)."""
+    """Return all images of a domain, (N, C, H, W) in [-1, 1], and their digits, (N,)."""
     images = torch.from_numpy(packed.arrays[key]).float() / 127.5 - 1
     return images, torch.from_numpy(packed.arrays[f"{key}_digit"])

@@ -1,9 +1,9 @@
-"""Writes docs/results.md, the table of what every bundled recipe reaches, out of the figures at hand.
+"""Write docs/results.md, the table of results of every bundled recipe, from the stored results.
 
     python benchmarks/results.py
     python benchmarks/results.py --figures elsewhere.jsonl --page results.md
 
-Nothing is trained here: `quality.py` does that, and keeps the figures.
+This script trains nothing: `quality.py` trains the recipes and stores the results.
 """
 
 from __future__ import annotations
@@ -29,19 +29,22 @@ HEAD = ("family", "recipe", "images", "time", "seeds", "metric", "last", "best",
 
 INTRODUCTION = """# Results
 
-What every bundled recipe reaches, by `make results`, which trains each with three seeds and writes this page; every
-training is a line of [results.jsonl](results.jsonl). Values are means over seeds, ± the sample standard deviation where
-there are several. `last` is the checkpoint at the end of training, `best` the best one that the run kept, where its
-recipe says by which metric; where that always was the last one, or the recipe keeps none, there is a dash. `time` is
-processor time of training, on one thread. `paper` is what the family's paper reports by the same protocol of
-measurement, for networks that were trained on far more; a dash where it has none. Where a recipe is cut short, `images`
-says so, and the figures tell how it begins rather than what it reaches. A recipe that has changed since it was measured
-counts as not measured.
+Results of every bundled recipe. `make results` trains each recipe with three seeds and writes this page. Every training
+is a line of [results.jsonl](results.jsonl).
+
+- Values are means over seeds, ± the sample standard deviation if there are several seeds.
+- `last` is the checkpoint at the end of training. `best` is the best checkpoint that the run kept, with the metric that
+  selected it; a dash if it was always the last one, or if the recipe keeps none.
+- `time` is the processor time of training on one thread.
+- `paper` is the value that the family's paper reports with the same measuring protocol, for networks trained on far
+  more images; a dash if it reports none.
+- `images` says if a recipe was shortened. The values then show the beginning of the training, not its result.
+- A recipe that has changed since it was measured counts as not measured.
 """
 
 
 def render(at_hand: Sequence[Figures]) -> str:
-    """The page, out of the figures of any settings and seeds."""
+    """Return the page for results of any settings and seeds."""
     rows: list[Sequence[str]] = []
     notes: list[str] = []
     current: list[Figures] = []
@@ -52,13 +55,13 @@ def render(at_hand: Sequence[Figures]) -> str:
         notes += _notes(name, found)
     lines = [f"| {' | '.join(_escaped(cell) for cell in row)} |" for row in (HEAD, *rows)]
     lines.insert(1, f"|{'---|' * len(HEAD)}")
-    how = ["## How each number was taken", "", *notes] if notes else []
+    how = ["## Measuring protocols", "", *notes] if notes else []
     trained = _trained(current)
     return "\n".join([INTRODUCTION, *lines, *trained, *(["", *how] if how else []), "", _unrun()]).rstrip() + "\n"
 
 
 def _everything() -> dict[str, Setting | None]:
-    """Every setting, and every bundled recipe that is not a paper's, even if it has no setting; by name."""
+    """Return every setting, and every bundled recipe that is not a paper's even if it has no setting, by name."""
     recipes = {name: None for name in bundled() if "/" not in name}
     both: dict[str, Setting | None] = {**recipes, **SETTINGS}
     return {name: both[name] for name in sorted(both, key=lambda name: ("/" in name, name))}
@@ -93,7 +96,7 @@ def _span(found: Sequence[Figures]) -> str:
 
 
 def _cut_short(setting: Setting) -> str:
-    """Of how many images the setting runs the first, where it does not run them all."""
+    """Return the recipe's number of images if the setting runs fewer."""
     whole, run = (load_recipe(setting.recipe, options).train.images for options in ((), setting.options))
     return f" of {whole:,}" if whole != run else ""
 
@@ -111,7 +114,7 @@ def _notes(name: str, found: Sequence[Figures]) -> Iterator[str]:
 
 
 def _trained(current: Sequence[Figures]) -> Iterator[str]:
-    """In which precision, since networks of convolutions are trained in bf16 on a processor that multiplies it."""
+    """Return the precisions of the trainings, since some processors train convolutional networks in bf16."""
     counted = Counter(f"in {row.precision} with torch {row.torch}" for row in current)
     if counted:
         yield ""
@@ -139,7 +142,7 @@ def main() -> None:
     arguments = parser.parse_args()
     at_hand = figures.read(arguments.figures)
     arguments.page.write_text(render(at_hand), encoding="utf-8")
-    print(f"wrote {arguments.page}, out of {len(at_hand)} trainings in {arguments.figures}")
+    print(f"wrote {arguments.page}, from {len(at_hand)} trainings in {arguments.figures}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The settings whose figures the table of results holds: every bundled recipe, and what is changed of some."""
+"""Settings of the results table: every bundled recipe, and variants of some."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ SPLIT = "the first 50,000 images"
 
 @dataclass(frozen=True)
 class Setting:
-    """A recipe, what is changed of it, where its data are, and how it is measured.
+    """A recipe with changed options, its data and its measure.
 
     Args:
-        recipe: the name of a bundled one.
-        measure: takes its figures.
-        options: as `--set` takes them.
-        data: where its data are, as options of the recipe.
-        variant: tells it from other settings of the recipe.
-        needs: folders of shared data without which it cannot be trained or measured.
-        papers: by figure what the family's paper reports by the same protocol of measurement, whatever it trained on.
+        recipe: name of a bundled recipe.
+        measure: measures the model.
+        options: changed options, as for `--set`.
+        data: finds the data, as options of the recipe.
+        variant: distinguishes it from other settings of the recipe.
+        needs: folders of shared data that it requires.
+        papers: values that the family's paper reports with the same measuring protocol, whatever it was trained on.
     """
 
     recipe: str

@@ -1,4 +1,4 @@
-"""Where the settings of `quality.py` find the data that are no part of this project, as options of a recipe."""
+"""Data of the settings of `quality.py` that are not part of this project, as options of a recipe."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 Finder = Callable[[Path, Path], list[str]]
-"""Of the folder that `--shared` names and an empty one, the options that a recipe needs."""
+"""From the folder of `--shared` and an empty folder to the options that a recipe needs."""
 
 HELD_OUT_EVERY = 5  # in the order of their names, which are random
 
 
 def nothing(shared: Path, folder: Path) -> list[str]:
-    """For sources that need no file."""
+    """Return no options, for sources without files."""
     return []
 
 
@@ -23,7 +23,7 @@ def mnist(shared: Path, folder: Path) -> list[str]:
 
 
 def nuclei_pairs(shared: Path, folder: Path) -> list[str]:
-    """80 photographs and masks to train on and 20 held out, linked into folders of the splits."""
+    """Link 80 photographs and masks for training and 20 held-out ones into folders of the splits."""
     photographs = sorted((shared / "nuclei" / "images").glob("*.png"))
     for index, photograph in enumerate(photographs):
         split = "train" if index % HELD_OUT_EVERY else "test"
@@ -33,7 +33,7 @@ def nuclei_pairs(shared: Path, folder: Path) -> list[str]:
 
 
 def nuclei_domains(shared: Path, folder: Path) -> list[str]:
-    """The photographs by the way they were taken: in fluorescence, and of stained tissue."""
+    """Link the photographs into folders by imaging method: fluorescence and stained tissue."""
     with (shared / "nuclei" / "domains.csv").open(newline="") as table:
         for row in csv.DictReader(table):
             _link(shared / "nuclei" / "images" / f"{row['name']}.png", folder / row["domain"])
@@ -41,7 +41,7 @@ def nuclei_domains(shared: Path, folder: Path) -> list[str]:
 
 
 def set5(shared: Path, folder: Path) -> list[str]:
-    """The pairs of Set5 reduced four times, to be read by the source `paired`; nothing is trained on them."""
+    """Link the pairs of Set5 at scale 4 for the source `paired`; they are not used for training."""
     for kind, side in (("LR", "source"), ("HR", "target")):
         for image in sorted((shared / "set5" / "x4").glob(f"*_{kind}.png")):
             _link(image, folder / side, name=image.name.replace(f"_{kind}", ""))

@@ -1,12 +1,12 @@
-"""Training speed against plain PyTorch scripts of the same maths, in turns, as ratios.
+"""Training speed relative to plain PyTorch scripts of the same computation, as ratios of interleaved runs.
 
     python benchmarks/speed.py --data ../shared/data/mnist
     python benchmarks/speed.py --only dcgan32 --rounds 5
 
-Each round runs the plain script and the engine for the same number of images, each in a process of its own, one after
-the other, so that a machine whose speed drifts slows both; the median of the rounds' ratios is what to quote. The
-scripts are those of `plain_scripts.py` and of the files beside it that begin alike. The engine is measured in fp32 and
-in bf16, each against the script in fp32, which is what it would replace, and in bf16 also against the script in bf16.
+Each round runs the plain script and the engine for the same number of images, one after the other and each in its own
+process, so that changes in the speed of the machine affect both. Quote the median of the rounds' ratios. The scripts
+are those of `plain_scripts.py` and of the other `plain_*.py` files. The engine is measured in fp32 and in bf16, each
+relative to the script in fp32, which it would replace, and in bf16 also relative to the script in bf16.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PAIRS = (("fp32", "fp32"), ("bf16", "fp32"), ("bf16", "bf16"))
-"""The engine's precision and the script's."""
+"""Precision of the engine and of the script."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """What is timed: the engine's recipe options, the data's shape (of MNIST where it is None), and how long.
+    """A timed workload: options of the engine's recipe, shape of the data (None: MNIST), and durations in images.
 
-    Of paired images and of domains, a pair counts as one image.
+    For paired images and for domains, a pair counts as one image.
     """
 
     family: str
@@ -39,21 +39,21 @@ class Workload:
     warm_up: int
     timed: int
     source: str = "mnist"
-    """One that yields what the family reads; with a shape, only its name is used."""
+    """Data source with the keys that the family reads; if there is a shape, only the name is used."""
     count: int = 2_048
-    """Random images to train on, with a shape."""
+    """Number of random training images, if there is a shape."""
     labels: int = 0
-    """That each of them may have."""
+    """Number of labels of the images."""
 
 
 SRGAN = "{content: vgg54, features_file: FEATURES, mse_images: 0, adversarial_images: 1000000, fine_images: 0}"
-"""The adversarial stage; the file is made for the occasion."""
+"""The adversarial stage, with a generated file of weights."""
 
 WORKLOADS = {
     "mlp": Workload("gan", "{}", None, 28, 64, 6_400, 64_000),
     "dcgan32": Workload("dcgan", "{channels: 64, latent_dim: 100}", None, 32, 64, 640, 6_400),
     "dcgan64": Workload("dcgan", "{channels: 64, latent_dim: 100}", (3, 64, 64), 64, 128, 256, 1_280),
-    # At the 32x32 level of the published networks; the levels below take a step each, during the warm-up.
+    # At the 32x32 level of the published networks; each lower level takes one step, during the warm-up.
     "pggan32-4": Workload("pggan", "{stable_images: 1, fade_images: 0}", (3, 32, 32), 32, 4, 24, 40),
     "pggan32-16": Workload("pggan", "{stable_images: 1, fade_images: 0}", (3, 32, 32), 32, 16, 96, 96),
     "pix2pix256": Workload("pix2pix", "{}", (3, 256, 256), 256, 1, 2, 16, "photo-pairs", 64),
@@ -65,7 +65,7 @@ WORKLOADS = {
 
 
 def ours(name: str, data: Path, precision: str) -> float:
-    """The same through the engine, logging, checks and the packed data included; images a second."""
+    """Run the engine, including logging, checks and packed data; return images per second."""
     import json
 
     from plain_srgan import random_vgg
@@ -106,7 +106,7 @@ def ours(name: str, data: Path, precision: str) -> float:
         recipe = load_recipe(str(recipe_file), [f"train.images={load.warm_up + load.timed}"])
         trainer = Trainer(build_training(recipe, run, packed))
         trainer.resume()
-        # The script neither draws nor saves.
+        # The script writes neither previews nor checkpoints.
         trainer.setup.previews.draw = lambda *_: None  # type: ignore[method-assign]
         trainer.save = lambda: None  # type: ignore[method-assign]
         begun = time.perf_counter()
@@ -115,7 +115,7 @@ def ours(name: str, data: Path, precision: str) -> float:
 
 
 def plain(name: str, data: Path, precision: str) -> float:
-    """The script; images a second."""
+    """Run the script; return images per second."""
     import plain_pggan
     import plain_srgan
     import plain_stargan
@@ -135,14 +135,14 @@ def plain(name: str, data: Path, precision: str) -> float:
 
 
 def measure(side: str, name: str, data: Path, precision: str) -> float:
-    """One side in a process of its own."""
+    """Run one side in its own process; return images per second."""
     options = ["--data", str(data), "--side", side, "--only", name, "--precision", precision]
     ended = subprocess.run([sys.executable, __file__, *options], check=True, capture_output=True, text=True)
     return float(ended.stdout.split()[-1])
 
 
 def compare(name: str, data: Path, rounds: int) -> None:
-    """Prints every round and the medians."""
+    """Print every round and the medians."""
     ratios: dict[tuple[str, str], list[float]] = {pair: [] for pair in PAIRS}
     sides = [("plain", "fp32"), ("ours", "fp32"), ("plain", "bf16"), ("ours", "bf16")]
     for _ in range(rounds):
@@ -165,9 +165,11 @@ def _rate(speed: float) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/mnist"), help="the four idx files of MNIST")
+    parser.add_argument(
+        "--data", type=Path, default=Path("../shared/data/mnist"), help="folder of the four idx files of MNIST"
+    )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=list(WORKLOADS), help="all if left out")
+    parser.add_argument("--only", choices=list(WORKLOADS), help="workload (default: all)")
     parser.add_argument("--side", choices=["plain", "ours"], help=argparse.SUPPRESS)
     parser.add_argument("--precision", choices=["fp32", "bf16"], help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""What translations are worth where something is known of what should have come out."""
+"""Scores of translations whose true results are known, at least in part."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 def masks(model: Model, recipe: Recipe, run: Run) -> dict[str, float]:
     """Intersection over union of held-out masks with the model's and with Otsu's, which needs no training.
 
-    The first of each is over all held-out pixels together, the second the mean over images, where one small nucleus
-    that is missed counts as much as a photograph full of them.
+    The first value of each is computed over all held-out pixels, the second is the mean over images, where one small
+    nucleus that is missed counts as much as a photograph full of them.
     """
     changes = {"split": "test", "resolution": (recipe.data.random_crop), "random_crop": None, "flip": False}
     held_out = open_dataset(recipe.data.model_copy(update=changes))
@@ -43,10 +43,11 @@ def masks(model: Model, recipe: Recipe, run: Run) -> dict[str, float]:
 
 
 def known_truth(model: Model, recipe: Recipe, run: Run) -> dict[str, float]:
-    """PSNR in dB of held-out digits of domain a, translated to b, against what they would be there; and their reading.
+    """PSNR in dB of held-out digits of domain a, translated to b, compared with the true images; and the share of them
+    that is classified correctly.
 
-    They are read by a network that learned from every training digit as it is in domain b. Beside it, what it reads of
-    the true ones; and the PSNR of the images as they were, and of the mean image of domain b.
+    The classifier was trained on every training digit as it is in domain b. For scale, its accuracy on the true images,
+    and the PSNR of the untranslated images and of the mean image of domain b.
     """
     assert isinstance(recipe.data, DigitDomainsConfig)
     name = recipe.data.transform
@@ -68,9 +69,9 @@ def known_truth(model: Model, recipe: Recipe, run: Run) -> dict[str, float]:
 
 
 def coloured(model: Model, recipe: Recipe, run: Run) -> dict[str, float]:
-    """PSNR in dB, over all pixels together, of held-out grey patches that were coloured; for scale, that of the grey.
+    """PSNR in dB over all pixels of held-out grey patches that were coloured; for scale, that of the grey images.
 
-    `PSNR of colours` leaves the brightness, which was known, out of it: to each pixel is added what its luma lacks.
+    `PSNR of colours` ignores the known brightness: the missing luma is added to each pixel.
     """
     held_out = open_dataset(recipe.data.model_copy(update={"split": "test", "flip": False}))
     truth, grey = held_out.arrays["target"], held_out.arrays["source"]
@@ -84,9 +85,9 @@ def coloured(model: Model, recipe: Recipe, run: Run) -> dict[str, float]:
 
 
 def variety(model: Model, recipe: Recipe, run: Run) -> dict[str, float]:
-    """The mean distance between two translations in that between two images they were made of, both ways.
+    """Mean distance between two translations relative to that between two input images, in both directions.
 
-    Distances are root mean squares over pixels and pairs: 0 where all inputs become one image.
+    Distances are root mean squares over pixels and pairs: 0 if all inputs are translated to one image.
     """
     packed = open_dataset(recipe.data)
     figures = {}
@@ -99,22 +100,24 @@ def variety(model: Model, recipe: Recipe, run: Run) -> dict[str, float]:
 
 
 def translated(model: Model, images: Bytes, to: str) -> Bytes:
-    """What the model makes of images (N, C, H, W), each by itself, as `gan translate` does: (N, C', H, W)."""
+    """Translate images (N, C, H, W) one by one, as `gan translate` does, to (N, C', H, W)."""
     way = find_translation(model, to)
     drawn = [translate(model, _floats(image[None]), way).image for image in images]
     return to_pixels(torch.cat(drawn)).transpose(0, 3, 1, 2)
 
 
 def pooled(masks: list[Mask] | Mask, truths: list[Mask] | Mask) -> float:
-    """Intersection over union of masks of one size with as many true ones, over all pixels together."""
+    """Return the intersection over union of equally many masks and true masks of one size, over all pixels."""
     ours, true = np.stack(masks), np.stack(truths)
     union = (ours | true).sum()
     return float((ours & true).sum() / union) if union else 1.0
 
 
 def otsu(photograph: Bytes) -> Mask:
-    """The smaller part of a photograph (3, H, W) when cut in two by Otsu 1979: the brightness at which the two parts
-    differ most from each other. Nuclei cover less than half, and are the brighter or the darker part.
+    """Return the smaller part of a photograph (3, H, W) split by the brightness threshold of Otsu 1979.
+
+    The threshold maximises the difference of the two parts. Nuclei cover less than half, and are the brighter or the
+    darker part.
     """
     grey = np.tensordot(LUMA, photograph, 1).round().astype(np.int64)
     counts = np.bincount(grey.ravel(), minlength=256)
@@ -127,7 +130,7 @@ def otsu(photograph: Bytes) -> Mask:
 
 
 def psnr(images: npt.NDArray[np.generic], truths: Bytes) -> float:
-    """Peak signal-to-noise ratio in dB over all pixels together, of a peak of 255."""
+    """Return the peak signal-to-noise ratio in dB over all pixels, with a peak of 255."""
     error = np.mean((images.astype(np.float64) - truths.astype(np.float64)) ** 2)
     return float(10 * np.log10(255**2 / error))
 

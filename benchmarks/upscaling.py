@@ -1,11 +1,11 @@
-"""`gan upscale` against its own network: rate, memory and seams.
+"""`gan upscale` relative to its own network: speed, memory and seams.
 
     python benchmarks/upscaling.py
     python benchmarks/upscaling.py --blocks 16 --channels 64 --large 3000 4000
 
-SRResNet, as it was before training, at x4. Prints how much of the bare network's rate is left with files read and
-written, the largest difference between tiles and the whole, and the peak memory of one large photograph: on a CPU the
-process' resident set, the interpreter and its libraries included.
+Uses an untrained SRResNet at x4. Prints the share of the bare network's speed that remains when files are read and
+written, the largest difference between tiled and untiled output, and the peak memory for one large photograph. On a CPU
+this is the resident set of the process, including the interpreter and its libraries.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def untrained(folder: Path, *, blocks: int, channels: int) -> Path:
-    """A model directory of the generator alone."""
+    """Write a model directory that contains only the generator."""
     options = {"blocks": blocks, "channels": channels, "residual": "bicubic", "norm": "none"}
     info = registry().family("srgan")
     spec = DataSpec(channels=3, height=96, width=96)
@@ -68,7 +68,7 @@ def untrained(folder: Path, *, blocks: int, channels: int) -> Path:
 
 
 def photo(path: Path, height: int, width: int, seed: int) -> Path:
-    """Clouds with a little noise, which compress about as photographs do."""
+    """Write smooth random colours with a little noise, which compress about as well as photographs."""
     random = np.random.default_rng(seed)
     small = Image.fromarray(random.integers(0, 256, (height // 16 + 1, width // 16 + 1, 3), dtype=np.uint8))
     pixels = np.asarray(small.resize((width, height), Image.Resampling.BICUBIC)).astype(np.int16)
@@ -107,7 +107,7 @@ def rate(run: Path, model: Model, precision: str, folder: Path, *, repeats: int)
 
 
 def forward(model: Model, precision: str) -> float:
-    """Seconds of the network alone, laid out as `gan upscale` lays it out."""
+    """Return the seconds of the network alone, in the memory format of `gan upscale`."""
     family = model.family
     assert isinstance(family, Upscales)
     dtype = Upscaler(model, precision=precision)._dtype
@@ -126,7 +126,7 @@ def seams(model: Model, precision: str) -> None:
     whole = Upscaler(model, precision=precision, tile=10_000)(pixels).astype(int)
     tiler = Upscaler(model, precision=precision, tile=128)
     apart = np.abs(whole - tiler(pixels))
-    print(f"tiles of 128 against the whole: {apart.max()} of 255, {(apart > 0).mean():.2%} of the values differ")
+    print(f"tiles of 128 compared with no tiles: {apart.max()} of 255, {(apart > 0).mean():.2%} of the values differ")
 
 
 def memory(run: Path, model: Model, size: tuple[int, int], precision: str, folder: Path) -> None:
@@ -144,7 +144,7 @@ def memory(run: Path, model: Model, size: tuple[int, int], precision: str, folde
         device=str(device),
         json=False,
     )
-    print(f"{size[0]}x{size[1]}: {peak(device) / 1e9:.2f} GB at its peak, {time.perf_counter() - begun:.0f} s")
+    print(f"{size[0]}x{size[1]}: {peak(device) / 1e9:.2f} GB peak memory, {time.perf_counter() - begun:.0f} s")
     reset_peak(torch.device("cpu"))
 
 

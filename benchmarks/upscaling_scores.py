@@ -1,4 +1,4 @@
-"""What enlargements of Set5 are worth, on which nothing here is ever trained: how near to the originals, how sharp."""
+"""Scores of upscaled images of Set5, which is never used for training: distance to the originals and sharpness."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from gancli.runs.run import Run
 
 
 def set5(model: Model, recipe: Recipe, run: Run, shared: Path) -> dict[str, float]:
-    """PSNR in dB on luma, the borders cropped by the scale, and gradient energy as a part of the originals', by the
-    model and by bicubic enlargement: means over the five images, of the small ones as they come.
+    """PSNR in dB on luma, without a border as wide as the scale, and gradient energy relative to the originals, of the
+    model and of bicubic upscaling: means over the five images, from the small images as given.
     """
     family = model.family
     assert isinstance(family, Upscales)
@@ -39,18 +39,18 @@ def set5(model: Model, recipe: Recipe, run: Run, shared: Path) -> dict[str, floa
 
 
 def _read(path: Path) -> Tensor:
-    """An image (1, 3, H, W) in [-1, 1]."""
+    """Read an image (1, 3, H, W) in [-1, 1]."""
     with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB"))
     return torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
 
 
 def _luma(images: Tensor, border: int) -> Tensor:
-    """Of the bytes that would be saved, (1, 1, H, W), without a border."""
+    """Return the luma (1, 1, H, W) of the images as saved, without a border."""
     pixels = torch.from_numpy(to_pixels(images)).permute(0, 3, 1, 2).float()
     return luma(pixels)[:, :, border:-border, border:-border]
 
 
 def _energy(images: Tensor) -> float:
-    """The mean square of the differences to the neighbours below and to the right."""
+    """Return the mean squared difference to the neighbours below and to the right."""
     return sum(float(images.diff(dim=axis).square().mean()) for axis in (2, 3))

@@ -125,7 +125,7 @@ def test_a_measure_is_explained_without_its_arguments(benchmark_module) -> None:
     measures, scores = benchmark_module("measures"), benchmark_module("refinement_scores")
     ((metrics, told),) = measures._explained({"refined": 0.5, "real": 0.9}, scores.worth).protocols.items()
     assert metrics == "refined, real"
-    assert told.startswith("The share of real images")
+    assert told.startswith("Share of real images")
     assert told.endswith("20 classifiers.")
 
 
@@ -164,7 +164,7 @@ def test_what_is_done_is_not_done_again_and_a_failure_stops_no_other(
     assert "mean +- spread of 3 seeds:  FD 4 +- 3" in capsys.readouterr().out
     monkeypatch.setattr(sys, "argv", [*command[:2], "dcgan-mnist", *command[3:]])
     quality.main()
-    assert capsys.readouterr().out == f"dcgan-mnist          left out: no mnist and no features in {tmp_path}\n"
+    assert capsys.readouterr().out == f"dcgan-mnist          skipped: {tmp_path} has no mnist and no features\n"
     assert begun == [0, 1, 2, 1]
 
 
