@@ -7,9 +7,9 @@ comparable.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -20,6 +20,7 @@ from gancli.errors import UsageError
 from gancli.family.context import Nets
 from gancli.family.contract import Family
 from gancli.io.images import Pixels, quantize
+from gancli.plugins.moved_modules import deprecated, old_attribute
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,7 @@ class Measurement:
             seed. Only numbers with equal protocols are shown side by side.
         observed: other results, JSON-compatible, such as a standard error or a kernel width chosen on the data.
         image: image to show beside the number, (H, W, C) as in `gancli.io.images`; `gan eval` writes it to the run.
+        picture: name of `image` in version 0.1.
     """
 
     metric: str
@@ -65,6 +67,12 @@ class Measurement:
     protocol: Mapping[str, Any] = field(default_factory=dict)
     observed: Mapping[str, Any] = field(default_factory=dict)
     image: Pixels | None = field(default=None, compare=False, repr=False)
+    picture: InitVar[Pixels | None] = None
+
+    def __post_init__(self, picture: Pixels | None) -> None:
+        if picture is not None:
+            deprecated("Measurement(picture=...)", "Measurement(image=...)", stacklevel=4)
+            object.__setattr__(self, "image", picture)
 
     def to_json(self) -> dict[str, Any]:
         observed = {"observed": dict(self.observed)} if self.observed else {}
@@ -163,5 +171,13 @@ class MetricContext:
         """Yield images of the data in batches of `size`, on `device`, as whole numbers in 0..255."""
         return (quantize(images_at(packed, part, self.device)) for part in batches(rows, size))
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return old_attribute(self, name, _OLD_NAMES)
+
+
+_OLD_NAMES = {"draw": "generate", "judge": "feature_model", "memory": "cache", "whole": "full_size"}
+"""Attributes of `MetricContext` by their names in version 0.1."""
 
 Metric = Callable[[MetricContext], Sequence[Measurement]]
