@@ -1,1 +1,1 @@
-"""Parts of commands that several of them use: opening a model, input images, latent files, picture pages."""
+"""Code that several commands share: opening models, input images, latent files, reference data, pages of images."""
