@@ -356,7 +356,9 @@ PARTS: dict[str, Callable[[], str]] = {
     "wgan-gp-players": lambda: _published("gancli_wgan_gp/family.py", "WGANGP.players", "WGANGP.stages"),
     "wgan-gp-critic": lambda: _published("gancli_wgan_gp/family.py", "WGANGP.critic_loss"),
     "wgan-gp-generator": lambda: _published("gancli_wgan_gp/family.py", "WGANGP.generator_loss"),
-    "wgan-gp-sample": lambda: _published("gancli_wgan_gp/family.py", "WGANGP.latent", "WGANGP.sample"),
+    "wgan-gp-sample": lambda: excerpts.part(
+        ROOT / "gancli" / "latent.py", "LatentSampler.latent", "LatentSampler.sample"
+    ),
     "wgan-gp-penalty": lambda: excerpts.part(ROOT / "gancli" / "losses.py", "gradient_penalty"),
     "wgan-gp-contract": lambda: _published("tests/test_contract.py", "TestGradientPenalty", "TestClippedWeights"),
     "wgan-gp-golden": lambda: _published("tests/test_golden.py", "test_the_penalty_of_a_linear_critic"),
