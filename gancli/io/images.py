@@ -36,9 +36,7 @@ def normalize(levels: Tensor) -> Tensor:
     import torch
 
     # Division is exact at both ends, 0 -> -1 and 255 -> 1; multiplication by the reciprocal is not.
-    if levels.dtype == torch.float32:
-        return levels.div(127.5).sub(1)
-    return levels.to(torch.float32).div_(127.5).sub_(1)
+    return levels.to(torch.float32, copy=True).div_(127.5).sub_(1)
 
 
 def quantize(images: Tensor, *, largest: int = 255) -> Tensor:
@@ -46,7 +44,8 @@ def quantize(images: Tensor, *, largest: int = 255) -> Tensor:
 
     Convert half precision to float32 first. Metrics that need it pass float64.
     """
-    return images.add(1).mul_(largest / 2).round_().clamp_(0, largest)
+    # Out of place, `round` also gives one-channel images the strides that convolutions see in images from files.
+    return images.add(1).mul_(largest / 2).round().clamp_(0, largest)
 
 
 def to_pixels(images: Tensor) -> Pixels:
