@@ -199,7 +199,8 @@ def source_options() -> str:
     for config, names in sources.items():
         model = import_class(config)
         own = [name for name in model.model_fields if name not in SourceConfig.model_fields]
-        parts += [", ".join(names), _description(model), *([_options(model, own)] if own else [])]
+        heading = [", ".join(names)] if len(names) > 1 else []  # a description begins with the name of its source
+        parts += [*heading, _description(model), *([_options(model, own)] if own else [])]
     return "\n\n".join(parts)
 
 

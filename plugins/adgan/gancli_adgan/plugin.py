@@ -1,4 +1,4 @@
-"""What this distribution brings; torch-free."""
+"""Description of the plugin. Does not import torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gancli import FamilyInfo, hookimpl
 def gan_families() -> FamilyInfo:
     return FamilyInfo(
         name="adgan",
-        summary="anomaly detection: how far an image is from what a generator of normal images can make",
+        summary="anomaly detection: distance of an image to the closest output of a generator of normal images",
         paper="Deecke et al. 2018, Image Anomaly Detection with Generative Adversarial Networks (ECML PKDD 2018); "
         "Schlegl et al. 2017, Unsupervised Anomaly Detection with Generative Adversarial Networks (arXiv:1703.05921)",
         tasks=("sample", "detect"),

@@ -1,4 +1,4 @@
-"""What this distribution brings; torch-free."""
+"""Description of the plugin. Does not import torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gancli import FamilyInfo, hookimpl
 def gan_families() -> FamilyInfo:
     return FamilyInfo(
         name="cgan",
-        summary="generator and discriminator are told a label, so that samples can be asked for by name",
+        summary="conditional GAN: both networks receive a class label, so samples of a given label can be generated",
         paper="Mirza and Osindero 2014, Conditional Generative Adversarial Nets (arXiv:1411.1784)",
         tasks=("sample",),
         batch=("image", "label"),

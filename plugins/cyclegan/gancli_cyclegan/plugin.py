@@ -1,4 +1,4 @@
-"""What this distribution brings; torch-free."""
+"""Description of the plugin. Does not import torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gancli import FamilyInfo, hookimpl
 def gan_families() -> FamilyInfo:
     return FamilyInfo(
         name="cyclegan",
-        summary="translates images both ways, learned without pairs: there and back again must be where it began",
+        summary="image translation in both directions without pairs: translating there and back changes nothing",
         paper="Zhu et al. 2017, Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks "
         "(arXiv:1703.10593)",
         tasks=("translate",),

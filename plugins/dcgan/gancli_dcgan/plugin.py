@@ -1,4 +1,4 @@
-"""What this distribution brings; torch-free."""
+"""Description of the plugin. Does not import torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gancli import FamilyInfo, hookimpl
 def gan_families() -> FamilyInfo:
     return FamilyInfo(
         name="dcgan",
-        summary="strided convolutions and batch normalisation, the networks most others start from",
+        summary="strided convolutions and batch normalisation, the basis of many later networks",
         paper="Radford et al. 2015, Unsupervised Representation Learning with DCGANs (arXiv:1511.06434)",
         tasks=("sample",),
         batch=("image",),

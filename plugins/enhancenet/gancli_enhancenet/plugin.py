@@ -1,4 +1,4 @@
-"""What this distribution brings; torch-free."""
+"""Description of the plugin. Does not import torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gancli import FamilyInfo, hookimpl
 def gan_families() -> FamilyInfo:
     return FamilyInfo(
         name="enhancenet",
-        summary="enlarges images by what the bicubic enlargement lacks: pixels, features, textures, a discriminator",
+        summary="super-resolution: adds details to bicubic upscaling, with feature, texture and adversarial losses",
         paper="Sajjadi et al. 2017, EnhanceNet: Single Image Super-Resolution Through Automated Texture Synthesis "
         "(arXiv:1612.07919)",
         tasks=("upscale",),

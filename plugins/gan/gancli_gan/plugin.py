@@ -1,4 +1,4 @@
-"""What this distribution brings; torch-free."""
+"""Description of the plugin. Does not import torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gancli import FamilyInfo, hookimpl
 def gan_families() -> FamilyInfo:
     return FamilyInfo(
         name="gan",
-        summary="two fully connected networks, the original game",
+        summary="the first GAN: two fully connected networks",
         paper="Goodfellow et al. 2014, Generative Adversarial Networks (arXiv:1406.2661)",
         tasks=("sample",),
         batch=("image",),

@@ -1,4 +1,4 @@
-"""What this distribution brings; torch-free."""
+"""Description of the plugin. Does not import torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gancli import FamilyInfo, hookimpl
 def gan_families() -> FamilyInfo:
     return FamilyInfo(
         name="lsgan",
-        summary="least squares instead of cross entropy, so that samples far from the data are still pulled",
+        summary="least-squares loss instead of cross entropy, so that samples far from the data still have a gradient",
         paper="Mao et al. 2017, Least Squares Generative Adversarial Networks (arXiv:1611.04076)",
         tasks=("sample",),
         batch=("image",),

@@ -1,4 +1,4 @@
-"""What this distribution brings; torch-free."""
+"""Description of the plugin. Does not import torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gancli import FamilyInfo, hookimpl
 def gan_families() -> FamilyInfo:
     return FamilyInfo(
         name="pggan",
-        summary="networks that begin with a few pixels and grow to 1024x1024, each new layer faded in",
+        summary="progressive growing: training starts at 4x4 pixels and adds layers step by step, up to 1024x1024",
         paper="Karras et al. 2018, Progressive Growing of GANs for Improved Quality, Stability, and Variation "
         "(arXiv:1710.10196)",
         tasks=("sample",),

@@ -1,4 +1,4 @@
-"""What this distribution brings; torch-free."""
+"""Description of the plugin. Does not import torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gancli import FamilyInfo, hookimpl
 def gan_families() -> FamilyInfo:
     return FamilyInfo(
         name="pix2pix",
-        summary="translates images, learned from pairs: a U-Net against a discriminator of patches",
+        summary="image translation trained on pairs: a U-Net generator and a discriminator of patches",
         paper="Isola et al. 2017, Image-to-Image Translation with Conditional Adversarial Networks (arXiv:1611.07004)",
         tasks=("translate",),
         batch=("source", "target"),

@@ -1,4 +1,4 @@
-"""What this distribution brings; torch-free."""
+"""Description of the plugin. Does not import torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gancli import FamilyInfo, hookimpl
 def gan_families() -> FamilyInfo:
     return FamilyInfo(
         name="simgan",
-        summary="refines synthetic images until they look real, and keeps what they show, so that their labels hold",
+        summary="refinement of synthetic images: they look real afterwards and keep their labels",
         paper="Shrivastava et al. 2017, Learning from Simulated and Unsupervised Images through Adversarial Training "
         "(arXiv:1612.07828)",
         tasks=("translate",),

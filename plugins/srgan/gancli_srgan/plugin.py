@@ -1,4 +1,4 @@
-"""What this distribution brings; torch-free."""
+"""Description of the plugin. Does not import torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gancli import FamilyInfo, hookimpl
 def gan_families() -> FamilyInfo:
     return FamilyInfo(
         name="srgan",
-        summary="enlarges images: a residual network by the distance of pixels, then against a discriminator",
+        summary="super-resolution: a residual network trained with a pixel loss, then also against a discriminator",
         paper="Ledig et al. 2017, Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network "
         "(arXiv:1609.04802)",
         tasks=("upscale",),

@@ -1,4 +1,4 @@
-"""What this distribution brings; torch-free."""
+"""Description of the plugin. Does not import torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gancli import FamilyInfo, hookimpl
 def gan_families() -> FamilyInfo:
     return FamilyInfo(
         name="stargan",
-        summary="translates images to any label, or sets their attributes: one generator for all domains",
+        summary="image translation between many domains or attributes with a single generator",
         paper="Choi et al. 2018, StarGAN: Unified Generative Adversarial Networks for Multi-Domain Image-to-Image "
         "Translation (arXiv:1711.09020)",
         tasks=("translate",),

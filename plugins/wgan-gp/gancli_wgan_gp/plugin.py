@@ -1,4 +1,4 @@
-"""What this distribution brings; torch-free."""
+"""Description of the plugin. Does not import torch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gancli import FamilyInfo, hookimpl
 def gan_families() -> FamilyInfo:
     return FamilyInfo(
         name="wgan-gp",
-        summary="a critic that estimates the Wasserstein distance, held to slope 1 by a gradient penalty",
+        summary="a critic that estimates the Wasserstein distance, with a gradient penalty that keeps its slope near 1",
         paper="Gulrajani et al. 2017, Improved Training of Wasserstein GANs (arXiv:1704.00028)",
         tasks=("sample",),
         batch=("image",),
