@@ -1,1 +1,1 @@
-"""The shortest GAN family that gancli takes."""
+"""A minimal GAN family for gancli."""

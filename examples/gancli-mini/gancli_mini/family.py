@@ -1,16 +1,17 @@
-"""Who plays, in which order, and for what."""
+"""Two perceptrons with the losses of Goodfellow et al. 2014."""
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import nn
 
 from gancli import losses
-from gancli.family import Adam, Batch, Context, Family, Losses, Nets, Player, Stage, Turn
+from gancli.family import Adam, Batch, Context, Family, Losses, Nets, Player, Stage, alternate, two_players
+from gancli.latent import LatentSampler
 from gancli.nn.mlp import mlp_discriminator, mlp_generator
 from gancli_mini.plugin import Config
 
 
-class Mini(Family[Config]):
+class Mini(LatentSampler, Family[Config]):
     """A generator and a discriminator."""
 
     def build(self) -> dict[str, nn.Module]:
@@ -22,24 +23,17 @@ class Mini(Family[Config]):
 
     def players(self) -> list[Player]:
         adam = Adam(lr=5e-4, betas=(0.5, 0.999))
-        return [Player(name=name, modules=(name,), optimizer=adam) for name in ("generator", "discriminator")]
+        return two_players(adam, adam)
 
     def stages(self) -> list[Stage]:
-        discriminator = Turn(player="discriminator", loss=self.discriminator_loss)
-        return [Stage(name="train", turns=(discriminator, Turn(player="generator", loss=self.generator_loss)))]
+        turns = alternate(discriminator=self.discriminator_loss, generator=self.generator_loss)
+        return [Stage(name="train", turns=turns)]
 
     def discriminator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         real = batch["image"]
         fake = nets.generator(self.latent(len(real), ctx))
-        return {"real": losses.bce_real(nets.discriminator(real)), "fake": losses.bce_fake(nets.discriminator(fake))}
+        return losses.discriminator_terms(nets.discriminator(real), nets.discriminator(fake), "bce")
 
     def generator_loss(self, nets: Nets, batch: Batch, ctx: Context) -> Losses:
         fake = nets.generator(self.latent(len(batch["image"]), ctx))
-        return {"adversarial": losses.non_saturating(nets.discriminator(fake))}
-
-    def latent(self, n: int, ctx: Context) -> Tensor:
-        return ctx.randn(n, self.config.latent_dim)
-
-    def sample(self, nets: Nets, z: Tensor, label: Tensor | None = None) -> Tensor:
-        images: Tensor = nets.generator(z)
-        return images
+        return losses.generator_terms(nets.discriminator(fake), "bce")

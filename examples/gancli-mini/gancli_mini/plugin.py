@@ -1,4 +1,4 @@
-"""What this distribution brings, and its options; torch-free."""
+"""Description of the plugin and its options. Does not import torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gancli import FamilyConfig, FamilyInfo, hookimpl
 class Config(FamilyConfig):
     """Two perceptrons."""
 
-    latent_dim: int = Field(16, ge=1, description="length of z")
+    latent_dim: int = Field(16, ge=1, description="dimension of z")
     width: int = Field(128, ge=1, description="hidden units of each network")
 
 
@@ -18,7 +18,7 @@ class Config(FamilyConfig):
 def gan_families() -> FamilyInfo:
     return FamilyInfo(
         name="mini",
-        summary="the shortest family",
+        summary="two perceptrons, the shortest possible family",
         paper="Goodfellow et al. 2014, Generative Adversarial Networks (arXiv:1406.2661)",
         tasks=("sample",),
         batch=("image",),
