@@ -6,10 +6,10 @@ The names here are the ones that the torch-free modules of a plugin need; each i
 
 from __future__ import annotations
 
-import importlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from gancli.plugins.lazy_names import lazy_names
 
 __version__ = "0.2.0"
 
@@ -25,25 +25,6 @@ if TYPE_CHECKING:
     from gancli.plugins.hookspecs import hookimpl as hookimpl
     from gancli.recipes.options import FamilyConfig as FamilyConfig
     from gancli.recipes.options import SourceConfig as SourceConfig
-
-
-def lazy_names(package: str, homes: Mapping[str, Sequence[str]]) -> tuple[Callable[[str], Any], list[str]]:
-    """Return `__getattr__` and `__all__` of a package that imports its public names on first use.
-
-    Args:
-        package: name of the package.
-        homes: public names by the module that defines them.
-    """
-    modules = {name: module for module, names in homes.items() for name in names}
-
-    def load(name: str) -> Any:
-        if name not in modules:
-            from gancli.plugins.moved_modules import old_names
-
-            return old_names(package, stacklevel=4)(name)
-        return getattr(importlib.import_module(modules[name]), name)
-
-    return load, sorted(modules)
 
 
 __getattr__, __all__ = lazy_names(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gancli import lazy_names
+from gancli.plugins.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from gancli.nn.dcgan import InstanceNoise as InstanceNoise

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gancli import lazy_names
+from gancli.plugins.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from gancli.data.sources.synthetic import BATCH_SIZE as BATCH_SIZE
