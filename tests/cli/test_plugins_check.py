@@ -19,7 +19,7 @@ Plant = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def plant(gan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plant]:
-    """Return a function that creates a family with `gan plugins new`, changes it, and returns the output of the check."""
+    """Return a function that creates a family with `gan plugins new`, changes it, and returns the findings."""
 
     def planted(file: str, old: str, new: str, *more: str) -> dict[str, Any]:
         site = tmp_path / "site"
