@@ -68,20 +68,20 @@ def problems(
 def unknown_option(name: str, section: str, known: Iterable[str], elsewhere: Mapping[str, Iterable[str]]) -> str:
     """Return the message about an option that its section does not have."""
     names = list(known)
-    homes = [other for other, options in elsewhere.items() if name in options]
-    if homes:
-        return f"unknown option {name!r} in {section}: it belongs in {homes[0]}"
+    sections = [other for other, options in elsewhere.items() if name in options]
+    if sections:
+        return f"unknown option {name!r} in {section}: it belongs in {sections[0]}"
     otherwise = f"it has {_listed(names)}" if names else "it takes no options"
     return f"unknown option {name!r} in {section}: {did_you_mean(name, names, otherwise)}"
 
 
 def unknown_section(name: str, elsewhere: Mapping[str, Iterable[str]] | None = None) -> str:
     """Return the message about a key at the top of a recipe that is not a section."""
-    homes = [other for other, options in (elsewhere or {}).items() if name in options]
-    if homes:
-        return f"unknown section {name!r}: it is an option of {homes[0]}; move it there"
-    sections = ("family", *SECTIONS)
-    return f"unknown section {name!r}: {did_you_mean(name, sections, f'a recipe has {_listed(sections)}')}"
+    sections = [other for other, options in (elsewhere or {}).items() if name in options]
+    if sections:
+        return f"unknown section {name!r}: it is an option of {sections[0]}; move it there"
+    keys = ("family", *SECTIONS)
+    return f"unknown section {name!r}: {did_you_mean(name, keys, f'a recipe has {_listed(keys)}')}"
 
 
 def shown(value: Any) -> str:
