@@ -148,7 +148,7 @@ def test_mapped_images_stay_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not isinstance(concatenated().images, np.memmap)
 
 
-def test_what_cannot_be_concatenated() -> None:
+def test_what_cannot_be_joined() -> None:
     spec = DataSpec(channels=1, height=4, width=6, labels=("x",))
     grey = PackedDataset.of_images(images=images(3)[:, :1], labels=np.zeros(3, np.int64), spec=spec, fingerprint="")
     with pytest.raises(DataError, match=r"differ in channels or size \(3x4x6 in a, 1x4x6 in b\)"):
