@@ -1,4 +1,4 @@
-"""Which numbers may stand side by side."""
+"""Comparison and text of protocols."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_what_was_measured_may_differ() -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "said"),
+    ("other", "difference"),
     [
         ({"samples": 500}, "samples 10,000 against 500 (b)"),
         ({"ema": False}, "ema yes against no (b)"),
@@ -31,8 +31,8 @@ def test_what_was_measured_may_differ() -> None:
         ({"fingerprint": {"train": "ab" * 32}}, "fingerprint none against train abababababab (b)"),
     ],
 )
-def test_how_it_was_measured_may_not(other: dict[str, object], said: str) -> None:
-    assert describe_differences({"a": FIRST, "b": {**FIRST, **other}}) == said
+def test_how_it_was_measured_may_not(other: dict[str, object], difference: str) -> None:
+    assert describe_differences({"a": FIRST, "b": {**FIRST, **other}}) == difference
 
 
 def test_an_entry_that_the_other_lacks_differs() -> None:

@@ -1,4 +1,4 @@
-"""The data that a model is held against."""
+"""Reference data of a model."""
 
 from __future__ import annotations
 

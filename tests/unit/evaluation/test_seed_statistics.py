@@ -1,4 +1,4 @@
-"""Means and spreads over runs."""
+"""Means and standard deviations over runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def record(metric: str, value: float, **protocol: object) -> dict[str, object]:
 
 
 def test_mean_and_sample_standard_deviation_in_closed_form() -> None:
-    """Of a - d, a and a + d the mean is a, and with n - 1 under the root the deviation is d."""
+    """The mean of a - d, a and a + d is a, and the deviation with n - 1 in the denominator is d."""
     (found,) = compute_statistics(
         {name: [record("swd", value, run=name, samples=5)] for name, value in zip("abc", (1, 4, 7), strict=True)}
     )

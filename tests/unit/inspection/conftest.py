@@ -12,31 +12,31 @@ from gancli.family.context import Nets
 from gancli.inspection.discriminator import Discriminator
 
 
-class Judge:
-    """A family that asks one network called `discriminator`; with labels it hands them over as well."""
+class SingleNetwork:
+    """A family with one network, `discriminator`, which receives labels if there are any."""
 
     def discriminate(self, nets: Nets, image: Tensor, label: Tensor | None = None) -> Tensor:
-        given = (image,) if label is None else (image, label)
-        answer: Tensor = nets.discriminator(*given)
-        return answer.flatten(1).sum(1)
+        arguments = (image,) if label is None else (image, label)
+        scores: Tensor = nets.discriminator(*arguments)
+        return scores.flatten(1).sum(1)
 
 
 @pytest.fixture
-def judge() -> Callable[..., Discriminator]:
-    """A discriminator around a network, frozen and in eval mode as trained ones are."""
+def make_discriminator() -> Callable[..., Discriminator]:
+    """Return a function that makes a discriminator of a network, frozen and in eval mode."""
 
     def make(network: nn.Module, *, conditional: bool = False) -> Discriminator:
         modules = {"discriminator": network.requires_grad_(False).eval()}
-        return Discriminator(family=Judge(), nets=Nets(modules), conditional=conditional)
+        return Discriminator(family=SingleNetwork(), nets=Nets(modules), conditional=conditional)
 
     return make
 
 
 @pytest.fixture
-def convolutional(judge: Callable[..., Discriminator]) -> Discriminator:
+def convolutional(make_discriminator: Callable[..., Discriminator]) -> Discriminator:
     """Two convolutions with batch normalisation and leaky rectifiers, for 3x8x8."""
     torch.manual_seed(0)
-    return judge(
+    return make_discriminator(
         nn.Sequential(
             nn.Conv2d(3, 4, 4, stride=2, padding=1),
             nn.LeakyReLU(0.2, inplace=True),

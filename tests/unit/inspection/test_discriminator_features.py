@@ -1,4 +1,4 @@
-"""Features by the protocol of Radford et al. 2015."""
+"""Features of a discriminator with the protocol of Radford et al. 2015."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from gancli.family.context import Nets
 from gancli.inspection.discriminator import Discriminator
 
 
-class Judge:
+class SingleNetwork:
     def discriminate(self, nets: Nets, image: Tensor, label: Tensor | None = None) -> Tensor:
-        answer: Tensor = nets.discriminator(image)
-        return answer.flatten(1).sum(1)
+        scores: Tensor = nets.discriminator(image)
+        return scores.flatten(1).sum(1)
 
 
 def discriminator(*parts: nn.Module) -> Discriminator:
     modules = {"discriminator": nn.Sequential(*parts).requires_grad_(False).eval()}
-    return Discriminator(family=Judge(), nets=Nets(modules), conditional=False)
+    return Discriminator(family=SingleNetwork(), nets=Nets(modules), conditional=False)
 
 
 def test_the_papers_discriminator_has_28_672() -> None:
-    """Section 5.1: 16 numbers for each of the 256, 512 and 1,024 maps of 16x16, 8x8 and 4x4."""
+    """Section 5.1: 16 values for each of the 256, 512 and 1,024 maps of 16x16, 8x8 and 4x4."""
     widths = (3, 256, 512, 1024)
     parts = [
         part

@@ -1,4 +1,4 @@
-"""Filters, against weights that are known."""
+"""Filters, compared with known weights."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Draws:
 
 
 class Maps(nn.Module):
-    """The label's maps before the image."""
+    """A convolution of label maps and the image."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,32 +39,32 @@ def test_of_a_convolution_they_are_its_weights(convolutional, images: Tensor) ->
     assert torch.equal(filters, convolutional.modules["discriminator"][0].weight)
 
 
-def test_maps_of_a_label_are_left_out(judge, images: Tensor) -> None:
-    asked = judge(Maps(), conditional=True)
-    filters = first_filters(asked, images[:1])
+def test_maps_of_a_label_are_left_out(make_discriminator, images: Tensor) -> None:
+    discriminator = make_discriminator(Maps(), conditional=True)
+    filters = first_filters(discriminator, images[:1])
     assert filters is not None
-    assert torch.equal(filters, asked.modules["discriminator"].conv.weight[:, 2:])
+    assert torch.equal(filters, discriminator.modules["discriminator"].conv.weight[:, 2:])
 
 
-def test_rows_of_a_matrix_are_images(judge, images: Tensor) -> None:
+def test_rows_of_a_matrix_are_images(make_discriminator, images: Tensor) -> None:
     layer = nn.Linear(192, 5)
-    filters = first_filters(judge(nn.Sequential(nn.Flatten(), nn.ReLU(), layer)), images[:1])
+    filters = first_filters(make_discriminator(nn.Sequential(nn.Flatten(), nn.ReLU(), layer)), images[:1])
     assert filters is not None
     assert filters.shape == (5, 3, 8, 8)
     positive = images[0] > 0
     assert torch.equal(filters[:, positive], layer.weight.reshape(5, 3, 8, 8)[:, positive])
 
 
-def test_of_maxout_every_piece_has_one_however_the_image_is_shifted(judge, images: Tensor) -> None:
+def test_of_maxout_every_piece_has_one_however_the_image_is_shifted(make_discriminator, images: Tensor) -> None:
     maxout = Maxout(192, 4, pieces=3)
-    filters = first_filters(judge(nn.Sequential(nn.Flatten(), ToUnitRange(), maxout)), images[:1])
+    filters = first_filters(make_discriminator(nn.Sequential(nn.Flatten(), ToUnitRange(), maxout)), images[:1])
     assert filters is not None
     # From [-1, 1] to [0, 1] the slope is one half.
     assert torch.equal(filters, maxout.linear.weight.reshape(12, 3, 8, 8) / 2)
 
 
-def test_another_first_layer_has_none(judge, images: Tensor) -> None:
-    assert first_filters(judge(nn.Sequential(nn.AvgPool2d(8), nn.ReLU())), images[:1]) is None
+def test_another_first_layer_has_none(make_discriminator, images: Tensor) -> None:
+    assert first_filters(make_discriminator(nn.Sequential(nn.AvgPool2d(8), nn.ReLU())), images[:1]) is None
 
 
 def test_of_a_generator_they_are_what_one_pixel_of_a_feature_paints() -> None:

@@ -1,4 +1,4 @@
-"""Guided backpropagation, against gradients that are known."""
+"""Guided backpropagation, compared with known gradients."""
 
 from __future__ import annotations
 
@@ -30,56 +30,56 @@ def plain(discriminator, images: Tensor, *, layer: int, feature: int) -> Tensor:
 
 
 @pytest.mark.parametrize("rectifier", [nn.ReLU(), nn.LeakyReLU(0.2), nn.PReLU(), nn.ELU()])
-def test_on_a_positive_path_it_is_the_plain_gradient(judge, rectifier: nn.Module) -> None:
+def test_on_a_positive_path_it_is_the_plain_gradient(make_discriminator, rectifier: nn.Module) -> None:
     weights = torch.rand(4, 3), torch.rand(2, 4)
     network = nn.Sequential(
         nn.Flatten(), linear(*weights[0].tolist()), rectifier, linear(*weights[1].tolist()), rectifier
     )
     images = torch.rand(5, 3, 1, 1)
     expected = (weights[1] @ weights[0])[1].expand(5, 3).reshape(5, 3, 1, 1)
-    torch.testing.assert_close(guided(judge(network), images, feature=1), expected)
+    torch.testing.assert_close(guided(make_discriminator(network), images, feature=1), expected)
 
 
-def test_a_unit_that_does_not_respond_has_no_gradient(judge) -> None:
+def test_a_unit_that_does_not_respond_has_no_gradient(make_discriminator) -> None:
     network = nn.Sequential(nn.Flatten(), linear([-1.0, -2.0]), nn.LeakyReLU(0.2))
     images = torch.rand(3, 2, 1, 1) + 0.1
-    assert not guided(judge(network), images).any()
-    assert plain(judge(network), images, layer=-1, feature=0).all()
+    assert not guided(make_discriminator(network), images).any()
+    assert plain(make_discriminator(network), images, layer=-1, feature=0).all()
 
 
-def test_a_rectifier_stops_what_is_negative_in_either_direction(judge) -> None:
-    """Hidden units: the first helps, the second hinders, the third is silent. Only the first is let through."""
+def test_a_rectifier_stops_what_is_negative_in_either_direction(make_discriminator) -> None:
+    """The first hidden unit increases the output, the second decreases it, the third is inactive. Only one passes."""
     first = linear([1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, -1.0])
     network = nn.Sequential(nn.Flatten(), first, nn.LeakyReLU(0.5), linear([2.0, -1.0, 3.0]), nn.LeakyReLU(0.5))
     image = torch.tensor([1.0, 1.0, 0.1]).reshape(1, 3, 1, 1)
-    assert guided(judge(network), image).flatten().tolist() == [2, 0, 0]
-    assert plain(judge(network), image, layer=-1, feature=0).flatten().tolist() == [2, -1, -1.5]
+    assert guided(make_discriminator(network), image).flatten().tolist() == [2, 0, 0]
+    assert plain(make_discriminator(network), image, layer=-1, feature=0).flatten().tolist() == [2, -1, -1.5]
 
 
-def test_of_a_map_only_the_largest_response_counts(judge) -> None:
+def test_of_a_map_only_the_largest_response_counts(make_discriminator) -> None:
     network = nn.Sequential(nn.Conv2d(1, 1, 1, bias=False), nn.ReLU())
     network[0].weight.data.fill_(3.0)
     image = torch.tensor([[0.1, 0.9], [0.5, -1.0]]).reshape(1, 1, 2, 2)
-    assert guided(judge(network), image).flatten().tolist() == [0, 3, 0, 0]
+    assert guided(make_discriminator(network), image).flatten().tolist() == [0, 3, 0, 0]
 
 
-def test_a_maxout_unit_passes_the_gradient_of_its_largest_piece(judge) -> None:
+def test_a_maxout_unit_passes_the_gradient_of_its_largest_piece(make_discriminator) -> None:
     network = nn.Sequential(nn.Flatten(), Maxout(2, 1, pieces=2))
     network[1].linear.weight.data = torch.tensor([[1.0, -2.0], [-0.5, 0.0]])
     network[1].linear.bias.data.zero_()
-    assert guided(judge(network), torch.ones(1, 2, 1, 1)).flatten().tolist() == [-0.5, 0]
+    assert guided(make_discriminator(network), torch.ones(1, 2, 1, 1)).flatten().tolist() == [-0.5, 0]
 
 
 def test_nothing_is_left_behind(convolutional, images: Tensor) -> None:
     network = convolutional.modules["discriminator"]
     before = copy.deepcopy(network.state_dict())
-    answer = convolutional(images)
+    scores = convolutional(images)
     guided(convolutional, images)
     layer_responses(convolutional, [(images, None)])
     assert all(not part._forward_hooks and not part._backward_hooks for part in network.modules())
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert all(parameter.grad is None and not parameter.requires_grad for parameter in network.parameters())
-    assert torch.equal(convolutional(images), answer)
+    assert torch.equal(convolutional(images), scores)
     assert not images.requires_grad
 
 
@@ -114,7 +114,7 @@ def test_the_most_active_come_first(convolutional, images: Tensor) -> None:
         assert layer.responses[row, feature].tolist() == layer.responses[:, feature].topk(3).values.tolist()
 
 
-def test_a_layer_of_the_label_alone_is_passed_over(judge) -> None:
+def test_a_layer_of_the_label_alone_is_passed_over(make_discriminator) -> None:
     class OfBoth(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -124,5 +124,5 @@ def test_a_layer_of_the_label_alone_is_passed_over(judge) -> None:
             return self.of_label(label.float())[:, None] + self.of_image(image).flatten(1)
 
     labels = torch.tensor([1, 2])
-    (layer,) = layer_responses(judge(OfBoth(), conditional=True), [(torch.ones(2, 1, 2, 2), labels)])
+    (layer,) = layer_responses(make_discriminator(OfBoth(), conditional=True), [(torch.ones(2, 1, 2, 2), labels)])
     assert layer.index == 1

@@ -1,4 +1,4 @@
-"""The protocol of `auroc`, with a family that scores by brightness."""
+"""Protocol of `auroc`, with a family whose score is the brightness."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NAMES = ("cat", "dog", "eel")
 
 
 class Bright(Family[FamilyConfig]):
-    """Calls bright images anomalous; a draw of noise that were not the same for all would show."""
+    """Scores images by brightness plus noise, so that noise which differed between images would change the ranking."""
 
     def build(self) -> dict[str, nn.Module]:
         return {}
@@ -63,12 +63,12 @@ def values(make_context: MetricContext) -> dict[str, float]:
 
 
 def test_areas_count_pairs(make: Callable[..., MetricContext]) -> None:
-    """Normal are 10 and 30; anomalous 20, 40, 100 and 200: one of eight pairs is the wrong way round."""
+    """Normal images: 10 and 30; anomalous: 20, 40, 100 and 200. One of eight pairs is in the wrong order."""
     found = values(make())
     assert found["auroc"] == pytest.approx(7 / 8)
     assert found["auroc/ap"] == pytest.approx((1 + 1 + 1 + 4 / 5) / 4)
     assert found["auroc/nearest"] == pytest.approx(1)
-    # All images are even, so one component explains them all.
+    # All images are uniform, so one component explains them.
     assert set(found) == {"auroc", "auroc/ap", "auroc/pca", "auroc/pca/ap", "auroc/nearest", "auroc/nearest/ap"}
 
 
@@ -88,7 +88,7 @@ def test_fewer_images_are_spread_evenly(make: Callable[..., MetricContext], opti
 
 
 def test_all_images_are_scored_from_the_same_noise(make: Callable[..., MetricContext]) -> None:
-    """Over many batches, noise of its own for each would turn pairs round."""
+    """With different noise for each of the batches, some pairs would change their order."""
     levels = np.random.default_rng(0).permutation(np.tile(np.array([100, 101]), 100))
     found = values(make(test=packed((levels - 100).tolist(), levels.tolist(), NAMES)))
     assert found["auroc"] == 1

@@ -1,4 +1,4 @@
-"""Principal components and nearest neighbours, where the answer is known."""
+"""Principal components and nearest neighbours, compared with known results."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def images(count: int, *, seed: int, shape: tuple[int, ...] = (1, 6, 6)) -> torc
 
 @pytest.mark.parametrize("count", [20, 200])
 def test_the_error_is_that_of_scikit_learn(count: int) -> None:
-    """Also with fewer images than numbers in each."""
+    """Also with fewer images than values per image."""
     known, shown = images(count, seed=0), images(7, seed=1)
     flat = shown.flatten(1).double().numpy()
     reference = PCA(5, svd_solver="full").fit(known.flatten(1).double().numpy())

@@ -1,4 +1,4 @@
-"""Measures of rankings: closed forms, ties, and scikit-learn's own numbers."""
+"""AUROC, average precision and F1: closed forms, ties, and results of scikit-learn."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gancli.metrics.auroc import auroc, average_precision, best_f1
 
 
 def ranked(*truth: int, scores: list[float] | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Truth from the highest score down."""
+    """Return scores and ground truth, from the highest score down."""
     values = list(range(len(truth), 0, -1)) if scores is None else scores
     return np.array(values, dtype=np.float64), np.array(truth, dtype=bool)
 

@@ -1,4 +1,4 @@
-"""Thresholds that normal images seldom exceed: the promise of their rate, and what it takes."""
+"""Thresholds for a false alarm rate: the guaranteed rate, and the required number of images."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from gancli.metrics.auroc import allowed_exceedances, threshold_for_rate
 
 @pytest.mark.parametrize(("count", "rate"), [(19, 0.05), (20, 0.05), (39, 0.05), (99, 0.29), (9, 0.5), (7, 0.9)])
 def test_every_one_of_n_plus_1_in_turn(count: int, rate: float) -> None:
-    """Each of them is the further image once: the share that scores above the threshold of the others is the rate, as
-    nearly as a share of n + 1 can be without exceeding it.
+    """Each image is left out once: the share of images above the threshold of the others is the rate, rounded down to a
+    share of n + 1.
     """
     scores = np.random.default_rng(count).permutation(np.arange(count + 1) / 8)
     alarms = sum(each > threshold_for_rate(np.delete(scores, place), rate) for place, each in enumerate(scores))

@@ -1,4 +1,4 @@
-"""Densities and discriminators on a line, against closed forms."""
+"""Densities and discriminators on a line, compared with closed forms."""
 
 from __future__ import annotations
 

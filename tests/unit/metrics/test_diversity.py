@@ -1,4 +1,4 @@
-"""How different images are from each other, against closed forms."""
+"""Diversity of images, compared with closed forms."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def test_images_that_are_all_the_same_have_none() -> None:
 
 
 def test_black_and_white_are_two_apart() -> None:
-    """Of n black and n white images, n of 2n - 1 partners are of the other colour."""
+    """Among n black and n white images, n of 2n - 1 partners have the other colour."""
     for n in (1, 2, 5):
         images = torch.cat([torch.full((n, 1, 4, 4), -1.0), torch.full((n, 1, 4, 4), 1.0)])
         assert diversity(coarse(images)) == pytest.approx(2 * n / (2 * n - 1))
@@ -35,12 +35,12 @@ def test_points_are_taken_as_they_are() -> None:
 
 
 def test_groups_are_compared_within_themselves() -> None:
-    """A generator that draws one image for each label differs between labels alone."""
+    """The images of a generator with one image for each label differ only between labels."""
     images = torch.tensor([0.0, 1.0, 0.0, 1.0]).view(4, 1, 1, 1)
     labels = torch.tensor([3, 5, 3, 5])
     assert diversity(coarse(images), labels) == 0
     assert diversity(coarse(images)) == pytest.approx(2 / 3)
-    assert diversity(coarse(images), torch.arange(4)) == 0  # no two of one group
+    assert diversity(coarse(images), torch.arange(4)) == 0  # each group has one member
 
 
 def test_fine_noise_hardly_counts() -> None:

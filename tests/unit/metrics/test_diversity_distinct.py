@@ -1,4 +1,4 @@
-"""The share of samples that no other sample repeats."""
+"""Share of samples that no other sample repeats."""
 
 from __future__ import annotations
 

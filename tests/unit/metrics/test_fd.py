@@ -1,4 +1,4 @@
-"""The Fréchet distance, against closed forms and the general matrix root."""
+"""Fréchet distance, compared with closed forms and the general matrix root."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gancli.metrics.fd import frechet_distance_of_features as distance_of_featur
 
 
 def draw(n: int, dim: int, *, seed: int) -> Tensor:
-    """Features with correlations and a mean."""
+    """Return correlated features with a nonzero mean."""
     generator = torch.Generator().manual_seed(seed)
     mixed = torch.randn(n, dim, generator=generator, dtype=torch.float64) @ torch.randn(
         dim, dim, generator=generator, dtype=torch.float64
@@ -52,7 +52,7 @@ def test_diagonal_covariances_have_a_closed_form() -> None:
 
 @pytest.mark.parametrize(("n", "dim"), [(60, 12), (8, 12)])
 def test_scaling_the_features_has_a_closed_form(n: int, dim: int) -> None:
-    """From N(0, C) to N(0, s^2 C) it is (s - 1)^2 tr C."""
+    """The distance from N(0, C) to N(0, s^2 C) is (s - 1)^2 tr C."""
     features = draw(n, dim, seed=0)
     features = features - features.mean(0)
     expected = (3.0 - 1) ** 2 * features.var(0).sum().item()
@@ -77,7 +77,7 @@ def test_few_rows_and_full_covariances_agree(n: int, other: int) -> None:
 
 
 def test_samples_of_two_gaussians_come_within_a_hundredth_of_the_closed_form() -> None:
-    """Between N(0, I) and N(m, S) it is |m|^2 + tr(I + S - 2 S^(1/2))."""
+    """The distance between N(0, I) and N(m, S) is |m|^2 + tr(I + S - 2 S^(1/2))."""
     generator = torch.Generator().manual_seed(0)
     n, dim = 50_000, 64
     axes = torch.linalg.qr(torch.randn(dim, dim, generator=generator, dtype=torch.float64)).Q

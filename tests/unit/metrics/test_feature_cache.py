@@ -1,4 +1,4 @@
-"""Features of samples and of real images: which are taken, and how often."""
+"""Features of samples and of real images: which images are used, and how often they are computed."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from gancli.metrics.feature_cache import compute_features, real_features, real_r
 CPU = torch.device("cpu")
 
 
-class Counting:
-    """A backbone whose features are the pixels, and which counts the images it is asked about."""
+class CountingBackbone:
+    """A backbone whose features are the pixels, and which counts the images it processes."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.images = 0
 
     def __call__(self, images: Tensor) -> BackboneOutput:
-        self.asked += len(images)
+        self.images += len(images)
         return BackboneOutput(images.flatten(1), images.flatten(1)[:, :2])
 
     def backbone(self, digest: str = "pixels") -> Backbone:
@@ -39,11 +39,11 @@ def seeded(seeds, labels) -> Tensor:
 
 
 @pytest.fixture
-def measured(quick: Path, make_context) -> Callable[..., tuple[MetricContext, Counting]]:
-    """A make_context with such a backbone."""
+def measured(quick: Path, make_context) -> Callable[..., tuple[MetricContext, CountingBackbone]]:
+    """Return a function that makes a context with a counting backbone, and that backbone."""
 
-    def make(**given) -> tuple[MetricContext, Counting]:
-        counting, made = Counting(), make_context(generate=seeded, **given)
+    def make(**given) -> tuple[MetricContext, CountingBackbone]:
+        counting, made = CountingBackbone(), make_context(generate=seeded, **given)
         made.cache["backbone", None] = counting.backbone()
         return made, counting
 
@@ -53,12 +53,12 @@ def measured(quick: Path, make_context) -> Callable[..., tuple[MetricContext, Co
 def test_real_images_are_taken_once_and_for_all(measured) -> None:
     first, counting = measured()
     features = compute_features(first)
-    assert counting.asked == 300 + 200 + 200  # training images, test images, samples
+    assert counting.images == 300 + 200 + 200  # training images, test images, samples
     assert compute_features(first).train is features.train
-    assert counting.asked == 700
+    assert counting.images == 700
     second, again = measured()  # as if in another process: only samples are new
     found = compute_features(second)
-    assert again.asked == 200
+    assert again.images == 200
     assert torch.equal(found.train.features, features.train.features)
     assert torch.equal(found.train.logits, features.train.logits)
 
@@ -69,7 +69,7 @@ def test_features_of_another_backbone_or_of_other_rows_are_others(measured) -> N
     real_features(made, counting.backbone(), train, 300)
     real_features(made, counting.backbone("other"), train, 300)
     few = real_features(made, counting.backbone(), train, 20)
-    assert counting.asked == 300 + 300 + 20
+    assert counting.images == 300 + 300 + 20
     rows = real_rows(train, 20)
     assert torch.equal(few.features, images_at(train, rows, CPU).flatten(1))
     assert len(np.unique(rows)) == 20
@@ -83,7 +83,7 @@ def test_a_damaged_table_is_taken_again(measured, quick: Path, damage: bytes) ->
     file.write_bytes(damage)
     made.cache.clear()
     assert len(real_features(made, counting.backbone(), made.train(), 50).features) == 50
-    assert counting.asked == 100
+    assert counting.images == 100
 
 
 def test_samples_are_those_of_consecutive_seeds_as_bytes_have_them(measured) -> None:

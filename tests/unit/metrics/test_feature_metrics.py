@@ -1,4 +1,4 @@
-"""The metrics of features, as `gan eval` calls them."""
+"""Metrics of features, as called by `gan eval`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture
 def faithful(quick: Path, make_context, labelled_halves) -> MetricContext:
-    """A model that draws as the data was drawn, the label that it is asked for."""
+    """A model that samples from the distribution of the data, with the requested label."""
     fresh = labelled_halves(2_000, seed=7)
     assert fresh.labels is not None
     rows = [np.flatnonzero(fresh.labels == label) for label in (0, 1)]
@@ -82,10 +82,13 @@ def test_a_backbone_without_classes_has_no_score(quick: Path, make_context) -> N
     made = make_context(generate=lambda seeds, labels: torch.rand(len(seeds), 1, 8, 8))
     backbone = compute_features(made).backbone
     made.cache.clear()
-    mute = replace(
-        backbone, extract=lambda images: backbone.extract(images)._replace(logits=None), digest="mute", labels=()
+    without_logits = replace(
+        backbone,
+        extract=lambda images: backbone.extract(images)._replace(logits=None),
+        digest="without_logits",
+        labels=(),
     )
-    made.cache["backbone", None] = mute
+    made.cache["backbone", None] = without_logits
     with pytest.raises(DataError, match="requires a classifier"):
         inception_score.measure(made)
 

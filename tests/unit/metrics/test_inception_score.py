@@ -1,4 +1,4 @@
-"""The Inception Score, where it is known, and beside torch-fidelity's."""
+"""Inception Score, compared with known values and with torch-fidelity."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_same_answer_to_all_is_1(logits: torch.Tensor) -> None:
 
 
 def test_half_sure_has_a_closed_form() -> None:
-    """BackboneOutput of (p, 1 - p) and (1 - p, p) by turns have the marginal one half."""
+    """Alternating predictions (p, 1 - p) and (1 - p, p) have the marginal one half."""
     p = torch.tensor(0.8, dtype=torch.float64)
     logits = torch.stack([torch.stack([p, 1 - p]), torch.stack([1 - p, p])]).log().repeat(30, 1)
     divergence = p * (2 * p).log() + (1 - p) * (2 * (1 - p)).log()

@@ -1,4 +1,4 @@
-"""The kernel distance, against its expectation, plain loops and torch-fidelity."""
+"""Kernel distance, compared with its expectation, plain loops and torch-fidelity."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_it_is_the_mean_over_pairs_of_different_rows() -> None:
 
 
 def test_its_expectation_is_the_distance_of_the_distributions() -> None:
-    """Over all samples of two rows from each of two coins, whose discrepancy is known without sampling."""
+    """Over all samples of two rows from two two-point distributions, whose discrepancy is known exactly."""
     heads = torch.tensor([[0.0, 1.0], [2.0, -1.0]], dtype=torch.float64)
     tails = torch.tensor([[1.0, 1.0], [3.0, 0.5]], dtype=torch.float64)
     pairs = list(product(range(2), repeat=2))

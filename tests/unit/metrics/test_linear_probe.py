@@ -1,4 +1,4 @@
-"""The linear classifier on features: its splits, its coordinates, and what it may not see."""
+"""Linear classifier on features: splits, coordinates, and independence of the test labels."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_every_beginning_of_the_order_is_balanced_while_labels_last() -> None:
     assert sorted(order.tolist()) == list(range(85))
     for length in range(1, 86):
         counts = np.bincount(labels[order[:length]], minlength=3)
-        left = counts < (50, 5, 30)  # of those that are not used up, none is two ahead of another
+        left = counts < (50, 5, 30)  # among labels with rows left, counts differ by at most one
         assert counts[left].max(initial=0) - counts[left].min(initial=99) <= 1
     assert order.tolist() != balanced_order(labels, seed=1).tolist()
 
@@ -36,7 +36,7 @@ def test_coordinates_keep_every_product_at_a_mean_squared_length_of_one(shape: t
 
 
 def test_the_classifier_is_that_of_the_features_themselves() -> None:
-    """The weights lie in the span of the rows, so a rotation into it changes no decision."""
+    """The weights are in the span of the rows, so a rotation into it changes no decision."""
     random = np.random.default_rng(0)
     table, labels = random.normal(size=(40, 90)).astype(np.float32), np.arange(40) % 2
     other = random.normal(size=(200, 90)).astype(np.float32)
@@ -75,27 +75,27 @@ def test_three_kinds_of_features_are_measured_alike(make_context) -> None:
     assert all(measurement.protocol["samples"] == 200 for measurement in found)
     assert all(measurement.protocol["labelled"] == 100 for measurement in found)
     assert all(measurement.protocol["held_out"] == 20 for measurement in found)
-    assert found[2].value == 1.0  # halves of other brightness are separable
+    assert found[2].value == 1.0  # halves of different brightness are separable
 
 
 def test_it_is_a_function_of_the_seed_and_changes_nothing(make_context) -> None:
-    asked = make_context()
-    before = copy.deepcopy(asked.nets.modules["discriminator"].state_dict())
-    first = measure(asked)
+    context = make_context()
+    before = copy.deepcopy(context.nets.modules["discriminator"].state_dict())
+    first = measure(context)
     torch.manual_seed(77)
     assert measure(make_context()) == first
     assert all(
-        torch.equal(value, before[key]) for key, value in asked.nets.modules["discriminator"].state_dict().items()
+        torch.equal(value, before[key]) for key, value in context.nets.modules["discriminator"].state_dict().items()
     )
 
 
 def test_a_trained_discriminator_is_told_from_an_untrained_one(make_context) -> None:
-    """With weights that are all zero, features say nothing, and the answer is one label for all."""
-    asked = make_context()
-    for parameter in asked.nets.modules["discriminator"].parameters():
+    """With zero weights, the features are constant, and all images get the same label."""
+    context = make_context()
+    for parameter in context.nets.modules["discriminator"].parameters():
         parameter.zero_()
-    blind, untrained, _ = measure(asked)
-    shares = np.bincount(asked.test().labels) / 200
+    blind, untrained, _ = measure(context)
+    shares = np.bincount(context.test().labels) / 200
     assert blind.value in shares.tolist()
     assert untrained.value != blind.value
 

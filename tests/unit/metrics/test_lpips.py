@@ -1,4 +1,4 @@
-"""LPIPS, beside its definition written down plainly, and beside its authors' program."""
+"""LPIPS, compared with a plain implementation of its definition and with its authors' package."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from gancli.errors import DataError
 from gancli.metrics.lpips import ARCHITECTURES, LPIPS
 
 NAMES = {"alexnet": "alex", "vgg16": "vgg"}
-"""What the authors' program calls our trunks."""
+"""Names of the trunks in the authors' package."""
 
 
 def trunk_of(name: str) -> nn.Sequential:
-    """The convolutions of a trunk with small random biases, so that features differ from place to place."""
+    """Return the convolutions of a trunk with small random biases, so that features vary with the position."""
     torch.manual_seed(0)
     layers: nn.Sequential = torchvision.models.get_model(name, weights=None).features
     for layer in layers:
@@ -41,7 +41,7 @@ def heads_of(layers: nn.Sequential, taps: tuple[int, ...]) -> dict[str, Tensor]:
 
 def state(layers: nn.Sequential) -> dict[str, Tensor]:
     whole = {f"features.{key}": tensor.clone() for key, tensor in layers.state_dict().items()}
-    return {**whole, "classifier.1.weight": torch.zeros(1)}  # which is not looked at
+    return {**whole, "classifier.1.weight": torch.zeros(1)}  # not used
 
 
 @pytest.fixture(scope="module", params=list(ARCHITECTURES))
@@ -77,7 +77,7 @@ def test_grey_is_three_times_the_same(made: Any) -> None:
 
 
 def test_it_is_the_definition(made: Any) -> None:
-    """Place by place, with each feature vector divided by its length."""
+    """Position by position, with normalised feature vectors."""
     network, layers, heads = made
     first, second = pair(1, (32, 36))
     mean = torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1)
@@ -96,17 +96,17 @@ def test_it_is_the_definition(made: Any) -> None:
 
 
 def test_places_without_features_are_no_numbers_divided_by_zero(made: Any) -> None:
-    """Where a rectifier lets nothing through, both lengths are 0, and so is the difference."""
+    """Where all features are 0, both lengths and the difference are 0."""
     network, layers, heads = made
     dead = {key: torch.zeros_like(tensor) for key, tensor in state(layers).items()}
     assert LPIPS(network.name, trunk=dead, heads=heads)(*pair()).tolist() == [0, 0]
 
 
 def test_it_is_what_its_authors_program_says(made: Any) -> None:
-    """With the weights that it brings of people's judgements; those of the network are ours."""
+    """With the weights of the authors' package for the channels, and our weights for the network."""
     network, layers, _ = made
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of torchvision, about how it is called
+        warnings.simplefilter("ignore")  # torchvision warns about the arguments
         reference = lpips.LPIPS(net=NAMES[network.name], pnet_rand=True, verbose=False)
     for part in reference.net.children():
         for place, layer in part.named_children():

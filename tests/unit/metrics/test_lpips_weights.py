@@ -1,4 +1,4 @@
-"""How the weights of LPIPS are had."""
+"""Download and cache of the weights of LPIPS."""
 
 from __future__ import annotations
 

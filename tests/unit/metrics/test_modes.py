@@ -1,4 +1,4 @@
-"""Mode coverage of samples whose coverage is known: exact ones, missing modes, a blur."""
+"""Mode coverage of samples with known coverage: exact samples, missing modes, blurred samples."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MISS = np.array([[50.0, 50.0]])
 
 
 def at(counts: list[int]) -> np.ndarray:
-    """So many samples exactly at each mode of the ring."""
+    """Return the given numbers of samples exactly at the modes of the ring."""
     return np.repeat(RING.centres, counts, axis=0)
 
 
@@ -27,7 +27,8 @@ def at(counts: list[int]) -> np.ndarray:
 def test_samples_of_the_mixture_itself_cover_it(mixture: Mixture) -> None:
     """Within 5 standard deviations.
 
-    2 N times the divergence is chi-squared with modes - 1 degrees of freedom: of that mean, and twice that variance.
+    2 N times the divergence is chi-squared with modes - 1 degrees of freedom, which is its mean; its variance is twice
+    that.
     """
     found = coverage(mixture.sample(SAMPLES, np.random.default_rng(0))[0], mixture)
     assert (found.covered, found.touched, found.total) == (len(mixture.means),) * 3
@@ -46,7 +47,7 @@ def test_missing_modes_are_missed(present: int) -> None:
 
 
 def test_a_blur_touches_every_mode_and_covers_none() -> None:
-    """Ten times too wide, 1 - exp(-9 / 200) of the samples are of high quality: 14 a mode, where 79 are needed."""
+    """Ten times too wide, 1 - exp(-9 / 200) of the samples are of high quality: 14 per mode, and 79 are needed."""
     blurred = Mixture(means=RING.means, std=10 * RING.std).sample(SAMPLES, np.random.default_rng(0))[0]
     found = coverage(blurred, RING)
     share = 1 - math.exp(-9 / 200)
@@ -55,7 +56,7 @@ def test_a_blur_touches_every_mode_and_covers_none() -> None:
 
 
 def test_a_mode_needs_a_quarter_of_its_fair_share() -> None:
-    """Of 800 samples that is 25."""
+    """A quarter of the fair share of 800 samples is 25."""
     found = coverage(np.concatenate([at([25, 24, 1, 0, 0, 0, 0, 0]), MISS.repeat(750, axis=0)]), RING)
     assert (found.covered, found.touched, found.samples) == (1, 3, 800)
     assert found.high_quality == 50 / 800

@@ -1,4 +1,4 @@
-"""Multi-scale structural similarity."""
+"""Multi-scale structural similarity, compared with plain loops and closed forms."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def noise(*shape: int, seed: int) -> Tensor:
 
 
 def plain(first: Grid, second: Grid) -> float:
-    """Two images (C, H, W), window by window."""
+    """Return the similarity of two images (C, H, W), computed window by window."""
     weights, product = WEIGHTS[: number_of_scales(*first.shape[1:])], 1.0
     weights = tuple(weight * sum(WEIGHTS) / sum(weights) for weight in weights)
     for scale, weight in enumerate(weights):

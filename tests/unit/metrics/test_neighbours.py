@@ -1,4 +1,4 @@
-"""The nearest training images of samples."""
+"""Nearest training images of samples."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_picture_shows_the_nearest_samples_over_what_they_are_near_to(make_c
     assert share.image is None
     picture = ratio.image
     assert picture is not None
-    scale = picture.shape[0] // (4 * 8)  # four rows, gaps included, so that it is rounded down
+    scale = picture.shape[0] // (4 * 8)  # four rows including gaps
     assert picture.shape[1] > COLUMNS * 8 * scale
     factor = 48 // 8
     first, below = picture[2 : 2 + 48, 2 : 2 + 48, 0], picture[52 : 52 + 48, 2 : 2 + 48, 0]

@@ -1,4 +1,4 @@
-"""The Parzen window, against densities that are known otherwise."""
+"""Parzen-window log-likelihood, compared with known densities."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_twice_the_range_is_d_times_log_2_less() -> None:
 
 
 def test_sigma_is_chosen_on_validation_and_never_on_test() -> None:
-    """Best is sigma^2 = |x - mu|^2 / d, here 0.1^2 on validation and 1^2 on the test images."""
+    """The best sigma^2 is |x - mu|^2 / d, here 0.1^2 on validation and 1^2 on the test images."""
     samples = torch.zeros(1, 50, dtype=torch.float64)
     near, far = torch.full((4, 50), 0.1, dtype=torch.float64), torch.ones(3, 50, dtype=torch.float64)
     assert log_likelihood(samples, far, 1.0).mean() > log_likelihood(samples, far, 0.1).mean()

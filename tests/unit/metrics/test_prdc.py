@@ -1,4 +1,4 @@
-"""Precision, recall, density and coverage, against their definitions in plain loops."""
+"""Precision, recall, density and coverage, compared with plain loops."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_all_four_are_as_defined() -> None:
 
 
 def test_the_data_themselves_have_1_of_each() -> None:
-    """A ball holds its centre and k - 1 others, and the k-th neighbour on its edge as rounding has it."""
+    """A ball contains its centre, k - 1 others, and, depending on rounding, the k-th neighbour on its edge."""
     real = draw(60, 5, seed=0)
     found = prdc(real, real)
     assert (found.precision, found.recall, found.coverage) == (1, 1, 1)

@@ -1,4 +1,4 @@
-"""Metrics of samples, from a make_context's side: what is drawn and what it is held against."""
+"""Metrics of samples: the samples and the data that they use."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def points(mixture: Mixture | None) -> PackedDataset:
 
 
 def exact(seeds: Sequence[int], labels: Sequence[int]) -> Tensor:
-    """The first mean from even seeds, the second from odd ones."""
+    """Return the first mean for even seeds, the second for odd ones."""
     return torch.tensor([[10.0 * (seed % 2), 0.0] for seed in seeds]).reshape(-1, 2, 1, 1)
 
 
@@ -53,24 +53,26 @@ def test_modes_of_what_is_not_known_are_refused(make_context) -> None:
 
 
 def test_labels_take_turns_and_seeds_run_on(make_context) -> None:
-    asked: list[tuple[list[int], list[int]]] = []
+    calls: list[tuple[list[int], list[int]]] = []
 
     def generate(seeds: Sequence[int], labels: Sequence[int]) -> Tensor:
-        asked.append((list(seeds), list(labels)))
+        calls.append((list(seeds), list(labels)))
         return torch.zeros(len(seeds), 1, 8, 8)
 
     make_context(generate=generate, options=Options(seed=7)).samples(3)
     replace(make_context(generate=generate, options=Options(samples=4)), labels=("a", "b", "c")).samples(3)
-    assert asked == [([7, 8, 9], []), ([0, 1, 2, 3], [0, 1, 2, 0])]
+    assert calls == [([7, 8, 9], []), ([0, 1, 2, 3], [0, 1, 2, 0])]
 
 
 def test_parzen_is_that_of_samples_and_images_in_the_unit_range(make_context) -> None:
     def generate(seeds: Sequence[int], labels: Sequence[int]) -> Tensor:
         return torch.rand(len(seeds), 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
 
-    asked = make_context(generate=generate, options=Options(samples=50))
-    (found,) = parzen.measure(asked)
-    held_out, test = (torch.from_numpy(packed.images.copy()).double() / 255 for packed in (asked.train(), asked.test()))
+    context = make_context(generate=generate, options=Options(samples=50))
+    (found,) = parzen.measure(context)
+    held_out, test = (
+        torch.from_numpy(packed.images.copy()).double() / 255 for packed in (context.train(), context.test())
+    )
     expected = parzen.parzen((generate(range(50), []).double() + 1) / 2, held_out, test)
     # Pixels go through float32.
     assert found.value == pytest.approx(expected.mean, rel=1e-5)
@@ -79,7 +81,7 @@ def test_parzen_is_that_of_samples_and_images_in_the_unit_range(make_context) ->
 
 
 def noise_like(seeds: Sequence[int], labels: Sequence[int]) -> Tensor:
-    """An image of noise for each seed."""
+    """Return a noise image for each seed."""
     streams = [torch.Generator().manual_seed(seed) for seed in seeds]
     return torch.stack([torch.rand(1, 8, 8, generator=stream) for stream in streams]) * 2 - 1
 
@@ -91,10 +93,10 @@ def flat(value: float) -> Callable[[Sequence[int], Sequence[int]], Tensor]:
 def test_samples_that_are_the_training_images_are_at_no_distance(make_context) -> None:
     train = make_context().train()
     images = images_at(train, random_rows(train, 100, seed=3), torch.device("cpu"))
-    asked = make_context(
+    context = make_context(
         generate=lambda seeds, labels: images[[seed - 3 for seed in seeds]], options=Options(samples=100, seed=3)
     )
-    found = {each.metric: each for each in swd.measure(asked)}
+    found = {each.metric: each for each in swd.measure(context)}
     assert list(found) == ["swd", "swd/8", "swd/real", "swd/real/8"]
     assert found["swd"].value == found["swd/8"].value == 0
     assert found["swd/real"].value == found["swd/real/8"].value > 0
@@ -104,15 +106,15 @@ def test_samples_that_are_the_training_images_are_at_no_distance(make_context) -
 def test_two_halves_of_the_training_images_are_as_far_as_samples_of_the_other_flat(make_context) -> None:
     train = make_context().train()
     images = images_at(train, random_rows(train, 300, seed=0)[150:], torch.device("cpu"))
-    asked = make_context(generate=lambda seeds, labels: images[list(seeds)], options=Options(samples=5_000))
-    found = {each.metric: each for each in swd.measure(asked)}
+    context = make_context(generate=lambda seeds, labels: images[list(seeds)], options=Options(samples=5_000))
+    found = {each.metric: each for each in swd.measure(context)}
     assert found["swd"].protocol["samples"] == 150
     assert found["swd"].value == found["swd/real"].value > 0
 
 
 def test_a_collapsed_generator_is_far_by_every_measure_of_patches(make_context) -> None:
     found = {each.metric: each.value for each in swd.measure(make_context(generate=flat(0.3)))}
-    # Patches that do not vary against coordinates of variance near 1, whose mean size is some 0.8.
+    # Constant patches, compared with coordinates of variance near 1, whose mean absolute value is about 0.8.
     assert found["swd"] > 300 > found["swd/real"]
 
 
@@ -130,15 +132,15 @@ def test_an_image_that_is_drawn_again_and_again_is_like_itself(make_context) -> 
 
 
 def test_one_image_a_label_shows_in_pairs_of_one_label(make_context) -> None:
-    asked = replace(
+    context = replace(
         make_context(generate=lambda seeds, labels: noise_like(labels, ()), options=Options(samples=30)),
         labels=("left", "right"),
     )
-    found = {each.metric: each.value for each in ms_ssim.measure(asked)}
+    found = {each.metric: each.value for each in ms_ssim.measure(context)}
     assert list(found) == ["ms_ssim", "ms_ssim/real", "ms_ssim/same_label", "ms_ssim/real/same_label"]
     assert found["ms_ssim/same_label"] == pytest.approx(1)
     assert found["ms_ssim"] < 1
-    few = {each.metric for each in ms_ssim.measure(replace(asked, options=Options(samples=2)))}
+    few = {each.metric for each in ms_ssim.measure(replace(context, options=Options(samples=2)))}
     assert "ms_ssim/same_label" not in few
 
 

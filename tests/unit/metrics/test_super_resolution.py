@@ -1,4 +1,4 @@
-"""What the metrics of upscaled images take from a model, and their protocol."""
+"""Metrics of upscaled images, and their protocol."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from gancli.recipes.options import FamilyConfig
 
 
 class Enlarged(Family[FamilyConfig]):
-    """Upscales by `how`."""
+    """A family that upscales with the function `how`."""
 
     def __init__(self, scale: int, channels: int, how: Callable[[Tensor], Tensor]) -> None:
         super().__init__(FamilyConfig(), DataSpec(channels=channels, height=8, width=8))
@@ -53,7 +53,7 @@ def make_context(
     how: Callable[[Tensor], Tensor], parts: dict[str, PackedDataset], *, scale: int = 4, **options: Any
 ) -> MetricContext:
     def unused(*_: object) -> Any:
-        raise AssertionError("metrics of upscaled images take nothing else from a model")
+        raise AssertionError("metrics of upscaled images use nothing else of a context")
 
     channels = next(iter(parts.values())).spec.channels
     return MetricContext(
@@ -73,7 +73,7 @@ def make_context(
 
 
 def photographs(*sizes: tuple[int, int], channels: int = 3, seed: int = 0) -> PackedDataset:
-    """Smooth noise of many sizes."""
+    """Return smooth noise images of several sizes."""
     generator = torch.Generator().manual_seed(seed)
     images = []
     for height, width in sizes:
@@ -114,7 +114,7 @@ def test_a_model_that_is_bicubic_has_the_values_of_bicubic(
 
 
 def pair(*, low: int, high: int, side: int = 10, scale: int = 4) -> dict[str, PackedDataset]:
-    """A grey image of one level beside a large one of another, and of a third all along its border."""
+    """Return a small grey image of level `low`, and a large one of level `high` with a black border."""
     spec = DataSpec(channels=1, height=side, width=side)
     small = np.full((1, 1, side, side), low, np.uint8)
     large = np.zeros((1, 1, side * scale, side * scale), np.uint8)
@@ -133,7 +133,7 @@ def test_grey_pairs_are_compared_as_given_and_without_their_border() -> None:
 
 
 def test_what_comes_out_is_rounded_to_bytes() -> None:
-    """A hair above 100.5 is 101, and below white is white."""
+    """Values above 100.5 are rounded to 101, and values above white are clipped."""
     for made, level in ((100.6, 101), (254.6, 255), (300.0, 255)):
         found = measure_psnr(
             make_context(lambda image, made=made: nearest(4)(image) * 0 + made / 127.5 - 1, pair(low=0, high=90))
@@ -191,7 +191,7 @@ def test_ssim_of_a_contrast_that_is_halved() -> None:
 
 @pytest.fixture(scope="module")
 def set5(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Its pairs as two folders of the same names."""
+    """Return a folder with the pairs of Set5 in two folders."""
     data = Path(os.environ.get("GANCLI_TEST_DATA", Path(__file__).parents[3].parent / "shared" / "data"))
     files = sorted((data / "set5" / "x4").glob("*.png"))
     if not files:
@@ -206,7 +206,7 @@ def set5(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_bicubic_reaches_on_set5_what_is_published(set5: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """28.43 dB (Ledig et al. 2017), 28.42 by others, who round the luma; and the same where we reduce the images."""
+    """28.43 dB (Ledig et al. 2017), or 28.42 with rounded luma; also if gancli downscales the images."""
     monkeypatch.setenv("GANCLI_CACHE", str(tmp_path))
     pairs = open_full_size(PairedConfig(source="paired", root=set5, split="all"))
     alone = open_full_size(FolderConfig(source="folder", root=set5 / "target"))
@@ -214,7 +214,7 @@ def test_bicubic_reaches_on_set5_what_is_published(set5: Path, tmp_path: Path, m
     assert found[0]["psnr/bicubic"] == pytest.approx(28.43, abs=0.02)
     assert found[0] == found[1]
     assert found[0]["psnr"] < found[0]["psnr/bicubic"]
-    # 0.8104 is what the authors of VDSR and of EDSR give.
+    # 0.8104 is the value of the authors of VDSR and EDSR.
     assert values(measure_ssim(make_context(nearest(4), dict(pairs))))["ssim/bicubic"] == pytest.approx(
         0.8104, abs=1e-3
     )
@@ -222,8 +222,8 @@ def test_bicubic_reaches_on_set5_what_is_published(set5: Path, tmp_path: Path, m
 
 @pytest.fixture
 def channelwise(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """In LPIPS' place: the mean difference of images in [-1, 1]; notes whether it might have been downloaded."""
-    asked: list[bool] = []
+    """Replace LPIPS by the mean difference of images in [-1, 1], and record the `fetch` arguments."""
+    fetched: list[bool] = []
 
     class Difference(torch.nn.Module):
         def forward(self, first: Tensor, second: Tensor) -> Tensor:
@@ -231,11 +231,11 @@ def channelwise(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
             return (first - second).abs().mean((1, 2, 3))
 
     def load(name: str, *, fetch: bool) -> Difference:
-        asked.append(fetch)
+        fetched.append(fetch)
         return Difference()
 
     monkeypatch.setattr("gancli.metrics.lpips.load_lpips", load)
-    return asked
+    return fetched
 
 
 def test_lpips_looks_at_colours_in_the_range_of_images(channelwise: list[bool]) -> None:

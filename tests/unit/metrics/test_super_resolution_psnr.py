@@ -1,4 +1,4 @@
-"""Peak signal-to-noise ratio, and the luma that it is taken of."""
+"""Peak signal-to-noise ratio and luma."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gancli.metrics.super_resolution import luma, psnr
 
 
 def test_uniform_errors() -> None:
-    """20 log10(255 / e) where each pixel is off by e."""
+    """The PSNR is 20 log10(255 / e) if each pixel has an error of e."""
     images = torch.full((3, 3, 4, 5), 100.0)
     errors = torch.tensor([1.0, 10.0, 255.0])
     expected = [20 * math.log10(255 / error) for error in errors.tolist()]
@@ -38,7 +38,7 @@ def test_equal_images_have_an_infinite_one() -> None:
 
 
 def test_luma() -> None:
-    """Of ITU-R BT.601: black is 16, white 235, and pure colours as MATLAB's `rgb2ycbcr` has them before rounding."""
+    """ITU-R BT.601: black is 16, white 235, and pure colours are as in MATLAB's `rgb2ycbcr` before rounding."""
     colours = torch.tensor([[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 255, 0], [0, 0, 255], [51, 51, 51]])
     found = luma(colours.double().view(6, 3, 1, 1))
     assert found.shape == (6, 1, 1, 1)

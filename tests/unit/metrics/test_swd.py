@@ -1,4 +1,4 @@
-"""The sliced Wasserstein distance of patches."""
+"""Sliced Wasserstein distance of patches."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def stream(seed: int = 0) -> torch.Generator:
 
 
 def noise(*shape: int, seed: int = 0, top: int = 256) -> Tensor:
-    """Bytes, as floats."""
+    """Return random bytes, as floats."""
     return torch.randint(top, shape, generator=stream(seed)).float()
 
 

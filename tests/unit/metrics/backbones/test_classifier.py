@@ -1,4 +1,4 @@
-"""The classifier of the data's own labels, and its file."""
+"""Classifier of the data's own labels, and its file."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def all_of(packed: PackedDataset) -> torch.Tensor:
 
 def test_it_learns_the_labels(quick: Path, labelled_halves) -> None:
     network, test = train(labelled_halves(300, seed=0)), labelled_halves(200, seed=1)
-    answers = network(all_of(test))
-    assert answers.features.shape == (200, FEATURES)
-    assert (answers.logits.argmax(1).numpy() == test.labels).mean() > 0.95
+    output = network(all_of(test))
+    assert output.features.shape == (200, FEATURES)
+    assert (output.logits.argmax(1).numpy() == test.labels).mean() > 0.95
 
 
 def test_features_have_a_mean_square_of_1(quick: Path, labelled_halves) -> None:
@@ -40,7 +40,7 @@ def test_features_have_a_mean_square_of_1(quick: Path, labelled_halves) -> None:
 
 
 def test_it_is_the_same_whatever_surrounds_it(quick: Path, labelled_halves) -> None:
-    """Threads, random state, gradients and precision of whoever calls; nor does the caller notice."""
+    """The caller's threads, random state, gradients and precision have no effect and are not changed."""
     packed, threads = labelled_halves(300, seed=0), torch.get_num_threads()
     torch.manual_seed(1)
     first = train(packed)
@@ -59,14 +59,14 @@ def test_it_is_the_same_whatever_surrounds_it(quick: Path, labelled_halves) -> N
 
 
 @pytest.mark.parametrize(
-    ("shape", "size", "told"),
+    ("shape", "size", "description"),
     [((3, 8, 12), (8, 12), "8x12"), ((1, 40, 20), (32, 20), "32x20"), ((4, 64, 64), (32, 32), "32x32")],
 )
-def test_images_of_any_shape_are_brought_to_32_at_most(shape, size, told: str) -> None:
+def test_images_of_any_shape_are_brought_to_32_at_most(shape, size, description: str) -> None:
     network = Classifier(*shape, labels=5).eval()
     images = torch.rand(2, *shape) * 2 - 1
     assert network.reduce(images).shape == (2, shape[0], *size)
-    assert network.input.startswith(told)
+    assert network.input.startswith(description)
     assert network(images).logits.shape == (2, 5)
     if shape == (4, 64, 64):
         assert torch.allclose(network.reduce(images)[:, :, 0, 0], images[:, :, :2, :2].mean((2, 3)))

@@ -1,4 +1,4 @@
-"""Inception, beside torch-fidelity's with the same weights, and how its weights are had."""
+"""Inception, compared with torch-fidelity's with the same weights, and the download of its weights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gancli.metrics.backbones.inception import WEIGHTS, Inception, load_inceptio
 
 @pytest.fixture(scope="module")
 def ours() -> Inception:
-    """With random weights, and statistics under which signals neither vanish nor grow."""
+    """A network with random weights, and statistics that keep the scale of signals."""
     torch.manual_seed(0)
     network = Inception()
     for part in network.modules():
@@ -68,7 +68,7 @@ def test_resizing_reads_from_corners() -> None:
 
 
 class Tiny(nn.Module):
-    """In Inception's place, where only its file matters."""
+    """Small replacement for Inception in tests of its file."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class Tiny(nn.Module):
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where downloads are put; the cache is beside it."""
+    """Return the download folder; the cache folder has the same parent."""
     monkeypatch.setenv("GANCLI_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     monkeypatch.setattr(inception, "Inception", Tiny)
@@ -86,7 +86,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def published(path: Path, monkeypatch: pytest.MonkeyPatch, content: Any = None) -> dict[str, torch.Tensor]:
-    """A file of weights at `path` whose hash is the published one."""
+    """Write a file of weights to `path` and make its hash the published one."""
     state = Tiny().state_dict()
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save({k: v for k, v in state.items() if "num_batches" not in k} if content is None else content, path)
@@ -137,7 +137,7 @@ def test_without_a_network_one_sentence_says_what_to_do(hub: Path, monkeypatch: 
     monkeypatch.setattr(torch.hub, "download_url_to_file", fetch)
     with pytest.raises(DataError) as caught:
         load_inception()
-    said = str(caught.value)
+    message = str(caught.value)
     for word in (
         "no route to host",
         WEIGHTS.file,
@@ -146,6 +146,6 @@ def test_without_a_network_one_sentence_says_what_to_do(hub: Path, monkeypatch: 
         "--backbone classifier",
         "swd",
     ):
-        assert word in said
-    assert "\n" not in said
+        assert word in message
+    assert "\n" not in message
     assert not (hub / WEIGHTS.file).exists()

@@ -1,4 +1,4 @@
-"""The backbone that is named, or the one that there is."""
+"""Selection of the backbone by its name, and the default."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gancli.recipes.options import FamilyConfig
 
 
 def of(name: str) -> Backbone:
-    return Backbone(name=name, digest="", input="", extract=lambda images: pytest.fail("asked"))
+    return Backbone(name=name, digest="", input="", extract=lambda images: pytest.fail("called"))
 
 
 def test_only_inception_gives_metrics_their_published_names() -> None:
@@ -66,16 +66,16 @@ def test_the_discriminator_of_a_run(quick: Path, make_context, tmp_path: Path) -
     measured: MetricContext = make_context(options=Options(backbone=str(tmp_path)))
     model = FeatureModel(name="other", digest="d", family=measured.family, nets=measured.nets, labels=())
     backbone = select_backbone(replace(measured, feature_model=lambda path: model))
-    answers = backbone.extract(torch.rand(3, 1, 8, 8))
+    output = backbone.extract(torch.rand(3, 1, 8, 8))
     assert (backbone.name, backbone.digest, backbone.labels) == ("other", "d", ())
-    assert answers.features.shape == (3, 4 * 4 * 4)
-    assert answers.logits is None
+    assert output.features.shape == (3, 4 * 4 * 4)
+    assert output.logits is None
     with pytest.raises(UsageError, match="cannot be opened here"):
         select_backbone(make_context(options=Options(backbone=str(tmp_path))))
 
 
 class Blind(Family[FamilyConfig]):
-    """Without a discriminator."""
+    """A family without a discriminator."""
 
     def build(self) -> dict[str, nn.Module]:
         return {}
