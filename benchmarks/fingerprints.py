@@ -19,6 +19,7 @@ import concurrent.futures
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -162,7 +163,8 @@ def tensors_digest(run: Path) -> str:
 
 
 def _current(name: str) -> str:
-    return ".".join(RENAMED.get(part, part) for part in name.split("."))
+    """Return the name of a tensor of the model (`to_a.0.bias`) or of an optimizer (`generator/to_a.0.bias/step`)."""
+    return re.sub(r"\w+", lambda word: RENAMED.get(word[0], word[0]), name)
 
 
 def pixels_digest(file: Path) -> str:
