@@ -341,7 +341,7 @@ def test_another_metric_to_go_by_starts_its_own_best(tmp_path: Path) -> None:
     trainer.train(Stop(trainer, 4))
     again = make(tmp_path, eval={"every": 16, "metrics": ("told", "brightness"), "best": "brightness", "samples": 8})
     again.resume()
-    assert again.evaluations.standing.best is None
+    assert again.validator.state.best is None
     again.train()
     found = checkpoints.find_best(again.run.checkpoints)
     assert found is not None
@@ -353,8 +353,8 @@ def test_a_metric_that_fails_is_named_and_left_out(tmp_path: Path) -> None:
     trainer = make(tmp_path, eval={"every": 16, "metrics": ("refuses", "breaks", "told")})
     assert trainer.train() is True
     assert ears(trainer).said == [
-        "left out from here on: refuses: there is no test split",
-        "left out from here on: breaks: ZeroDivisionError",
+        "metric refuses failed and is left out from here on: there is no test split",
+        "metric breaks failed and is left out from here on: ZeroDivisionError",
     ]
     assert len(lines(trainer)) == 2 * 5
 
@@ -467,7 +467,7 @@ def test_waiting_for_a_new_best_comes_to_an_end(tmp_path: Path) -> None:
     assert trainer.train() is True
     assert trainer.state.images == 32
     assert ears(trainer).said == [
-        "told has been no better than 3 for 2 measurements, since 16 images, so the run ends here (eval.patience)"
+        "told has not improved on 3 for 2 evaluations, since 16 images, so the run ends here (eval.patience)"
     ]
     again = make(tmp_path, eval=options)
     again.resume()
