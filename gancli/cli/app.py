@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from pkgutil import resolve_name
-from typing import Annotated
+from typing import Annotated, get_type_hints
 
 import typer
 
@@ -40,15 +39,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-_commands: list[Callable[..., None]] = [train, convert, export]
-_commands[1:1] = [resolve_name(command) for task in TASKS.values() for command in task.commands]
-for function in _commands:
-    app.command()(function)
+task_commands = [resolve_name(name) for task in TASKS.values() for name in task.commands]
+for command in (train, *task_commands, convert, export):
+    app.command()(command)
 app.command("eval")(evaluate)
-for function in (inspect, report, demo, doctor):
-    app.command()(function)
-for group in (recipes_app, plugins_app, data_app, runs_app):
+for command in (inspect, report, demo, doctor):
+    app.command()(command)
+groups = (recipes_app, plugins_app, data_app, runs_app)
+for group in groups:
     app.add_typer(group)
+
+# Typer evaluates the annotations of a function four times. As strings, they would take most of the time of `--help`.
+for registered in (*app.registered_commands, *(entry for group in groups for entry in group.registered_commands)):
+    if registered.callback:
+        registered.callback.__annotations__ = get_type_hints(registered.callback, include_extras=True)
 
 
 def main() -> None:
