@@ -17,13 +17,13 @@ def draw(*shape: int, seed: int = 0) -> Tensor:
 
 
 def between(a: Tensor, b: Tensor, steps: int) -> Tensor:
-    """The way from a to b (D,) in equal steps, in float64."""
+    """Interpolate from a to b (D,) in equal steps, in float64."""
     t = torch.linspace(0, 1, steps + 1, dtype=torch.float64)
     return slerp(a.double().expand(steps + 1, -1), b.double().expand(steps + 1, -1), t)
 
 
 def angles(points: Tensor) -> Tensor:
-    """Between each of the points (N, D) and the next, by the arc cosine."""
+    """Return the angle between each of the points (N, D) and the next, by the arc cosine."""
     unit = points / points.norm(dim=1, keepdim=True)
     return (unit[1:] * unit[:-1]).sum(1).clamp(-1, 1).acos()
 
@@ -33,7 +33,7 @@ def test_noise_has_mean_0_and_variance_1(kind) -> None:
     numbers = noise(kind, 1000, 100, context())
     error = 1 / math.sqrt(numbers.numel())
     assert abs(numbers.mean().item()) < 5 * error
-    assert abs(numbers.var().item() - 1) < 5 * math.sqrt(2) * error  # normal numbers' variance varies the most
+    assert abs(numbers.var().item() - 1) < 5 * math.sqrt(2) * error  # the variance of normal numbers varies most
 
 
 def test_label_weights_are_one_hot_or_as_given() -> None:
@@ -126,7 +126,7 @@ def test_frames_go_where_the_way_is_long() -> None:
 
 
 def test_no_step_can_be_made_shorter() -> None:
-    """Of all ways to share out the steps, none has a shorter longest step."""
+    """No other distribution of the steps has a shorter longest step."""
     lengths = torch.tensor([1.3, 0.0, 2.9, 0.7])
     places = frame_positions(lengths, 15, loop=False)[:-1].tolist()
     counts = [sum(int(place) == index for place in places) for index in range(4)]

@@ -1,4 +1,4 @@
-"""Adversarial losses against their definitions on probabilities, and at the points where those break down."""
+"""Adversarial losses compared with their definitions on probabilities, including extreme logits."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_value_at_the_optimum_is_minus_log_four() -> None:
 
 
 def test_the_two_generator_losses_have_the_same_optimum_and_opposite_strength() -> None:
-    """At a logit of -6 the discriminator is sure: only the non-saturating loss still moves the generator."""
+    """At a logit of -6 the discriminator is certain, and only the non-saturating loss has a large gradient."""
     logit = torch.tensor(-6.0, dtype=torch.float64, requires_grad=True)
     (strong,) = torch.autograd.grad(losses.non_saturating(logit), logit)
     (weak,) = torch.autograd.grad(losses.saturating(logit), logit)
@@ -63,20 +63,20 @@ def test_answers_are_mean_probabilities_beside_the_value() -> None:
 
 
 def test_least_squares_is_half_the_mean_of_squares() -> None:
-    """Not the square of the mean, which is 0 here."""
+    """It is not the square of the mean, which is 0 here."""
     assert losses.least_squares(torch.tensor([[-1.0], [1.0]]), 0.0).item() == 0.5
     assert losses.least_squares(torch.tensor([2.0, 4.0]), 1.0).item() == 2.5
 
 
 def scene(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Real images, fakes, and how far to go from one to the other."""
+    """Return real images, fake images and mixing numbers."""
     generator = torch.Generator().manual_seed(seed)
     real, fake = (torch.randn(6, 2, 3, 3, generator=generator) for _ in range(2))
     return real, fake, torch.rand(6, generator=generator)
 
 
 def bent(x: torch.Tensor) -> torch.Tensor:
-    """A critic whose gradient at x is x itself: ||x||^2 / 2."""
+    """Critic ||x||^2 / 2, whose gradient at x is x."""
     return x.flatten(1).square().sum(1, keepdim=True) / 2
 
 
@@ -101,7 +101,7 @@ def test_gradient_penalty_is_the_same_the_other_way_round() -> None:
 
 @pytest.mark.parametrize("norm", [1.0, 750.0])
 def test_gradient_penalty_of_linear_and_constant_critics(norm: float) -> None:
-    """(||w|| / norm - 1)^2 wherever the points lie, and 1 where there is no slope; ||w|| is 5."""
+    """The penalty is (||w|| / norm - 1)^2 at all points, and 1 for a constant critic; ||w|| is 5."""
     weight = torch.zeros(18)
     weight[:2] = torch.tensor([3.0, 4.0])
     weight.requires_grad_()

@@ -1,4 +1,4 @@
-"""The game, and what a search must and must not do, of Deecke et al. 2018 and Schlegl et al. 2017."""
+"""Losses and searches of Deecke et al. 2018 and Schlegl et al. 2017."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def family(data: DataSpec = GREY, **options: object) -> ADGAN:
 
 
 def networks(of: ADGAN) -> Nets:
-    """As after some training: weights that draw something, and statistics that are not those of no data at all."""
+    """Return networks like trained ones: with larger weights and batch statistics than at initialisation."""
     torch.manual_seed(0)
     modules = of.build()
     for module in modules.values():
@@ -47,12 +47,12 @@ def images(data: DataSpec, count: int) -> Tensor:
     return torch.rand(count, *data.shape, generator=torch.Generator().manual_seed(1)) * 2 - 1
 
 
-def searched(of: ADGAN, nets: Nets, image: Tensor, starts: Tensor) -> Detection:
+def search(of: ADGAN, nets: Nets, image: Tensor, starts: Tensor) -> Detection:
     return of.search(nets.modules["generator"], nets.modules["critic"], image, starts)
 
 
-def made(of: ADGAN, nets: Nets, starts: Tensor) -> Tensor:
-    """What a search begins with at each start, rounded as it rounds."""
+def generated(of: ADGAN, nets: Nets, starts: Tensor) -> Tensor:
+    """Return the images that a search starts from, with the same rounding."""
     if of.config.score == "anogan":
         drawn: Tensor = nets.generator(starts)
         return drawn
@@ -102,50 +102,50 @@ def test_a_search_leaves_every_tensor_as_it_was(options: dict[str, object], data
 def test_what_is_drawn_from_the_starts_scores_nothing_and_keeps_to_it(score: str, steps: int) -> None:
     of = family(score=score, steps=steps)
     nets, start = networks(of), torch.randn(1, 6, generator=torch.Generator().manual_seed(2))
-    image = made(of, nets, start)
-    found = searched(of, nets, image, start)
+    image = generated(of, nets, start)
+    found = search(of, nets, image, start)
     assert found.score.tolist() == [0.0]
     assert not found.heat.any()
     assert torch.equal(found.nearest, image)
 
 
 def test_without_steps_the_score_is_the_error_of_the_starts() -> None:
-    of, starts, shown = family(steps=0), torch.randn(3, 6), images(GREY, 2)
+    of, starts, inputs = family(steps=0), torch.randn(3, 6), images(GREY, 2)
     nets = networks(of)
-    found = searched(of, nets, shown, starts)
-    errors = torch.stack([(nets.generator(starts) - image).square().mean((1, 2, 3)) for image in shown])
+    found = search(of, nets, inputs, starts)
+    errors = torch.stack([(nets.generator(starts) - image).square().mean((1, 2, 3)) for image in inputs])
     assert torch.allclose(found.score, errors.mean(1), atol=1e-6)
     nearest = torch.stack([nets.generator(starts)[row] for row in errors.argmin(1)])
     assert torch.allclose(found.nearest, nearest, atol=1e-6)
-    assert torch.allclose(found.heat, (nearest - shown).abs(), atol=1e-6)
+    assert torch.allclose(found.heat, (nearest - inputs).abs(), atol=1e-6)
 
 
 def test_the_score_of_anogan_is_nine_parts_pixels_and_one_part_features() -> None:
-    of, starts, shown = family(score="anogan", steps=0), torch.randn(3, 6), images(GREY, 1)
+    of, starts, inputs = family(score="anogan", steps=0), torch.randn(3, 6), images(GREY, 1)
     nets = networks(of)
     drawn = nets.generator(starts)
     critic = nets.modules["critic"]
     assert isinstance(critic, nn.Sequential)
-    residual = (drawn - shown).abs().mean()
-    features = (critic[:-1](drawn) - critic[:-1](shown)).abs().mean()
-    score = searched(of, nets, shown, starts).score
+    residual = (drawn - inputs).abs().mean()
+    features = (critic[:-1](drawn) - critic[:-1](inputs)).abs().mean()
+    score = search(of, nets, inputs, starts).score
     assert score.item() == pytest.approx(0.9 * residual.item() + 0.1 * features.item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("score", ["adgan", "anogan"])
 def test_small_steps_never_raise_the_score(score: str) -> None:
-    shown, starts = images(GREY, 2), torch.randn(3, 6)
+    inputs, starts = images(GREY, 2), torch.randn(3, 6)
     options = {"score": score, "latent_rate": 1e-3, "weights_rate": 1e-5, "feature_weight": 0.0}
     scores = []
     for steps in range(5):
         of = family(**options, steps=steps)
-        scores.append(searched(of, networks(of), shown, starts).score)
+        scores.append(search(of, networks(of), inputs, starts).score)
     assert all((later <= earlier).all() for earlier, later in pairwise(scores))
     assert (scores[-1] < scores[0]).all()
 
 
 def looped(generator: nn.Module, image: Tensor, start: Tensor, *, steps: int, weights_rate: float) -> Tensor:
-    """The error of one start, with a copy of the whole generator and an optimizer of its own."""
+    """Return the error of one start, with a separate copy of the generator and a separate optimizer."""
     twin = copy.deepcopy(generator).requires_grad_()
     z = start.clone().requires_grad_()
     optimizer = torch.optim.Adam([{"params": [z], "lr": 0.25}, {"params": twin.parameters(), "lr": weights_rate}])
@@ -159,39 +159,39 @@ def looped(generator: nn.Module, image: Tensor, start: Tensor, *, steps: int, we
 @pytest.mark.parametrize("data", [GREY, COLOUR])
 @pytest.mark.parametrize("weights_rate", [0.0, 5e-5, 1e-2])
 def test_all_at_once_equals_a_loop(data: DataSpec, weights_rate: float) -> None:
-    """Over images and starts; without a rate for the weights it is a search for z alone."""
-    of, shown, starts = family(data, weights_rate=weights_rate), images(data, 2), torch.randn(3, 6)
+    """Loop over images and starts; with a learning rate of 0 for the weights, only z is searched."""
+    of, inputs, starts = family(data, weights_rate=weights_rate), images(data, 2), torch.randn(3, 6)
     nets = networks(of)
-    found = searched(of, nets, shown, starts)
+    found = search(of, nets, inputs, starts)
     generator = nets.modules["generator"]
-    for image, score in zip(shown, found.score, strict=True):
+    for image, score in zip(inputs, found.score, strict=True):
         errors = [looped(generator, image[None], start[None], steps=5, weights_rate=weights_rate) for start in starts]
         assert score.item() == pytest.approx(torch.stack(errors).mean().item(), rel=1e-5)
 
 
 def test_each_start_has_weights_of_its_own() -> None:
-    """A start's error does not depend on the others, however fast the weights move."""
-    of, shown, starts = family(weights_rate=1e-2), images(GREY, 1), torch.randn(4, 6)
+    """The error of a start does not depend on other starts, even with large learning rates of the weights."""
+    of, inputs, starts = family(weights_rate=1e-2), images(GREY, 1), torch.randn(4, 6)
     nets = networks(of)
-    alone = [searched(of, nets, shown, start[None]).score for start in starts]
-    together = searched(of, nets, shown, starts).score
+    alone = [search(of, nets, inputs, start[None]).score for start in starts]
+    together = search(of, nets, inputs, starts).score
     assert together.item() == pytest.approx(torch.stack(alone).mean().item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("score", ["adgan", "anogan"])
 def test_a_score_depends_on_no_other_image_to_the_bit(score: str) -> None:
-    of, shown = family(score=score), images(GREY, 11)
+    of, inputs = family(score=score), images(GREY, 11)
     nets = networks(of)
-    whole = of.detect(nets, shown, context())
+    whole = of.detect(nets, inputs, context())
     for rows in ([0], [4, 2], [10, *range(10)]):
-        for all_at_once, part in zip(whole, of.detect(nets, shown[rows], context()), strict=True):
+        for all_at_once, part in zip(whole, of.detect(nets, inputs[rows], context()), strict=True):
             assert torch.equal(all_at_once[rows], part)
 
 
 def test_other_noise_starts_elsewhere() -> None:
-    of, shown = family(), images(GREY, 1)
+    of, inputs = family(), images(GREY, 1)
     nets = networks(of)
-    assert of.detect(nets, shown, context(0)).score != of.detect(nets, shown, context(1)).score
+    assert of.detect(nets, inputs, context(0)).score != of.detect(nets, inputs, context(1)).score
 
 
 def test_products_are_the_generator() -> None:
@@ -203,26 +203,26 @@ def test_products_are_the_generator() -> None:
 
 
 class Plane(nn.Module):
-    """The score w . x."""
+    """Linear critic w . x."""
 
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.randn(GREY.height * GREY.width, 1, generator=context().generator))
 
-    def forward(self, shown: Tensor) -> Tensor:
-        return shown.flatten(1) @ self.weight
+    def forward(self, inputs: Tensor) -> Tensor:
+        return inputs.flatten(1) @ self.weight
 
 
 @pytest.mark.parametrize("penalty", ["gradient", "clip"])
 def test_the_game_is_wassersteins(penalty: str) -> None:
-    """With a linear critic: the distance of the means along w, and (||w|| - 1)^2 as often as `penalty_weight` says."""
+    """For a linear critic, the distance is that of the means along w, and the penalty penalty_weight (||w|| - 1)^2."""
     of, critic, ctx = family(penalty=penalty, penalty_weight=7), Plane(), context()
-    nets, shown = Nets({**of.build(), "critic": critic}), batch(gan_families(), GREY)
-    terms = of.critic_loss(nets, shown, ctx)
+    nets, inputs = Nets({**of.build(), "critic": critic}), batch(gan_families(), GREY)
+    terms = of.critic_loss(nets, inputs, ctx)
     distance = ctx.logged["distance"].item()
     assert terms["adversarial"].item() == pytest.approx(-distance, rel=1e-6)
-    fake = of.generator_loss(nets, shown, context())["adversarial"].item()
-    real = (shown["image"].flatten(1) @ critic.weight).mean().item()
+    fake = of.generator_loss(nets, inputs, context())["adversarial"].item()
+    real = (inputs["image"].flatten(1) @ critic.weight).mean().item()
     assert distance == pytest.approx(real + fake, rel=1e-4, abs=1e-4)
     assert ("penalty" in terms) == (penalty == "gradient")
     if "penalty" in terms:

@@ -1,4 +1,4 @@
-"""The invariants of Mirza and Osindero 2014: what a label changes, and what it must not."""
+"""Invariants of Mirza and Osindero 2014, and effects of labels."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def family(request: pytest.FixtureRequest) -> CGAN:
 
 
 def eval_mode(family: CGAN) -> Nets:
-    """Networks without dropout, which normalise by running statistics: an image of its own for each row."""
+    """Return networks in eval mode, in which images do not depend on each other."""
     return Nets({name: module.eval() for name, module in family.build().items()})
 
 
@@ -94,18 +94,18 @@ def test_one_hot_weights_are_the_label(family: CGAN) -> None:
 
 def test_between_two_labels_projection_is_between_two_logits() -> None:
     options, data = KINDS["projection"]
-    judge = eval_mode(CGAN(Config(**options), data)).discriminator
+    network = eval_mode(CGAN(Config(**options), data)).discriminator
     image = batch(gan_families(), data, size=1)["image"]
-    ends = [judge(image, torch.eye(3)[[label]]) for label in (0, 2)]
-    middle = judge(image, torch.tensor([[0.25, 0.0, 0.75]]))
+    ends = [network(image, torch.eye(3)[[label]]) for label in (0, 2)]
+    middle = network(image, torch.tensor([[0.25, 0.0, 0.75]]))
     assert middle.item() == pytest.approx((0.25 * ends[0] + 0.75 * ends[1]).item(), rel=1e-5)
 
 
 def test_a_label_is_a_map_of_ones_beside_the_image_which_no_noise_touches() -> None:
-    shown = LabelMaps(nn.Identity(), noise=0.5)(torch.zeros(2, 1, 4, 4), torch.eye(3)[[0, 2]])
-    assert shown.shape == (2, 4, 4, 4)
-    assert shown[:, :1].std() > 0
-    assert torch.equal(shown[:, 1:], torch.eye(3)[[0, 2], :, None, None].expand(-1, -1, 4, 4))
+    inputs = LabelMaps(nn.Identity(), noise=0.5)(torch.zeros(2, 1, 4, 4), torch.eye(3)[[0, 2]])
+    assert inputs.shape == (2, 4, 4, 4)
+    assert inputs[:, :1].std() > 0
+    assert torch.equal(inputs[:, 1:], torch.eye(3)[[0, 2], :, None, None].expand(-1, -1, 4, 4))
 
 
 @pytest.mark.parametrize("call", ["sample", "discriminate"])
@@ -133,52 +133,52 @@ def test_only_labels_of_the_batch_get_gradients(kind: str) -> None:
     options, data = KINDS[kind]
     family, ctx = CGAN(Config(**options), data), context()
     nets = Nets(family.build())
-    shown = {**batch(gan_families(), data), "label": torch.tensor([0, 2] * 4)}
+    inputs = {**batch(gan_families(), data), "label": torch.tensor([0, 2] * 4)}
     turns = ((nets.generator, family.generator_loss), (nets.discriminator, family.discriminator_loss))
     for (network, loss), (name, rows) in zip(turns, PLACES[kind], strict=True):
-        total = sum(loss(nets, shown, ctx).values(), torch.zeros(()))
+        total = sum(loss(nets, inputs, ctx).values(), torch.zeros(()))
         (gradient,) = torch.autograd.grad(total, network.get_parameter(name))
         assert [bool(row.any()) for row in rows(gradient)] == [True, False, True]
 
 
 class Witness(nn.Module):
-    """Undecided; notes the labels that it is told."""
+    """Discriminator that returns the logit 0 and records its labels."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.told: list[Tensor] = []
+        self.labels_seen: list[Tensor] = []
 
-    def forward(self, shown: Tensor, label: Tensor) -> Tensor:
-        self.told.append(label)
-        return shown.flatten(1).sum(1, keepdim=True) * 0
+    def forward(self, inputs: Tensor, label: Tensor) -> Tensor:
+        self.labels_seen.append(label)
+        return inputs.flatten(1).sum(1, keepdim=True) * 0
 
 
-def play(family: CGAN, nets: Nets, shown: Batch) -> tuple[dict[str, float], dict[str, float]]:
-    """The terms of every turn of one step, and what was observed, by full name."""
+def play(family: CGAN, nets: Nets, inputs: Batch) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the loss terms and logged values of one step by full name."""
     ctx = context()
     (stage,) = family.stages()
     terms = {
         f"{turn.player}/{name}": term.item()
         for turn in stage.turns
-        for name, term in turn.loss(nets, shown, ctx).items()
+        for name, term in turn.loss(nets, inputs, ctx).items()
     }
     return terms, {f"discriminator/{name}": value.item() for name, value in ctx.logged.items()}
 
 
 def test_an_undecided_discriminator_is_at_the_optimum_and_fakes_carry_the_labels_of_the_batch(family: CGAN) -> None:
-    witness, shown = Witness(), batch(gan_families(), family.data)
-    terms, observed = play(family, Nets({**family.build(), "discriminator": witness}), shown)
+    witness, inputs = Witness(), batch(gan_families(), family.data)
+    terms, recorded = play(family, Nets({**family.build(), "discriminator": witness}), inputs)
     names = ("generator/adversarial", "discriminator/real", "discriminator/fake")
     assert terms == pytest.approx(dict.fromkeys(names, math.log(2)), rel=1e-6)
-    assert observed == pytest.approx(dict(CGAN.optimum_values), rel=1e-6)
-    assert len(witness.told) == 3
-    for told in witness.told:
-        assert torch.equal(told.argmax(1), shown["label"])
+    assert recorded == pytest.approx(dict(CGAN.optimum_values), rel=1e-6)
+    assert len(witness.labels_seen) == 3
+    for labels_seen in witness.labels_seen:
+        assert torch.equal(labels_seen.argmax(1), inputs["label"])
 
 
 def test_a_discriminator_tells_pairs_apart_by_their_label_alone(family: CGAN) -> None:
-    """Real and fake batches hold the same images, each under another label. Whoever passes the label over answers both
-    alike, and then no answer costs less than log 4; the trained network costs less, and more once labels are swapped.
+    """Real and fake batches contain the same images with different labels. Without using the label, the loss is at
+    least log 4. The trained network has a lower loss, and a higher one if labels are swapped.
     """
     label = torch.arange(3).repeat(4)
     image = torch.linspace(-0.9, 0.9, 3)[label].view(-1, 1, 1, 1).expand(-1, *family.data.shape).contiguous()
@@ -203,7 +203,7 @@ def test_the_optimizers_are_adam_and_for_the_papers_networks_its_own() -> None:
     assert {player.optimizer for player in CGAN(Config(), GREY).players()} == {Adam(lr=2e-4, betas=(0.5, 0.999))}
     paper = CGAN(Config(architecture="maxout"), GREY).players()
     assert {player.optimizer for player in paper} == {SGD(lr=0.1, momentum=0.5)}
-    for player in paper:  # momentum from 0.5 to 0.7, the rate down to 1e-6
+    for player in paper:  # momentum from 0.5 to 0.7, learning rate down to 1e-6
         assert 0.5 * player.momentum_schedule.last == pytest.approx(0.7)
         assert 0.1 * player.lr_schedule.floor == pytest.approx(1e-6)
 

@@ -5,7 +5,7 @@ from gancli.testing import FamilyContract
 
 
 class TestPublished(FamilyContract):
-    """A pool that fills up in the midst of the 12 steps of a run in the suite."""
+    """The pool becomes full during the 12 steps of a run of the suite."""
 
     family = "cyclegan"
     model: ClassVar = {"channels": 2, "blocks": 1, "pool_size": 20}

@@ -1,4 +1,4 @@
-"""The networks of Zhu et al. 2017, and the game in closed form."""
+"""Networks of Zhu et al. 2017, and losses in closed form."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ def test_weights_are_drawn_as_in_the_paper() -> None:
 def test_each_generator_takes_the_channels_of_the_other_domain() -> None:
     data = domains(16, a=1, b=3)
     family = CycleGAN(Config(**SMALL), data)
-    nets, shown = Nets(family.build()), batch(data)
+    nets, inputs = Nets(family.build()), batch(data)
     to_b, to_a = family.translations()
     assert (to_b.to, to_b.reads, to_a.to, to_a.reads) == ("b", "a", "a", "b")
     assert to_b.truth is to_a.truth is None
-    assert family.translate(nets, shown["a"], "b").shape == shown["b"].shape
-    assert family.translate(nets, shown["b"], "a").shape == shown["a"].shape
+    assert family.translate(nets, inputs["a"], "b").shape == inputs["b"].shape
+    assert family.translate(nets, inputs["b"], "a").shape == inputs["a"].shape
 
 
 def test_images_of_other_sizes_go_through() -> None:
@@ -82,17 +82,17 @@ def test_images_of_other_sizes_go_through() -> None:
     assert family.translate(Nets(family.build()), torch.zeros(1, 3, 44, 20), "b").shape == (1, 3, 44, 20)
 
 
-class Judge(nn.Module):
-    """The same answer everywhere; keeps what it was shown."""
+class ConstantDiscriminator(nn.Module):
+    """Discriminator with the same output everywhere, which records its inputs."""
 
-    def __init__(self, answer: float = 0.5) -> None:
+    def __init__(self, output: float = 0.5) -> None:
         super().__init__()
-        self.answer = nn.Parameter(torch.tensor(answer, dtype=torch.float64))
+        self.output = nn.Parameter(torch.tensor(output, dtype=torch.float64))
         self.seen: list[Tensor] = []
 
-    def forward(self, shown: Tensor) -> Tensor:
-        self.seen.append(shown)
-        return self.answer.expand(len(shown), 1, 2, 2)
+    def forward(self, images: Tensor) -> Tensor:
+        self.seen.append(images)
+        return self.output.expand(len(images), 1, 2, 2)
 
 
 class Shift(nn.Module):
@@ -107,40 +107,40 @@ class Shift(nn.Module):
 
 
 def staged(
-    options: dict[str, Any], *, answer: float = 0.5, to_a: float = 0.0, to_b: float = 0.0
+    options: dict[str, Any], *, output: float = 0.5, to_a: float = 0.0, to_b: float = 0.0
 ) -> tuple[CycleGAN, Nets]:
     family = CycleGAN(Config(**options), domains(16))
     pools = {f"pool_{key}": ImagePool(family.config.pool_size, (3, 16, 16)) for key in ("a", "b")}
-    discriminators = {f"discriminator_{key}": Judge(answer) for key in ("a", "b")}
+    discriminators = {f"discriminator_{key}": ConstantDiscriminator(output) for key in ("a", "b")}
     return family, Nets({"generator_ba": Shift(to_a), "generator_ab": Shift(to_b), **discriminators, **pools})
 
 
 def test_undecided_discriminators_are_at_the_optimum() -> None:
     family, nets = staged({})
-    ctx, shown = context(), batch(domains(16))
-    generator, discriminator = family.generator_loss(nets, shown, ctx), family.discriminator_loss(nets, shown, ctx)
+    ctx, inputs = context(), batch(domains(16))
+    generator, discriminator = family.generator_loss(nets, inputs, ctx), family.discriminator_loss(nets, inputs, ctx)
     for key in ("a", "b"):
         assert generator[f"adversarial_{key}"].item() == pytest.approx(0.25, rel=1e-6)
         assert discriminator[f"real_{key}"].item() == pytest.approx(0.125, rel=1e-6)
         assert discriminator[f"fake_{key}"].item() == pytest.approx(0.125, rel=1e-6)
-    observed = {f"discriminator/{name}": value.item() for name, value in ctx.logged.items()}
-    assert observed == pytest.approx(dict(CycleGAN.optimum_values), rel=1e-6)
+    recorded = {f"discriminator/{name}": value.item() for name, value in ctx.logged.items()}
+    assert recorded == pytest.approx(dict(CycleGAN.optimum_values), rel=1e-6)
 
 
 def test_least_squares_with_the_authors_halves() -> None:
-    family, nets = staged({}, answer=3.0)
-    ctx, shown = context(), batch(domains(16))
-    assert family.generator_loss(nets, shown, ctx)["adversarial_a"].item() == pytest.approx((3 - 1) ** 2)
-    terms = family.discriminator_loss(nets, shown, ctx)
+    family, nets = staged({}, output=3.0)
+    ctx, inputs = context(), batch(domains(16))
+    assert family.generator_loss(nets, inputs, ctx)["adversarial_a"].item() == pytest.approx((3 - 1) ** 2)
+    terms = family.discriminator_loss(nets, inputs, ctx)
     assert terms["real_b"].item() == pytest.approx((3 - 1) ** 2 / 2)
     assert terms["fake_b"].item() == pytest.approx(3**2 / 2)
 
 
 def test_cross_entropy_instead() -> None:
-    family, nets = staged({"loss": "non_saturating"}, answer=0.0)
-    ctx, shown = context(), batch(domains(16))
-    assert family.generator_loss(nets, shown, ctx)["adversarial_a"].item() == pytest.approx(math.log(2), rel=1e-6)
-    terms = family.discriminator_loss(nets, shown, ctx)
+    family, nets = staged({"loss": "non_saturating"}, output=0.0)
+    ctx, inputs = context(), batch(domains(16))
+    assert family.generator_loss(nets, inputs, ctx)["adversarial_a"].item() == pytest.approx(math.log(2), rel=1e-6)
+    terms = family.discriminator_loss(nets, inputs, ctx)
     assert terms["real_a"].item() == terms["fake_a"].item() == pytest.approx(math.log(2) / 2, rel=1e-6)
     assert ctx.logged["D_a(x)"].item() == pytest.approx(0.5)
 
@@ -153,7 +153,7 @@ def test_identities_come_back_as_they_were() -> None:
 
 
 def test_cycle_and_identity_have_their_weights() -> None:
-    """There adds 0.3 and back again 0.1: a round trip is off by 0.4, an image of the right domain by one of them."""
+    """One generator adds 0.3, the other 0.1, so a cycle adds 0.4 and the identity loss sees one of the two."""
     family, nets = staged({"identity_weight": 0.5}, to_a=0.1, to_b=0.3)
     terms = family.generator_loss(nets, batch(domains(16)), context())
     expected = {"cycle_a": 10 * 0.4, "cycle_b": 10 * 0.4, "identity_a": 5 * 0.1, "identity_b": 5 * 0.3}
@@ -176,14 +176,14 @@ def test_a_round_trip_teaches_both_generators(term: str) -> None:
 
 
 def test_the_discriminators_see_the_pool_and_the_generators_do_not() -> None:
-    """With a pool of one, filled by a step before, a discriminator sees older images about half of the time."""
+    """With a pool of one image from an earlier step, about half of the discriminator's images are older ones."""
     family, nets = staged({"pool_size": 1}, to_b=0.5)
-    ctx, shown = context(), batch(domains(16), size=40)
-    family.generator_loss(nets, shown, ctx)
-    family.discriminator_loss(nets, shown, ctx)
+    ctx, inputs = context(), batch(domains(16), size=40)
+    family.generator_loss(nets, inputs, ctx)
+    family.discriminator_loss(nets, inputs, ctx)
     fooled, real, fake = nets.modules["discriminator_b"].seen
-    assert torch.equal(fooled, shown["a"] + 0.5)
-    assert torch.equal(real, shown["b"])
+    assert torch.equal(fooled, inputs["a"] + 0.5)
+    assert torch.equal(real, inputs["b"])
     assert not torch.equal(fake, fooled)
     assert not fake.requires_grad
     generated = {tuple(image.flatten().tolist()) for image in fooled}
@@ -197,8 +197,8 @@ def test_answers_are_30_by_30_at_256() -> None:
 
 
 def test_the_rates_are_the_papers() -> None:
-    """Constant over 100 epochs, then straight to zero over 100 more; the authors' PyTorch code, whose steps are whole
-    epochs, ends at 0.0099.
+    """Constant for 100 epochs, then linear to zero over 100 epochs; the authors' PyTorch code, which changes the rate
+    once per epoch, ends at 0.0099.
     """
     for player in CycleGAN(Config(), domains(16)).players():
         assert player.optimizer == Adam(lr=2e-4, betas=(0.5, 0.999))

@@ -1,4 +1,4 @@
-"""Two steps of the losses equal the same steps written out in plain PyTorch, with the authors' pool as a list."""
+"""Two steps of the losses equal the same steps in plain PyTorch, with a list as image pool."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_losses_and_gradients_equal_plain_pytorch() -> None:
 def differing(
     ours: dict[str, Tensor], theirs: dict[str, Tensor], mine: list[nn.Module], plain: list[nn.Module]
 ) -> list[str]:
-    """The terms, and the parameters by their place, whose values or gradients are not the same."""
+    """Return the terms and parameters whose values or gradients differ."""
     if ours.keys() != theirs.keys():
         return sorted(ours.keys() ^ theirs.keys())
     found = [name for name, term in theirs.items() if ours[name].item() != pytest.approx(term.item(), rel=1e-5)]
@@ -122,7 +122,7 @@ def differing(
     )
     scale = max(gradient.norm() for gradient in second)
     for place, (one, other) in enumerate(zip(first, second, strict=True)):
-        # A bias before instance normalisation has no effect, so that its gradient is nothing but rounding.
+        # A bias before instance normalisation has no effect, so its gradient is a rounding error.
         if not (one - other).norm() <= 1e-5 * other.norm() + 1e-6 * scale:
             found.append(f"parameter {place}")
     return found

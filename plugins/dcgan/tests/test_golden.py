@@ -1,4 +1,4 @@
-"""The guidelines of Radford et al. 2015, the sizes of the published networks, and the game in closed form."""
+"""Guidelines of Radford et al. 2015, sizes of the published networks, and losses in closed form."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_size_that_does_not_fit_is_answered_by_one_that_does(size: tuple[int, 
 
 
 def test_layers_of_the_example() -> None:
-    """Batch normalisation everywhere but at the image; nothing pools, nothing is dense, nothing has a bias."""
+    """No batch normalisation next to the image, and no pooling, fully connected layers or biases."""
     modules = DCGAN(Config(), images(64)).build()
     up = [ConvTranspose2d, nn.BatchNorm2d, nn.ReLU]
     down = [Conv2d, nn.BatchNorm2d, nn.LeakyReLU]
@@ -108,7 +108,7 @@ def test_the_authors_networks_are_dense_at_the_base_with_statistics_for_each_uni
 
 @pytest.mark.parametrize("options", [{}, {"kernel": 5}])
 def test_weights_are_drawn_as_in_the_paper(options: dict[str, object]) -> None:
-    """Standard deviation 0.02, batch normalisation's scales around 1: each within five standard errors."""
+    """Weights have a standard deviation of 0.02, and scales a mean of 1, each within five standard errors."""
     torch.manual_seed(0)
     for module in DCGAN(Config(**options), images(32)).build().values():
         for layer in module.modules():
@@ -129,43 +129,43 @@ def test_points_have_no_bounds() -> None:
     assert not [module for net in family.build().values() for module in net.modules() if isinstance(module, nn.Tanh)]
 
 
-class Answer(nn.Module):
-    """The same logit everywhere; keeps what it was shown."""
+class ConstantDiscriminator(nn.Module):
+    """Discriminator with the same logit everywhere, which records its inputs."""
 
     def __init__(self, logit: float = 0.0) -> None:
         super().__init__()
         self.logit = nn.Parameter(torch.tensor(logit, dtype=torch.float64))
         self.seen: list[Tensor] = []
 
-    def forward(self, shown: Tensor) -> Tensor:
-        self.seen.append(shown)
-        return self.logit.expand(len(shown), 1)
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.seen.append(inputs)
+        return self.logit.expand(len(inputs), 1)
 
 
-def play(config: Config, judge: Answer) -> tuple[dict[str, dict[str, Tensor]], dict[str, float]]:
-    """The terms of every turn of one step by player, and what was observed by its full name."""
+def play(config: Config, constant: ConstantDiscriminator) -> tuple[dict[str, dict[str, Tensor]], dict[str, float]]:
+    """Return the loss terms of one step by player, and the logged values by full name."""
     family, ctx = DCGAN(config, GREY), context()
-    nets = Nets({**family.build(), "discriminator": judge})
-    shown = batch(gan_families(), GREY)
+    nets = Nets({**family.build(), "discriminator": constant})
+    inputs = batch(gan_families(), GREY)
     (stage,) = family.stages()
-    terms = {turn.player: dict(turn.loss(nets, shown, ctx)) for turn in stage.turns}
+    terms = {turn.player: dict(turn.loss(nets, inputs, ctx)) for turn in stage.turns}
     return terms, {f"discriminator/{name}": value.item() for name, value in ctx.logged.items()}
 
 
 def test_an_undecided_discriminator_is_at_the_optimum() -> None:
-    terms, observed = play(Config(**SMALL), Answer())
+    terms, recorded = play(Config(**SMALL), ConstantDiscriminator())
     for name in ("real", "fake"):
         assert terms["discriminator"][name].item() == pytest.approx(math.log(2), rel=1e-6)
     assert terms["generator"]["adversarial"].item() == pytest.approx(math.log(2), rel=1e-6)
-    assert observed == pytest.approx(dict(DCGAN.optimum_values), rel=1e-6)
+    assert recorded == pytest.approx(dict(DCGAN.optimum_values), rel=1e-6)
 
 
 def test_real_and_fake_images_are_judged_in_batches_of_their_own() -> None:
     """Batch normalisation would mix their statistics."""
-    judge = Answer()
-    play(Config(**SMALL), judge)
+    constant = ConstantDiscriminator()
+    play(Config(**SMALL), constant)
     real = batch(gan_families(), GREY)["image"]
-    generated, real_seen, fake_seen = judge.seen
+    generated, real_seen, fake_seen = constant.seen
     assert torch.equal(real_seen, real)
     assert torch.equal(fake_seen, generated)
     assert not fake_seen.requires_grad
@@ -174,9 +174,9 @@ def test_real_and_fake_images_are_judged_in_batches_of_their_own() -> None:
 def test_either_order_judges_the_images_of_one_z() -> None:
     def seen(order: str) -> tuple[list[str], list[Tensor]]:
         torch.manual_seed(0)
-        judge = Answer()
-        terms, _ = play(Config(**SMALL, order=order), judge)
-        return list(terms), judge.seen
+        constant = ConstantDiscriminator()
+        terms, _ = play(Config(**SMALL, order=order), constant)
+        return list(terms), constant.seen
 
     first, (generated, _, judged) = seen("generator_first")
     last, (_, judged_before, generated_after) = seen("discriminator_first")

@@ -1,4 +1,4 @@
-"""One step of the engine equals the same step written out in plain PyTorch."""
+"""One step of the engine equals the same step in plain PyTorch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ class Small(FamilyContract):
 
 
 def test_the_first_step_equals_plain_pytorch(tmp_path: Path) -> None:
-    """Losses and gradients; not weights, since Adam turns the rounding of a tiny gradient into a whole step."""
+    """Compare losses and gradients, but not weights: Adam turns the rounding error of a tiny gradient into a whole
+    step.
+    """
     options = {"images": BATCH_SIZE, "log_every": BATCH_SIZE, "precision": "fp32"}
     trainer, twin = (Small().trainer(tmp_path / name, **options) for name in ("engine", "twin"))
     trainer.train()
@@ -42,11 +44,11 @@ def test_the_first_step_equals_plain_pytorch(tmp_path: Path) -> None:
         nn.LeakyReLU(0.2),
         nn.Conv2d(16, 1, 4, bias=False),
     )
-    generator.load_state_dict(twin.cast.modules["generator"].state_dict())
-    discriminator.load_state_dict(twin.cast.modules["discriminator"].state_dict())
+    generator.load_state_dict(twin.players.modules["generator"].state_dict())
+    discriminator.load_state_dict(twin.players.modules["discriminator"].state_dict())
     criterion, noise = nn.BCEWithLogitsLoss(), torch.Generator().manual_seed(0)
     ones, zeros = torch.ones(BATCH_SIZE), torch.zeros(BATCH_SIZE)
-    real = twin.loader.draw(BATCH_SIZE)["image"]
+    real = twin.loader.next_batch(BATCH_SIZE)["image"]
     fake = generator(torch.randn(BATCH_SIZE, 16, generator=noise)[:, :, None, None])
     g_loss = criterion(discriminator(fake).flatten(), ones)
     g_gradients = torch.autograd.grad(g_loss, list(generator.parameters()))
@@ -59,7 +61,7 @@ def test_the_first_step_equals_plain_pytorch(tmp_path: Path) -> None:
     assert record["discriminator/real"] == pytest.approx(real_loss.item(), rel=1e-5)
     assert record["discriminator/fake"] == pytest.approx(fake_loss.item(), rel=1e-5)
     for name, gradients in (("generator", g_gradients), ("discriminator", d_gradients)):
-        actor = trainer.cast.actors[name]
+        actor = trainer.players.states[name]
         # After one update Adam's first moment is half the gradient.
         ours = [actor.optimizer.state[parameter]["exp_avg"] * 2 for parameter in actor.parameters]
         for mine, theirs in zip(ours, gradients, strict=True):

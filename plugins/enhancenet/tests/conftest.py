@@ -12,9 +12,7 @@ from gancli.nn.vgg import CONVOLUTIONS
 
 @pytest.fixture
 def vgg(tmp_path: Path) -> Path:
-    """A file of weights of VGG-19's layers with 2 channels each, named as it should be; none of them ever falls silent,
-    since nothing in it is negative.
-    """
+    """Write a file with VGG-19 weights of 2 channels per layer, all positive so that no activation is always zero."""
     generator, index, before, tensors = torch.Generator().manual_seed(0), 0, 3, {}
     for convolutions in CONVOLUTIONS:
         for _ in range(convolutions):

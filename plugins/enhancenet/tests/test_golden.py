@@ -1,4 +1,4 @@
-"""The networks of Sajjadi et al. 2017, their distances, and the game in closed form."""
+"""Networks of Sajjadi et al. 2017, feature distances, and losses in closed form."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_parameter_counts() -> None:
 
 
 def zeroed(network: nn.Module) -> nn.Module:
-    """With nothing in its last layer."""
+    """Return the network with zeros in its last layer."""
     last = [layer for layer in network.modules() if isinstance(layer, nn.Conv2d)][-1]
     for parameter in last.parameters():
         nn.init.zeros_(parameter)
@@ -55,7 +55,7 @@ def test_without_its_last_layer_it_is_bicubic_to_the_bit(scale: int) -> None:
 
 
 def test_its_trunk_sees_43_pixels_of_a_small_image() -> None:
-    """A convolution and ten blocks of two, each of which sees one pixel further to either side."""
+    """One convolution and ten blocks of two; each convolution adds one pixel on every side."""
     network = Generator(3, scale=4, blocks=10, channels=2).double()
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d):
@@ -80,7 +80,7 @@ def test_distances_know_no_scale() -> None:
 
 
 def test_texture_does_not_see_where_within_a_patch() -> None:
-    """Places that are exchanged within a patch change nothing; those of two patches do."""
+    """Permuting pixels within a patch changes nothing; exchanging pixels of two patches does."""
     features = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     within, across = features.clone(), features.clone()
     within[:, :, :4, :4] = features[:, :, :4, :4].flatten(2)[:, :, torch.randperm(16)].view(1, 3, 4, 4)
@@ -91,17 +91,17 @@ def test_texture_does_not_see_where_within_a_patch() -> None:
 
 
 def test_texture_by_hand() -> None:
-    """Two channels, one patch of two by two, and one that is left over."""
+    """Two channels and one patch of 2x2 pixels, then an additional incomplete patch."""
     features = torch.tensor([[[[1.0, 0], [1, 0]], [[0, 2.0], [2, 2]]]])
     wanted = torch.ones(1, 2, 2, 2)
-    # The mean is 1, so nothing is divided: Gram matrices (2, 2; 2, 12) and (4, 4; 4, 4).
+    # The mean is 1, so normalisation changes nothing: Gram matrices (2, 2; 2, 12) and (4, 4; 4, 4).
     assert texture_distance(features, wanted, patch=2).item() == (4 + 4 + 4 + 64) / 4
     wider = [torch.cat((each, each.mean() * torch.ones(1, 2, 2, 1)), 3) for each in (features, wanted)]
     assert texture_distance(*wider, patch=2).item() == (4 + 4 + 4 + 64) / 4
 
 
-class Judge(nn.Module):
-    """The same logit for every image."""
+class ConstantDiscriminator(nn.Module):
+    """Discriminator with the same logit for every image, which records its inputs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -125,19 +125,19 @@ class Judge(nn.Module):
     ],
 )
 def test_what_each_loss_is_made_of(vgg: Path, loss: str, terms: set[str], weight: float) -> None:
-    family, judge, ctx = make(loss=loss, features_file=vgg, texture_patch=4), Judge(), context()
-    shown = {"image": images(2, 3, 32, 48)}
+    family, constant, ctx = make(loss=loss, features_file=vgg, texture_patch=4), ConstantDiscriminator(), context()
+    inputs = {"image": images(2, 3, 32, 48)}
     built = family.build()
     assert ("discriminator" in built) == ("A" in loss)
     assert ("features" in built) == bool({"P", "T"} & set(loss))
     zeroed(built["generator"])
     found = {
-        turn.player: dict(turn.loss(Nets({**built, "discriminator": judge}), shown, ctx)) for turn in turns(family)
+        turn.player: dict(turn.loss(Nets({**built, "discriminator": constant}), inputs, ctx)) for turn in turns(family)
     }
     assert set(found["generator"]) == terms
     assert len(found) == (2 if weight else 1)
     if "E" in loss:
-        lacking = (imresize(degrade(shown["image"], 4), scale=4) - shown["image"]) / 2
+        lacking = (imresize(degrade(inputs["image"], 4), scale=4) - inputs["image"]) / 2
         assert found["generator"]["pixels"].item() == pytest.approx(lacking.square().mean().item(), rel=1e-6)
     if weight:
         assert found["generator"]["adversarial"].item() == pytest.approx(weight * math.log(2), rel=1e-6)
@@ -145,9 +145,9 @@ def test_what_each_loss_is_made_of(vgg: Path, loss: str, terms: set[str], weight
             "real": round(math.log(2), 5),
             "fake": round(math.log(2), 5),
         }
-        generated, real, fake = judge.seen
+        generated, real, fake = constant.seen
         assert torch.equal(generated, fake)
-        assert torch.equal(real, shown["image"])
+        assert torch.equal(real, inputs["image"])
 
 
 def turns(family: EnhanceNet) -> Any:
@@ -171,15 +171,15 @@ def test_the_discriminator_may_rest() -> None:
 
 def test_missing_features_are_told_before_training(tmp_path: Path) -> None:
     family = make(loss="P", features_file=tmp_path / "vgg19-dcbb9e9d.pth")
-    family.build()  # as it is when a trained model is opened, which needs none
+    family.build()  # as when loading a trained model, which needs no features
     with pytest.raises(DataError, match="features_file"):
         family.players()
 
 
 @pytest.mark.parametrize(
-    ("options", "size", "said"),
+    ("options", "size", "message"),
     [({}, (30, 32), "multiple of 4"), ({"loss": "P"}, (16, 32), "32x32 or more"), ({"loss": "PAT"}, (48, 64), "64x64")],
 )
-def test_images_that_are_too_small(options: dict[str, Any], size: tuple[int, int], said: str) -> None:
-    with pytest.raises(UsageError, match=said):
+def test_images_that_are_too_small(options: dict[str, Any], size: tuple[int, int], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
         EnhanceNet(Config(**options), DataSpec(channels=3, height=size[0], width=size[1])).build()

@@ -1,4 +1,4 @@
-"""The losses and gradients of one step equal the same ones written out in plain PyTorch."""
+"""Losses and gradients of one step equal those in plain PyTorch."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PlainGenerator(nn.Module):
         self.conv2, self.conv3 = nn.Conv2d(4, 4, 3, 1, 1), nn.Conv2d(4, 3, 3, 1, 1)
 
     def forward(self, small: Tensor) -> Tensor:
-        """Of images in [0, 1], to what their enlargements lack there."""
+        """Map images in [0, 1] to the difference to their bicubic upscaling."""
         x = self.conv1(small - torch.tensor(MEANS).view(3, 1, 1)).relu()
         x = x + self.block2(self.block1(x).relu())
         for up in (self.up1, self.up2):

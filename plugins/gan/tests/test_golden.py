@@ -1,4 +1,4 @@
-"""The invariants of Goodfellow et al. 2014, in closed form."""
+"""Invariants of Goodfellow et al. 2014 in closed form."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_paper_initialisation() -> None:
 
 
 class Undecided(nn.Module):
-    """D = 1/2 everywhere."""
+    """Discriminator with D = 1/2 everywhere."""
 
     def forward(self, images: Tensor) -> Tensor:
         return images.flatten(1).sum(1, keepdim=True) * 0

@@ -1,4 +1,4 @@
-"""One step of the engine equals the same step written out in plain PyTorch."""
+"""One step of the engine equals the same step in plain PyTorch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ class Perceptrons(FamilyContract):
 
 
 def test_the_first_step_equals_plain_pytorch(tmp_path: Path) -> None:
-    """Losses and gradients; not weights, since Adam turns the rounding of a tiny gradient into a whole step."""
+    """Compare losses and gradients, but not weights: Adam turns the rounding error of a tiny gradient into a whole
+    step.
+    """
     options = {"images": BATCH_SIZE, "log_every": BATCH_SIZE}
     trainer, twin = (Perceptrons().trainer(tmp_path / name, **options) for name in ("engine", "twin"))
     trainer.train()
@@ -31,7 +33,7 @@ def test_the_first_step_equals_plain_pytorch(tmp_path: Path) -> None:
     d_optimizer = torch.optim.Adam(discriminator.parameters(), lr=3e-4)
     criterion, noise = nn.BCELoss(), torch.Generator().manual_seed(0)
     ones, zeros = torch.ones(BATCH_SIZE, 1), torch.zeros(BATCH_SIZE, 1)
-    real = twin.loader.draw(BATCH_SIZE)["image"].flatten(1)
+    real = twin.loader.next_batch(BATCH_SIZE)["image"].flatten(1)
     fake = generator(torch.randn(BATCH_SIZE, 64, generator=noise))
     d_loss = (criterion(discriminator(real), ones) + criterion(discriminator(fake.detach()), zeros)) / 2
     d_loss.backward()
@@ -45,7 +47,7 @@ def test_the_first_step_equals_plain_pytorch(tmp_path: Path) -> None:
     assert record["discriminator/adversarial"] == pytest.approx(d_loss.item(), rel=1e-5)
     assert record["generator/adversarial"] == pytest.approx(g_loss.item(), rel=1e-5)
     for name, gradients in (("discriminator", d_gradients), ("generator", g_gradients)):
-        actor = trainer.cast.actors[name]
+        actor = trainer.players.states[name]
         # After one update Adam's first moment is a tenth of the gradient.
         ours = [actor.optimizer.state[parameter]["exp_avg"] * 10 for parameter in actor.parameters]
         for mine, theirs in zip(ours, gradients, strict=True):

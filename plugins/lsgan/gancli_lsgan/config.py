@@ -1,4 +1,4 @@
-"""The options of the `model:` section; torch-free."""
+"""Options of the `model:` section. Does not import torch."""
 
 from __future__ import annotations
 

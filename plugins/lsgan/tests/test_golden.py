@@ -1,4 +1,4 @@
-"""The theory of Mao et al. 2017 in closed form, and the sizes of the published networks."""
+"""Theory of Mao et al. 2017 in closed form, and sizes of the published networks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SMALL = {"channels": 4, "latent_dim": 8}
 
 DATA = torch.tensor([5, 3, 2, 0])
 MODEL = torch.tensor([1, 2, 3, 4])
-"""How often each of four letters comes up in ten draws."""
+"""Frequencies of four symbols among ten samples."""
 
 
 def parameters(module: nn.Module) -> int:
@@ -55,7 +55,7 @@ def test_shapes_and_ranges(options: dict[str, object], data: DataSpec) -> None:
 
 @pytest.mark.parametrize("data", [GREY, PLANE])
 def test_the_output_is_unbounded(data: DataSpec) -> None:
-    """Without normalisation and tanh, a linear piece of the network leads as far as one likes."""
+    """Without normalisation and tanh, the output of a piecewise linear network is unbounded."""
     family = LSGAN(Config(**SMALL, batch_norm="none"), data)
     modules = family.build()
     last = modules["discriminator"][-1]
@@ -77,36 +77,36 @@ def test_batch_normalisation_can_be_left_out(batch_norm: str, generator: int, di
     assert counts == {"generator": generator, "discriminator": discriminator}
 
 
-class Answer(nn.Module):
-    """The same answer everywhere."""
+class ConstantOutput(nn.Module):
+    """Discriminator with the same output everywhere."""
 
-    def __init__(self, answer: float) -> None:
+    def __init__(self, output: float) -> None:
         super().__init__()
-        self.answer = answer
+        self.output = output
 
-    def forward(self, shown: Tensor) -> Tensor:
-        return shown.flatten(1).sum(1, keepdim=True) * 0 + self.answer
+    def forward(self, inputs: Tensor) -> Tensor:
+        return inputs.flatten(1).sum(1, keepdim=True) * 0 + self.output
 
 
-def play(coding: tuple[float, float, float], answer: float) -> tuple[dict[str, float], dict[str, float]]:
-    """The terms of one step by player and name, and what is logged of the discriminator."""
-    family, ctx, shown = LSGAN(Config(**SMALL, coding=coding), GREY), context(), batch(gan_families(), GREY)
-    nets = Nets({**family.build(), "discriminator": Answer(answer)})
-    generator = family.generator_loss(nets, shown, ctx)
-    discriminator = {name: term.item() for name, term in family.discriminator_loss(nets, shown, ctx).items()}
-    observed = {name: value.item() for name, value in ctx.logged.items()}
+def play(coding: tuple[float, float, float], output: float) -> tuple[dict[str, float], dict[str, float]]:
+    """Return the loss terms of one step by player and name, and the logged values of the discriminator."""
+    family, ctx, inputs = LSGAN(Config(**SMALL, coding=coding), GREY), context(), batch(gan_families(), GREY)
+    nets = Nets({**family.build(), "discriminator": ConstantOutput(output)})
+    generator = family.generator_loss(nets, inputs, ctx)
+    discriminator = {name: term.item() for name, term in family.discriminator_loss(nets, inputs, ctx).items()}
+    recorded = {name: value.item() for name, value in ctx.logged.items()}
     terms = {"generator": generator["adversarial"].item(), "discriminator": sum(discriminator.values())}
-    return terms, {f"discriminator/{name}": value for name, value in {**discriminator, **observed}.items()}
+    return terms, {f"discriminator/{name}": value for name, value in {**discriminator, **recorded}.items()}
 
 
 @pytest.mark.parametrize(
-    ("coding", "answer", "discriminator", "generator"),
+    ("coding", "output", "discriminator", "generator"),
     [((0, 1, 1), 0.5, 0.25, 0.125), ((-1, 1, 0), 0.0, 1.0, 0.0), ((0, 1, 1), 0.0, 0.5, 0.5)],
 )
 def test_losses_of_a_constant_answer(
-    coding: tuple[float, float, float], answer: float, discriminator: float, generator: float
+    coding: tuple[float, float, float], output: float, discriminator: float, generator: float
 ) -> None:
-    terms, _ = play(coding, answer)
+    terms, _ = play(coding, output)
     assert terms == pytest.approx({"discriminator": discriminator, "generator": generator}, rel=1e-6)
 
 
@@ -118,7 +118,7 @@ def test_references_are_what_the_middle_between_both_answers_logs(coding: tuple[
 
 @pytest.mark.parametrize("coding", [(0, 1, 1), (-1, 1, 0), (0.2, 0.8, 1.1)])
 def test_the_best_discriminator_of_a_finite_alphabet(coding: tuple[float, float, float]) -> None:
-    """At D* the loss has no slope, and it is convex; D* is (a + b) / 2 where both densities agree."""
+    """The gradient of the convex loss is zero at D*, which is (a + b) / 2 where both densities are equal."""
     a, b, _ = coding
     family = LSGAN(Config(coding=coding), GREY)
     answers = family.optimal_discriminator(DATA.double(), MODEL.double()).requires_grad_()
@@ -132,7 +132,7 @@ def test_the_best_discriminator_of_a_finite_alphabet(coding: tuple[float, float,
 
 @pytest.mark.parametrize("coding", [(-1, 1, 0), (0, 2, 1), (-0.5, 1.5, 0.5)])
 def test_the_generators_loss_is_pearsons_divergence(coding: tuple[float, float, float]) -> None:
-    """With b - c = 1 and b - a = 2, twice the loss over both distributions is chi-square of p + q from 2q."""
+    """With b - c = 1 and b - a = 2, twice the loss over both distributions is the chi-square of p + q and 2q."""
     best = LSGAN(Config(coding=coding), GREY).optimal_discriminator(DATA.double(), MODEL.double())
     both = losses.least_squares(best.repeat_interleave(DATA), coding[2])
     both = both + losses.least_squares(best.repeat_interleave(MODEL), coding[2])

@@ -1,4 +1,4 @@
-"""One step of the engine equals the same step written out in plain PyTorch."""
+"""One step of the engine equals the same step in plain PyTorch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ class Pearson(FamilyContract):
 
 
 def test_the_first_step_equals_plain_pytorch(tmp_path: Path) -> None:
-    """Losses and gradients; not weights, since Adam turns the rounding of a tiny gradient into a whole step."""
+    """Compare losses and gradients, but not weights: Adam turns the rounding error of a tiny gradient into a whole
+    step.
+    """
     options = {"images": BATCH_SIZE, "log_every": BATCH_SIZE, "precision": "fp32"}
     trainer, twin = (Pearson().trainer(tmp_path / name, **options) for name in ("engine", "twin"))
     trainer.train()

@@ -7,7 +7,7 @@ SMALL = {"latent_dim": 8, "channels_base": 32, "channels_max": 8}
 
 
 class TestAllLevels(FamilyContract):
-    """A step for every stage, so that the 12 steps of a run in the suite stop and go on in fades too."""
+    """One step per stage, so that runs of 12 steps in the suite are also resumed during fades."""
 
     family = "pggan"
     model: ClassVar = {**SMALL, "stable_images": BATCH_SIZE, "fade_images": 3 * BATCH_SIZE}

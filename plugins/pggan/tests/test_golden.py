@@ -1,4 +1,4 @@
-"""The sizes of the networks and the schedule of Karras et al. 2018, and what growing must not change."""
+"""Network sizes and schedule of Karras et al. 2018, and tensors that growing must not change."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_shapes_at_every_level(shape: tuple[int, int, int]) -> None:
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("level", LEVELS)
 def test_a_fade_is_exact_at_both_ends(level: int, precision: torch.dtype) -> None:
-    """The level below alone at 0, the new one alone at 1, to the bit; in between, something else."""
+    """Exactly the level below at 0 and the new level at 1, and a mixture in between."""
     modules = nets()
     generator, discriminator = modules["generator"], modules["discriminator"]
     z, image = torch.randn(4, 8), torch.randn(4, 1, 4 << level, 4 << level)
@@ -146,7 +146,7 @@ def test_the_lowest_level_has_nothing_to_fade_from() -> None:
 
 
 def test_images_have_no_bounds_before_they_are_drawn() -> None:
-    """No tanh: what comes out is linear in the last layer."""
+    """The last layer is linear, without a tanh."""
     modules = nets()
     family, z = PGGAN(Config(**SMALL), GREY), torch.randn(4, 8)
     image = modules["generator"](z, 2)
@@ -160,13 +160,13 @@ def test_images_have_no_bounds_before_they_are_drawn() -> None:
 def test_the_length_of_a_latent_counts_where_it_is_not_normalised(normalised: bool) -> None:
     generator, z = nets(normalise_latent=normalised)["generator"], torch.randn(4, 8)
     with torch.no_grad():
-        generator.start[1].shift.normal_()  # or the rest is homogeneous, and its norms take every length out
+        generator.start[1].shift.normal_()  # because the other layers are homogeneous and normalise every length
     same = torch.allclose(generator(z, 0), generator(3 * z, 0), rtol=1e-4, atol=1e-5)
     assert same is normalised
 
 
 def test_the_first_map_is_a_convolution_of_a_single_pixel() -> None:
-    """Padded so that its kernel is as large as the map, with the gain of such a convolution, sqrt(2)."""
+    """The kernel has the size of the map, and the gain is sqrt(2)."""
     layer = networks.FirstMap(6, 5, (4, 7))
     nn.init.normal_(layer.shift)
     z = torch.randn(3, 6)
@@ -182,7 +182,7 @@ class Growing(FamilyContract):
 
 
 def test_growing_changes_no_tensor_that_was_there(tmp_path: Path) -> None:
-    """Of a level that has not begun, weights, their average and the optimizer's memory are as at first."""
+    """Before a level starts, its weights, averages and optimizer state have their initial values."""
     first = Growing().trainer(tmp_path / "first").players.tensors()
     trainer = Growing().trainer(tmp_path / "grown", images=6 * BATCH_SIZE)  # the end of 8x8
     trainer.train()
@@ -197,7 +197,7 @@ def test_growing_changes_no_tensor_that_was_there(tmp_path: Path) -> None:
 
 
 def test_the_schedule_of_the_paper() -> None:
-    """Levels rise one by one, each but the first through a fade; moments are forgotten when a fade begins or ends."""
+    """Every level but the first is faded in; optimizers are reset when a fade starts or ends."""
     options = {"stable_images": 800_000, "fade_images": 600_000, "batch_sizes": (16, 14, 6)}
     stages = PGGAN(Config(**options), DataSpec(channels=3, height=32, width=48)).stages()
     assert [(stage.name, stage.resolution, stage.images, stage.fade, stage.batch_size) for stage in stages] == [

@@ -1,4 +1,4 @@
-"""The losses of Karras et al. 2018 in closed form, and the tasks wherever growth stands."""
+"""Losses of Karras et al. 2018 in closed form, and tasks at every level."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def nets() -> dict[str, nn.Module]:
 
 
 class Plane(nn.Module):
-    """The score w . x + shift of an image at any level; keeps what it was shown."""
+    """Linear discriminator w . x + shift for images of any level, which records its inputs."""
 
     def __init__(self, *, length: float = 1.0, shift: float = 0.0) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Plane(nn.Module):
 
 
 def at(stage: str, fade: float = 1.0, *, step: int = 0) -> Context:
-    """A context in the stage of this name."""
+    """Return a context in the stage with the given name."""
     stages: dict[str, Stage] = {each.name: each for each in PGGAN(Config(**SMALL), GREY).stages()}
     ctx = context()
     ctx.stage, ctx.fade, ctx.step = stages[stage], torch.tensor(fade), step
@@ -53,7 +53,7 @@ def terms_of(plane: Plane, ctx: Context | None = None, **options: object) -> dic
 
 @pytest.mark.parametrize(("gamma", "length"), [(1.0, 1.0), (1.0, 3.0), (750.0, 1.0), (750.0, 750.0)])
 def test_the_penalty_of_a_linear_discriminator(gamma: float, length: float) -> None:
-    """10 (|w| - gamma)^2 / gamma^2: for a unit vector and a gamma of 750 it is 9.97."""
+    """The penalty is 10 (|w| - gamma)^2 / gamma^2: 9.97 for a unit vector and a gamma of 750."""
     penalty = terms_of(Plane(length=length), gamma=gamma)["penalty"].item()
     assert penalty == pytest.approx(10 * (length - gamma) ** 2 / gamma**2, rel=1e-4, abs=1e-9)
 
@@ -76,19 +76,19 @@ def test_drift_is_the_mean_square_of_real_scores() -> None:
 
 
 def test_adversarial_terms_are_what_wasserstein_asks_for() -> None:
-    """The discriminator's is E D(fake) - E D(real), the generator's -E D(fake)."""
+    """The discriminator minimises E D(fake) - E D(real), the generator -E D(fake)."""
     plane, family = Plane(), PGGAN(Config(**SMALL), GREY)
     adversarial = terms_of(plane)["adversarial"].item()
     real, fake, _ = plane.seen
     scores = [(images.flatten(1) @ plane.weight).mean().item() for images in (real, fake)]
     assert adversarial == pytest.approx(scores[1] - scores[0], rel=1e-4, abs=1e-6)
     terms = family.generator_loss(Nets({**nets(), "discriminator": plane}), batch(gan_families(), GREY), context())
-    shown = (plane.seen[-1].flatten(1) @ plane.weight).mean().item()
-    assert {name: term.item() for name, term in terms.items()} == {"adversarial": pytest.approx(-shown, rel=1e-4)}
+    inputs = (plane.seen[-1].flatten(1) @ plane.weight).mean().item()
+    assert {name: term.item() for name, term in terms.items()} == {"adversarial": pytest.approx(-inputs, rel=1e-4)}
 
 
 def test_least_squares_without_penalty_and_drift() -> None:
-    """(D(x) - 1)^2 / 2 and D(G(z))^2 / 2, and the generator wants 1: constants of 3 give 2, 4.5 and 2."""
+    """The terms are (D(x) - 1)^2 / 2, D(G(z))^2 / 2 and (D(G(z)) - 1)^2 / 2: for D = 3 they are 2, 4.5 and 2."""
     constant, family = Plane(length=0.0, shift=3.0), PGGAN(Config(**SMALL, loss="lsgan"), GREY)
     terms = terms_of(constant, loss="lsgan")
     assert {name: term.item() for name, term in terms.items()} == {"real": 2.0, "fake": 4.5}
@@ -112,7 +112,7 @@ def test_each_image_is_mixed_by_a_number_of_its_own() -> None:
     plane = Plane()
     terms_of(plane)
     real, fake, mixed = plane.seen
-    apart = (fake - real).abs() > 0.1  # where the two are nearly equal, the quotient says nothing
+    apart = (fake - real).abs() > 0.1  # where both are almost equal, the quotient is undefined
     quotients = (mixed - real) / (fake - real)
     shares = torch.stack([quotients[row][apart[row]].mean() for row in range(BATCH_SIZE)])
     for row in range(BATCH_SIZE):
@@ -124,7 +124,7 @@ def test_each_image_is_mixed_by_a_number_of_its_own() -> None:
 
 @pytest.mark.parametrize(("stage", "fade"), [("4x4", 1.0), ("8x8 fade", 0.3), ("16x16 fade", 1.0), ("16x16", 1.0)])
 def test_tasks_work_where_the_networks_stand(stage: str, fade: float) -> None:
-    """Samples have the size of the level; the discriminator sees larger images as means over squares."""
+    """Samples have the size of the level; the discriminator averages larger images over squares."""
     ctx, modules, family = at(stage, fade), nets(), PGGAN(Config(**SMALL), GREY)
     standing = Nets(modules, stage=ctx.stage, fade=fade)
     z, image = torch.randn(4, 8), batch(gan_families(), GREY, size=4)["image"]

@@ -1,4 +1,4 @@
-"""Losses and gradients equal those of the same networks written out in plain PyTorch, in the midst of a fade."""
+"""Losses and gradients during a fade equal those of the same networks in plain PyTorch."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def doubled(x: Tensor) -> Tensor:
 
 
 def generate(weights: Weights, z: Tensor, fade: float) -> Tensor:
-    """The generator at 16x16, from 4x4."""
+    """Compute the generator of 16x16 pixels."""
     first = weights["start.1.weight"]
     x = normed(z) @ (first * (math.sqrt(2) / 4 / math.sqrt(first.shape[1]))).T
     x = x.view(len(z), 4, 4, -1).permute(0, 3, 1, 2) + weights["start.1.shift"].view(1, -1, 1, 1)
@@ -60,8 +60,8 @@ def generate(weights: Weights, z: Tensor, fade: float) -> Tensor:
     return (1 - fade) * old + fade * conv(weights, "to_image.2", x, gain=1)
 
 
-def judge(weights: Weights, image: Tensor, fade: float) -> Tensor:
-    """The discriminator at 16x16, down to 4x4."""
+def discriminate(weights: Weights, image: Tensor, fade: float) -> Tensor:
+    """Compute the discriminator of 16x16 pixels."""
     old = lrelu(conv(weights, "from_image.1.0", F.avg_pool2d(image, 2)))
     x = lrelu(conv(weights, "from_image.2.0", image))
     x = lrelu(conv(weights, "blocks.1.2", lrelu(conv(weights, "blocks.1.0", x))))
@@ -98,13 +98,13 @@ def test_losses_and_gradients_equal_plain_pytorch(gamma: float) -> None:
     fake = generate(generator, torch.randn(len(real), 16, generator=noise), FADE).detach()
     share = torch.rand(len(real), generator=noise).view(-1, 1, 1, 1)
     between = ((1 - share) * real + share * fake).requires_grad_()
-    (slope,) = torch.autograd.grad(judge(discriminator, between, FADE).sum(), between, create_graph=True)
+    (slope,) = torch.autograd.grad(discriminate(discriminator, between, FADE).sum(), between, create_graph=True)
     penalty = 10 * ((slope.flatten(1).norm(dim=1) - gamma) ** 2).mean() / gamma**2
-    real_scores, fake_scores = judge(discriminator, real, FADE), judge(discriminator, fake, FADE)
+    real_scores, fake_scores = discriminate(discriminator, real, FADE), discriminate(discriminator, fake, FADE)
     distance = real_scores.mean() - fake_scores.mean()
     drift = 0.001 * (real_scores**2).mean()
     z = torch.randn(len(real), 16, generator=noise)
-    g_loss = -judge(discriminator, generate(generator, z, FADE), FADE).mean()
+    g_loss = -discriminate(discriminator, generate(generator, z, FADE), FADE).mean()
 
     expected = {"adversarial": -distance, "drift": drift, "penalty": penalty}
     assert d_terms.keys() == expected.keys()

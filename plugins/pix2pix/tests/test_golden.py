@@ -1,4 +1,4 @@
-"""The networks of Isola et al. 2017, and the game in closed form."""
+"""Networks of Isola et al. 2017, and losses in closed form."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_parameter_counts(side: int, generator: int, discriminator: int) -> None
 
 
 def test_weights_are_drawn_as_in_the_paper() -> None:
-    """Standard deviation 0.02, normalisation's scales around 1, no shift: each within five standard errors."""
+    """Weights have a standard deviation of 0.02, scales a mean of 1, each within five standard errors; shifts are 0."""
     torch.manual_seed(0)
     for module in Pix2Pix(Config(channels=16), pairs(32)).build().values():
         for layer in module.modules():
@@ -56,53 +56,53 @@ def test_weights_are_drawn_as_in_the_paper() -> None:
                 assert not layer.bias.any()
 
 
-class Judge(nn.Module):
-    """The same logits everywhere; keeps what it was shown."""
+class ConstantDiscriminator(nn.Module):
+    """Discriminator with the same logits everywhere, which records its inputs."""
 
     def __init__(self, logit: float = 0.0) -> None:
         super().__init__()
         self.logit = nn.Parameter(torch.tensor(logit, dtype=torch.float64))
         self.seen: list[Tensor] = []
 
-    def forward(self, shown: Tensor) -> Tensor:
-        self.seen.append(shown)
-        return self.logit.expand(len(shown), 1, 2, 2)
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.seen.append(inputs)
+        return self.logit.expand(len(inputs), 1, 2, 2)
 
 
 def play(
-    options: dict[str, Any], judge: Judge
+    options: dict[str, Any], constant: ConstantDiscriminator
 ) -> tuple[dict[str, dict[str, Tensor]], dict[str, Tensor], dict[str, float]]:
-    """The terms of every turn of one step, the batch, and what was observed by its full name."""
+    """Return the loss terms of one step, the batch, and the logged values by full name."""
     data = pairs(16, source=1)
-    family, ctx, shown = Pix2Pix(Config(**SMALL, **options), data), context(), batch(data)
-    nets = Nets({**family.build(), "discriminator": judge})
-    terms = {turn.player: dict(turn.loss(nets, shown, ctx)) for turn in family.stages()[0].turns}
-    return terms, shown, {f"discriminator/{name}": value.item() for name, value in ctx.logged.items()}
+    family, ctx, inputs = Pix2Pix(Config(**SMALL, **options), data), context(), batch(data)
+    nets = Nets({**family.build(), "discriminator": constant})
+    terms = {turn.player: dict(turn.loss(nets, inputs, ctx)) for turn in family.stages()[0].turns}
+    return terms, inputs, {f"discriminator/{name}": value.item() for name, value in ctx.logged.items()}
 
 
 def test_an_undecided_discriminator_is_at_the_optimum() -> None:
-    terms, _, observed = play({}, Judge())
+    terms, _, recorded = play({}, ConstantDiscriminator())
     assert list(terms) == ["generator", "discriminator"]
     assert terms["generator"]["adversarial"].item() == pytest.approx(math.log(2), rel=1e-6)
     for name in ("real", "fake"):  # whose sum is halved
         assert terms["discriminator"][name].item() == pytest.approx(math.log(2) / 2, rel=1e-6)
-    assert observed == pytest.approx(dict(Pix2Pix.optimum_values), rel=1e-6)
+    assert recorded == pytest.approx(dict(Pix2Pix.optimum_values), rel=1e-6)
 
 
 def test_a_discriminator_that_is_sure_of_itself() -> None:
-    terms, _, _ = play({}, Judge(-6.0))
+    terms, _, _ = play({}, ConstantDiscriminator(-6.0))
     assert terms["generator"]["adversarial"].item() == pytest.approx(math.log1p(math.exp(6)), rel=1e-6)
     assert terms["discriminator"]["real"].item() == pytest.approx(math.log1p(math.exp(6)) / 2, rel=1e-6)
     assert terms["discriminator"]["fake"].item() == pytest.approx(math.log1p(math.exp(-6)) / 2, rel=1e-6)
 
 
 def test_the_discriminator_sees_pairs_and_one_translation_serves_both_turns() -> None:
-    judge = Judge()
-    _, shown, _ = play({}, judge)
-    generated, real, fake = judge.seen
-    assert torch.equal(real, torch.cat([shown["source"], shown["target"]], 1))
-    assert torch.equal(generated, fake)  # dropout would make another one
-    assert torch.equal(fake[:, :1], shown["source"])
+    constant = ConstantDiscriminator()
+    _, inputs, _ = play({}, constant)
+    generated, real, fake = constant.seen
+    assert torch.equal(real, torch.cat([inputs["source"], inputs["target"]], 1))
+    assert torch.equal(generated, fake)  # dropout would give another image
+    assert torch.equal(fake[:, :1], inputs["source"])
     assert generated.requires_grad
     assert not fake.requires_grad
 
@@ -117,12 +117,12 @@ def test_the_answer_depends_on_the_source() -> None:
 
 def test_the_distance_is_a_mean_over_pixels_with_its_weight() -> None:
     data = pairs(16)
-    shown = batch(data)
+    inputs = batch(data)
     for weight in (0.0, 1.0, 100.0):
         family = Pix2Pix(Config(**SMALL, l1_weight=weight), data)
-        nets = Nets({**family.build(), "generator": nn.Identity(), "discriminator": Judge()})
-        terms = family.generator_loss(nets, shown, context())
-        distance = weight * (shown["source"] - shown["target"]).abs().mean().item()
+        nets = Nets({**family.build(), "generator": nn.Identity(), "discriminator": ConstantDiscriminator()})
+        terms = family.generator_loss(nets, inputs, context())
+        distance = weight * (inputs["source"] - inputs["target"]).abs().mean().item()
         assert ("l1" in terms) == bool(weight)
         assert sum(terms.values()).item() == pytest.approx(distance + math.log(2), rel=1e-6)
 

@@ -1,4 +1,4 @@
-"""One step of the engine equals the same step written out in plain PyTorch."""
+"""One step of the engine equals the same step in plain PyTorch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Small(FamilyContract):
 
 
 class PlainUNet(nn.Module):
-    """Three levels, with dropout in the first layer up."""
+    """U-Net with three levels and dropout in the first decoder layer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,14 +46,16 @@ class PlainUNet(nn.Module):
 
 
 def copied(module: nn.Module, weights: dict[str, Tensor]) -> nn.Module:
-    """The plain network with our weights, whose order is the same."""
+    """Return the plain network with our weights, which have the same order."""
     for parameter, value in zip(module.parameters(), weights.values(), strict=True):
         parameter.data.copy_(value)
     return module
 
 
 def test_the_first_step_equals_plain_pytorch(tmp_path: Path) -> None:
-    """Losses and gradients; not weights, since Adam turns the rounding of a tiny gradient into a whole step."""
+    """Compare losses and gradients, but not weights: Adam turns the rounding error of a tiny gradient into a whole
+    step.
+    """
     options = {"images": BATCH_SIZE, "log_every": BATCH_SIZE, "precision": "fp32", "memory_format": "contiguous"}
     trainer = Small().trainer(tmp_path / "engine", **options)
     torch.manual_seed(1)
@@ -77,14 +79,14 @@ def test_the_first_step_equals_plain_pytorch(tmp_path: Path) -> None:
     torch.manual_seed(1)
     fake = generator(source)
 
-    def judged(image: Tensor, answer: float) -> Tensor:
+    def adversarial_loss(image: Tensor, target: float) -> Tensor:
         logits = discriminator(torch.cat([source, image], 1))
-        loss: Tensor = criterion(logits, torch.full_like(logits, answer))
+        loss: Tensor = criterion(logits, torch.full_like(logits, target))
         return loss
 
-    adversarial, distance = judged(fake, 1), 100 * (fake - target).abs().mean()
+    adversarial, distance = adversarial_loss(fake, 1), 100 * (fake - target).abs().mean()
     g_gradients = torch.autograd.grad(adversarial + distance, list(generator.parameters()))
-    real_loss, fake_loss = judged(target, 1), judged(fake.detach(), 0)
+    real_loss, fake_loss = adversarial_loss(target, 1), adversarial_loss(fake.detach(), 0)
     d_gradients = torch.autograd.grad((real_loss + fake_loss) / 2, list(discriminator.parameters()))
 
     record = json.loads(trainer.run.metrics.read_text())
@@ -98,5 +100,5 @@ def test_the_first_step_equals_plain_pytorch(tmp_path: Path) -> None:
         ours = [actor.optimizer.state[parameter]["exp_avg"] * 2 for parameter in actor.parameters]
         scale = max(gradient.norm() for gradient in gradients)
         for mine, theirs in zip(ours, gradients, strict=True):
-            # That of the last bias is a small difference of large numbers.
+            # The gradient of the last bias is a small difference of large numbers.
             assert (mine - theirs).norm() <= 1e-5 * theirs.norm() + 1e-6 * scale

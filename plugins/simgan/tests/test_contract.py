@@ -7,7 +7,7 @@ SMALL = {"channels": 2, "discriminator_channels": 2, "refiner_warm_up": 2, "disc
 
 
 class TestGaze(FamilyContract):
-    """All three stages, and a history that fills up in the midst of the 12 steps of a run in the suite."""
+    """All three stages, with a history that becomes full during the 12 steps of a run of the suite."""
 
     family = "simgan"
     model: ClassVar = {**SMALL, "blocks": 1, "history_size": 10}

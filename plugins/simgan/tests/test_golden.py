@@ -1,4 +1,4 @@
-"""The networks of Shrivastava et al. 2017, and the game in closed form."""
+"""Networks of Shrivastava et al. 2017, and losses in closed form."""
 
 from __future__ import annotations
 
@@ -89,14 +89,14 @@ def test_images_of_any_size_keep_it(architecture: str, channels: int, size: tupl
     ],
 )
 def test_receptive_fields(architecture: str, network: str, field: int) -> None:
-    """How far the gradient of one place in the middle reaches."""
+    """The receptive field is the extent of the gradient of one output in the middle."""
     side = 161
     options = {**SMALL, "architecture": architecture, "channels": 1, "discriminator_channels": 1, "tanh": False}
     module = build(options, domains(side, side))[network].double()
-    for parameter in module.parameters():  # positive, so that no ReLU stops a gradient and none cancels
+    for parameter in module.parameters():  # positive, so that no ReLU blocks a gradient and no gradients cancel
         parameter.data.abs_().add_(0.01)
     footprint = torch.zeros(side, side, dtype=torch.bool)
-    for seed in range(20):  # each of which may take its maxima elsewhere
+    for seed in range(20):  # max pooling selects other positions for each
         image = torch.rand(1, 1, side, side, generator=torch.Generator().manual_seed(seed)).double().requires_grad_()
         answers = module(image)[0, 0]
         middle = answers[answers.shape[0] // 2, answers.shape[1] // 2]
@@ -118,8 +118,8 @@ def test_without_a_tanh_images_are_brought_into_bounds_in_use_only() -> None:
     assert (way.to, way.reads, way.truth, way.multiple) == ("refined", "a", None, 1)
 
 
-class Judge(nn.Module):
-    """The same logits of real and refined everywhere; keeps what it was shown."""
+class ConstantDiscriminator(nn.Module):
+    """Discriminator with the same logits everywhere, which records its inputs."""
 
     def __init__(self, real: float, refined: float, places: tuple[int, int] = (9, 14)) -> None:
         super().__init__()
@@ -127,9 +127,9 @@ class Judge(nn.Module):
         self.places = places
         self.seen: list[Tensor] = []
 
-    def forward(self, shown: Tensor) -> Tensor:
-        self.seen.append(shown)
-        return self.logits.view(1, 2, 1, 1).expand(len(shown), 2, *self.places)
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.seen.append(inputs)
+        return self.logits.view(1, 2, 1, 1).expand(len(inputs), 2, *self.places)
 
 
 class Shift(nn.Module):
@@ -149,7 +149,9 @@ DATA = domains(35, 55)
 def staged(*, real: float = 0.0, refined: float = 0.0, by: float = 0.25, **options: Any) -> tuple[SimGAN, Nets]:
     family = SimGAN(Config(**options), DATA)
     history = HistoryBuffer(family.config.history_size, DATA.shape)
-    return family, Nets({"refiner": Shift(by), "discriminator": Judge(real, refined), "history": history})
+    return family, Nets(
+        {"refiner": Shift(by), "discriminator": ConstantDiscriminator(real, refined), "history": history}
+    )
 
 
 def test_an_undecided_discriminator_pays_log_2_at_each_of_126_places() -> None:
@@ -158,13 +160,13 @@ def test_an_undecided_discriminator_pays_log_2_at_each_of_126_places() -> None:
     judged, fooled = family.discriminator_loss(nets, batch(DATA), ctx), family.refiner_loss(nets, batch(DATA), ctx)
     for term in (judged["real"], judged["refined"], fooled["adversarial"]):
         assert term.item() == pytest.approx(126 * math.log(2), rel=1e-6)
-    observed = {f"discriminator/{name}": value.item() for name, value in ctx.logged.items()}
-    assert observed == pytest.approx(dict(SimGAN.optimum_values))
+    recorded = {f"discriminator/{name}": value.item() for name, value in ctx.logged.items()}
+    assert recorded == pytest.approx(dict(SimGAN.optimum_values))
 
 
 def test_the_paper_s_d_is_the_probability_of_being_refined() -> None:
-    """Of log odds 2 for refined: -log D = softplus(-2) for the refined, -log(1 - D) = softplus(2) for the real, and the
-    refiner wants to pass for real.
+    """For log odds of 2 for refined images, the discriminator's terms are -log D = softplus(-2) for refined images and
+    -log(1 - D) = softplus(2) for real images, and the refiner's term is that of real images.
     """
     family, nets = staged(real=-0.5, refined=1.5, history_size=0)
     ctx = context()
@@ -208,31 +210,31 @@ def test_a_term_without_a_weight_is_left_out() -> None:
 
 def test_half_of_what_the_discriminator_sees_is_from_earlier_steps() -> None:
     family, nets = staged(by=0.25, history_size=100)
-    refiner, judge = nets.modules["refiner"], nets.modules["discriminator"]
-    assert isinstance(judge, Judge)
-    ctx, shown = context(), batch(DATA, size=8)
-    family.discriminator_loss(nets, shown, ctx)
-    first = judge.seen[-1]
-    assert torch.equal(first, shown["a"] + 0.25)
+    refiner, constant = nets.modules["refiner"], nets.modules["discriminator"]
+    assert isinstance(constant, ConstantDiscriminator)
+    ctx, inputs = context(), batch(DATA, size=8)
+    family.discriminator_loss(nets, inputs, ctx)
+    first = constant.seen[-1]
+    assert torch.equal(first, inputs["a"] + 0.25)
     refiner.get_parameter("by").data.fill_(-0.25)
-    family.discriminator_loss(nets, shown, ctx)
-    later = judge.seen[-1]
-    assert torch.equal(later[:4], shown["a"][:4] - 0.25)
+    family.discriminator_loss(nets, inputs, ctx)
+    later = constant.seen[-1]
+    assert torch.equal(later[:4], inputs["a"][:4] - 0.25)
     earlier = {tuple(image.flatten().tolist()) for image in first[:4]}
     assert {tuple(image.flatten().tolist()) for image in later[4:]} == earlier
-    assert torch.equal(judge.seen[-2], shown["b"])
+    assert torch.equal(constant.seen[-2], inputs["b"])
 
 
 def test_the_refiner_is_judged_on_its_own_images_alone() -> None:
     family, nets = staged(by=0.25, history_size=100)
-    judge = nets.modules["discriminator"]
-    assert isinstance(judge, Judge)
-    shown = batch(DATA)
+    constant = nets.modules["discriminator"]
+    assert isinstance(constant, ConstantDiscriminator)
+    inputs = batch(DATA)
     for _ in range(2):
-        family.discriminator_loss(nets, shown, context())
+        family.discriminator_loss(nets, inputs, context())
     count = nets.modules["history"].get_buffer("count").item()
-    family.refiner_loss(nets, shown, context())
-    assert torch.equal(judge.seen[-1], shown["a"] + 0.25)
+    family.refiner_loss(nets, inputs, context())
+    assert torch.equal(constant.seen[-1], inputs["a"] + 0.25)
     assert nets.modules["history"].get_buffer("count").item() == count
 
 
@@ -240,17 +242,17 @@ def test_the_refiner_is_judged_on_its_own_images_alone() -> None:
 def test_the_schedule_is_the_papers(updates: int) -> None:
     family = SimGAN(Config(refiner_updates=updates, history_size=0), DATA)
     plan = make_plan(family.stages(), TrainConfig(images=100_000_000, batch_size=512))
-    keeping, judging, playing = plan.stages
-    assert keeping.end == 1_000 * 512
-    assert judging.end - judging.start == 200 * 512
-    assert [turn.player for each in (keeping, judging, playing) for turn in each.stage.turns] == [
+    refiner_warm_up, discriminator_warm_up, train = plan.stages
+    assert refiner_warm_up.end == 1_000 * 512
+    assert discriminator_warm_up.end - discriminator_warm_up.start == 200 * 512
+    assert [turn.player for each in (refiner_warm_up, discriminator_warm_up, train) for turn in each.stage.turns] == [
         "refiner",
         "discriminator",
         "refiner",
         "discriminator",
     ]
-    assert [turn.repeat for turn in playing.stage.turns] == [updates, 1]
-    assert playing.draws == updates
+    assert [turn.repeat for turn in train.stage.turns] == [updates, 1]
+    assert train.batches_per_step == updates
 
 
 @pytest.mark.parametrize(
@@ -263,23 +265,23 @@ def test_optimizers(name: str, optimizer: SGD | Adam, clip: float | None) -> Non
 
 
 def test_the_distance_alone_brings_the_refiner_to_the_identity() -> None:
-    """On the images that it is shown, by gradient descent in full batches with a shrinking step."""
+    """On the training images, by gradient descent with full batches and a decreasing learning rate."""
     torch.manual_seed(0)
     data = domains(6, 6)
     family = SimGAN(Config(**{**SMALL, "channels": 16, "blocks": 1}, tanh=False), data)
-    nets, shown = Nets(family.build()), batch(data, size=16)
+    nets, inputs = Nets(family.build()), batch(data, size=16)
     parameters = list(nets.modules["refiner"].parameters())
     optimizer = torch.optim.Adam(parameters, lr=0.01)
     distances = []
     for step in range(200):
         optimizer.param_groups[0]["lr"] = 0.01 * (1 - step / 200)
-        (loss,) = family.warm_up_loss(nets, shown, context()).values()
+        (loss,) = family.warm_up_loss(nets, inputs, context()).values()
         distances.append(loss.item() / 36)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    stretches = [sum(distances[start : start + 50]) for start in range(0, 200, 50)]
-    assert stretches == sorted(stretches, reverse=True)
+    sums = [sum(distances[start : start + 50]) for start in range(0, 200, 50)]
+    assert sums == sorted(sums, reverse=True)
     assert distances[-1] < distances[0] / 10
 
 

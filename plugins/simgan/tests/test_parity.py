@@ -1,4 +1,4 @@
-"""One update of the discriminator and one of the refiner equal the same ones written out in plain PyTorch."""
+"""One update of the discriminator and one of the refiner equal those in plain PyTorch."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def copied(plain: nn.Module, ours: nn.Module) -> nn.Module:
 
 
 def refined_probability(discriminator: nn.Module, images: Tensor) -> Tensor:
-    """The paper's D, of class 1."""
+    """Return the paper's D, the probability of class 1."""
     odds = discriminator(images).exp()
     return odds[:, 1] / odds.sum(1)
 
@@ -62,9 +62,9 @@ def test_an_update_equals_plain_pytorch(player: str) -> None:
     family = SimGAN(config, DATA)
     cast, ctx = Players(family.build(), family.players()), context()
     refiner = copied(plain_refiner(), cast.modules["refiner"])
-    judge = copied(plain_discriminator(), cast.modules["discriminator"])
+    plain_d = copied(plain_discriminator(), cast.modules["discriminator"])
     stored = torch.rand(2 * STORED, *DATA.shape) * 2 - 1
-    cast.modules["history"](stored, ctx)  # which keeps the first half, as many as half of the batch below
+    cast.modules["history"](stored, ctx)  # which stores the first half
     synthetic, real = (torch.rand(2 * STORED, *DATA.shape) * 2 - 1 for _ in range(2))
 
     actor = cast.begin_turn(player)
@@ -75,11 +75,13 @@ def test_an_update_equals_plain_pytorch(player: str) -> None:
 
     if player == "discriminator":
         seen = torch.cat((refiner(synthetic)[:STORED].detach(), stored[:STORED]))
-        expected = -refined_probability(judge, seen).log().sum() - (1 - refined_probability(judge, real)).log().sum()
-        plain = judge
+        expected = (
+            -refined_probability(plain_d, seen).log().sum() - (1 - refined_probability(plain_d, real)).log().sum()
+        )
+        plain = plain_d
     else:
         refined = refiner(synthetic)
-        passing = -(1 - refined_probability(judge, refined)).log().sum()
+        passing = -(1 - refined_probability(plain_d, refined)).log().sum()
         expected = passing + WEIGHT * (refined - synthetic).abs().sum()
         plain = refiner
     expected = expected / (2 * STORED)

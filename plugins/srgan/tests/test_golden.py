@@ -1,4 +1,4 @@
-"""The networks of Ledig et al. 2017, and the game in closed form."""
+"""Networks of Ledig et al. 2017, and losses in closed form."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_in_use_an_image_depends_on_no_other() -> None:
 
 
 def test_small_images_are_those_of_files() -> None:
-    """The generator of a loss sees what `degrade` makes: 256 levels, never the original."""
+    """The input of the generator is the output of `degrade` with 256 levels, never the original."""
     seen: list[Tensor] = []
 
     class Enlarger(nn.Module):
@@ -91,17 +91,17 @@ def test_small_images_are_those_of_files() -> None:
             seen.append(small)
             return imresize(small, scale=4)
 
-    family, shown = make(), {"image": images(2, 3, 16, 24)}
-    terms = family.mse_loss(Nets({"generator": Enlarger()}), shown, context())
-    assert torch.equal(seen[0], degrade(shown["image"], 4))
+    family, inputs = make(), {"image": images(2, 3, 16, 24)}
+    terms = family.mse_loss(Nets({"generator": Enlarger()}), inputs, context())
+    assert torch.equal(seen[0], degrade(inputs["image"], 4))
     levels = (seen[0] + 1) * 127.5
     assert torch.allclose(levels, levels.round(), atol=1e-4)
-    expected = (imresize(seen[0], scale=4) - shown["image"]).square().mean()
+    expected = (imresize(seen[0], scale=4) - inputs["image"]).square().mean()
     assert terms["mse"].item() == pytest.approx(expected.item(), rel=1e-6)
 
 
-class Judge(nn.Module):
-    """The same logit for every image."""
+class ConstantDiscriminator(nn.Module):
+    """Discriminator with the same logit for every image, which records its inputs."""
 
     def __init__(self, logit: float = 0.0) -> None:
         super().__init__()
@@ -113,32 +113,34 @@ class Judge(nn.Module):
         return self.logit.expand(len(image), 1)
 
 
-def play(judge: Judge, **options: Any) -> tuple[dict[str, dict[str, Tensor]], dict[str, Tensor]]:
-    family, ctx, shown = make(**options), context(), {"image": images(2, 3, 16, 24)}
-    nets = Nets({**family.build(), "discriminator": judge})
-    return {turn.player: dict(turn.loss(nets, shown, ctx)) for turn in family.stages()[1].turns}, shown
+def play(
+    discriminator: ConstantDiscriminator, **options: Any
+) -> tuple[dict[str, dict[str, Tensor]], dict[str, Tensor]]:
+    family, ctx, inputs = make(**options), context(), {"image": images(2, 3, 16, 24)}
+    nets = Nets({**family.build(), "discriminator": discriminator})
+    return {turn.player: dict(turn.loss(nets, inputs, ctx)) for turn in family.stages()[1].turns}, inputs
 
 
 def test_an_undecided_discriminator_is_at_the_optimum() -> None:
-    judge = Judge()
-    terms, shown = play(judge, adversarial_weight=1e-3)
+    discriminator = ConstantDiscriminator()
+    terms, inputs = play(discriminator, adversarial_weight=1e-3)
     assert list(terms) == ["generator", "discriminator"]
     assert terms["generator"]["adversarial"].item() == pytest.approx(1e-3 * math.log(2), rel=1e-6)
     for name in ("real", "fake"):
         assert terms["discriminator"][name].item() == pytest.approx(math.log(2), rel=1e-6)
-    generated, real, fake = judge.seen
+    generated, real, fake = discriminator.seen
     assert torch.equal(generated, fake)
-    assert torch.equal(real, shown["image"])
+    assert torch.equal(real, inputs["image"])
 
 
 def test_content_in_pixels() -> None:
-    """Of the generator that begins as bicubic, whose distances are known."""
-    shown = images(2, 3, 16, 24)
-    lacking = imresize(degrade(shown, 4), scale=4) - shown
+    """The generator starts as bicubic upscaling, whose content loss is known."""
+    inputs = images(2, 3, 16, 24)
+    lacking = imresize(degrade(inputs, 4), scale=4) - inputs
     for content, expected in (("mse", lacking.square().mean()), ("l1", lacking.abs().mean())):
-        terms, _ = play(Judge(), content=content, content_weight=3.0, **BICUBIC)
+        terms, _ = play(ConstantDiscriminator(), content=content, content_weight=3.0, **BICUBIC)
         assert terms["generator"]["content"].item() == pytest.approx(3 * expected.item(), rel=1e-6)
-    terms, _ = play(Judge(), content_weight=0.0)
+    terms, _ = play(ConstantDiscriminator(), content_weight=0.0)
     assert list(terms["generator"]) == ["adversarial"]
 
 
@@ -146,12 +148,12 @@ def test_content_in_pixels() -> None:
 def test_content_in_features(vgg: Path, content: str) -> None:
     family = make(content=content, features_file=vgg, vgg_scale=0.5, **BICUBIC)
     twice = make(content=content, features_file=vgg, vgg_scale=1.0, **BICUBIC)
-    nets, shown = Nets(family.build()), images(2, 3, 16, 24)
-    assert family.content_loss(nets, shown, shown).item() == 0
-    other = shown.flip(0).requires_grad_()
-    loss = family.content_loss(nets, other, shown)
+    nets, inputs = Nets(family.build()), images(2, 3, 16, 24)
+    assert family.content_loss(nets, inputs, inputs).item() == 0
+    other = inputs.flip(0).requires_grad_()
+    loss = family.content_loss(nets, other, inputs)
     assert loss.item() > 0
-    assert twice.content_loss(nets, other, shown).item() == pytest.approx(4 * loss.item(), rel=1e-6)
+    assert twice.content_loss(nets, other, inputs).item() == pytest.approx(4 * loss.item(), rel=1e-6)
     (gradient,) = torch.autograd.grad(loss, other)
     assert gradient.abs().max() > 0
 
@@ -167,7 +169,7 @@ def test_features_belong_to_nobody_and_to_no_checkpoint(vgg: Path) -> None:
 
 def test_missing_features_are_told_before_the_first_stage(tmp_path: Path) -> None:
     family = make(content="vgg54", features_file=tmp_path / "vgg19-dcbb9e9d.pth")
-    family.build()  # as it is when a trained model is opened, which needs none
+    family.build()  # as when loading a trained model, which needs no features
     with pytest.raises(DataError, match="features_file"):
         family.players()
 
@@ -179,7 +181,7 @@ def test_without_adversarial_stages_nobody_judges() -> None:
 
 
 def test_the_published_schedule() -> None:
-    """10^6 steps of 16 images, then 10^5 with a discriminator, then 10^5 at a tenth of the rate."""
+    """10^6 steps of 16 images, then 10^5 with a discriminator, then 10^5 with a tenth of the learning rate."""
     family = SRGAN(Config(), DataSpec(channels=3, height=96, width=96))
     assert [stage.images for stage in family.stages()] == [16 * 10**6, 16 * 10**5, 16 * 10**5]
     for player, starts in zip(family.players(), ((0, 16_000_000, 17_600_000), (16_000_000, 17_600_000)), strict=True):

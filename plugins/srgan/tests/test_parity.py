@@ -1,4 +1,4 @@
-"""One step of each stage equals the same step written out in plain PyTorch."""
+"""One step of each stage equals the same step in plain PyTorch."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def copied(plain: nn.Module, ours: nn.Module) -> nn.Module:
 
 
 def trainers(contract: FamilyContract, folder: Path) -> tuple[Trainer, Trainer]:
-    """One that has made a step, and one that stands where it began."""
+    """Return a trainer after one step, and one before its first step."""
     options = {"images": BATCH_SIZE, "log_every": BATCH_SIZE, "precision": "fp32", "memory_format": "contiguous"}
     trainer = contract.trainer(folder / "engine", **options)
     trainer.step()
@@ -75,7 +75,7 @@ def check_gradients(trainer: Trainer, player: str, gradients: Sequence[Tensor]) 
     ours = [actor.optimizer.state[parameter]["exp_avg"] * 10 for parameter in actor.parameters]
     scale = max(gradient.norm() for gradient in gradients)
     for mine, theirs in zip(ours, gradients, strict=True):
-        # Biases before a batch normalisation have no effect, and gradients of nothing but rounding.
+        # Biases before batch normalisation have no effect, so their gradients are rounding errors.
         assert (mine - theirs).norm() <= 1e-5 * theirs.norm() + 1e-6 * scale
 
 

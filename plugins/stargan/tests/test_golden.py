@@ -1,4 +1,4 @@
-"""The networks of Choi et al. 2018, and the game in closed form."""
+"""Networks of Choi et al. 2018, and losses in closed form."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_discriminator_normalises_nothing_and_generator_each_image() -> None:
 
 
 def test_the_label_reaches_the_image_through_padding_with_zeros_alone() -> None:
-    """With a reflected border each plane adds a constant to a map, which instance normalisation takes away again."""
+    """With reflected borders each label only adds a constant, which instance normalisation removes."""
     torch.manual_seed(0)
     generator = Generator(3, 2, width=4, blocks=1).double()
     reflected = Generator(3, 2, width=4, blocks=1)
@@ -100,7 +100,7 @@ def test_the_label_reaches_the_image_through_padding_with_zeros_alone() -> None:
     reflected.double()
     image = torch.rand(1, 3, 16, 20, dtype=torch.float64) * 2 - 1
     one, other = torch.eye(2, dtype=torch.float64).split(1)
-    # The layers after the first keep zeros at their borders; what is constant is lost before they come.
+    # The layers after the first keep zero padding; the constants are lost before.
     assert (reflected.layers[:2](planes(image, one)) - reflected.layers[:2](planes(image, other))).abs().max() < 1e-6
     assert (generator.layers[:2](planes(image, one)) - generator.layers[:2](planes(image, other))).abs().max() > 0.01
     assert (reflected(image, one) - reflected(image, other)).abs().max() < 1e-6
@@ -116,15 +116,15 @@ def planes(image: Tensor, condition: Tensor) -> Tensor:
 
 def test_the_generator_is_shown_constant_planes() -> None:
     generator = Generator(3, 2, width=2, blocks=1)
-    shown: list[Tensor] = []
-    generator.layers.register_forward_pre_hook(lambda _, given: shown.append(given[0]))
+    inputs: list[Tensor] = []
+    generator.layers.register_forward_pre_hook(lambda _, given: inputs.append(given[0]))
     image, condition = torch.rand(2, 3, 8, 12), torch.tensor([[1.0, 0.0], [0.25, 0.5]])
     generator(image, condition)
-    assert torch.equal(shown[0][:, :3], image)
-    assert torch.equal(shown[0][:, 3:], condition[:, :, None, None].expand(2, 2, 8, 12))
+    assert torch.equal(inputs[0][:, :3], image)
+    assert torch.equal(inputs[0][:, 3:], condition[:, :, None, None].expand(2, 2, 8, 12))
 
 
-# What is read in an image
+# Label classification
 
 
 def test_exclusive_labels_cost_a_softmaxs_cross_entropy() -> None:
@@ -138,7 +138,7 @@ def test_exclusive_labels_cost_a_softmaxs_cross_entropy() -> None:
 
 
 def test_attributes_cost_the_sum_of_their_binary_cross_entropies() -> None:
-    """Not their mean, which would weigh them a fifth as much here."""
+    """Not their mean, which would be a fifth here."""
     conditions, dataset = Conditions(spec(FACES)), torch.zeros(2, dtype=torch.long)
     attributes = torch.tensor([[1.0, 0, 0, 1, 1], [0, 1, 0, 0, 1]])
     assert conditions.cross_entropy(torch.zeros(2, 5), attributes, dataset).item() == pytest.approx(5 * math.log(2))
@@ -201,7 +201,7 @@ def test_an_attribute_joins_those_that_are_read() -> None:
 
 
 def test_a_group_has_one_at_most() -> None:
-    """Whatever is read: of two colours the surer one stays, and of none there is none."""
+    """The colour with the larger logit is kept; without a colour there is none."""
     conditions = Conditions(spec(FACES), HAIR)
     logits = torch.tensor([[1.0, 2, -1, -1, -1], [-1, -1, -1, -1, -1]])
     assert condition(conditions, "young", logits) == [[0, 1, 0, 0, 1], [0, 0, 0, 0, 1]]
@@ -229,11 +229,11 @@ def test_targets_are_those_of_other_images_of_the_same_data_set() -> None:
     assert torch.equal(shuffled(dataset, context()), shuffled(dataset, context()))
 
 
-# The game
+# Losses
 
 
-class Told(nn.Module):
-    """A generator that adds a number times the first label; a discriminator's opposite."""
+class AddFirstLabel(nn.Module):
+    """Generator that adds a number times the first label."""
 
     def __init__(self, by: float) -> None:
         super().__init__()
@@ -243,8 +243,8 @@ class Told(nn.Module):
         return image + self.by * condition[:, :1, None, None]
 
 
-class Judge(nn.Module):
-    """Answers of a mean pixel times a number, over a map of 2x2, and logits that are all 0."""
+class MeanDiscriminator(nn.Module):
+    """Discriminator with the scaled mean pixel as 2x2 patch outputs, and logits of 0."""
 
     def __init__(self, scale: float, labels: int) -> None:
         super().__init__()
@@ -258,7 +258,7 @@ class Judge(nn.Module):
 
 def staged(*, by: float = 0.0, scale: float = 1.0, **options: Any) -> tuple[StarGAN, Nets]:
     family = StarGAN(Config(**options), spec(MOODS))
-    return family, Nets({"generator": Told(by), "discriminator": Judge(scale, 8)})
+    return family, Nets({"generator": AddFirstLabel(by), "discriminator": MeanDiscriminator(scale, 8)})
 
 
 def batch(label: int = 0) -> dict[str, Tensor]:
@@ -267,7 +267,7 @@ def batch(label: int = 0) -> dict[str, Tensor]:
 
 
 def test_distance_and_penalty_in_closed_form() -> None:
-    """All images of label 0 become 0.5 brighter. The sum of four answers has a gradient of 4 scale / 768 a pixel."""
+    """Images with label 0 become 0.5 brighter. The sum of four outputs has a gradient of 4 scale / 768 per pixel."""
     family, nets = staged(by=0.5, scale=3.0)
     ctx = context()
     terms = family.discriminator_loss(nets, batch(), ctx)
@@ -279,15 +279,15 @@ def test_distance_and_penalty_in_closed_form() -> None:
 
 
 def test_the_generators_terms_in_closed_form() -> None:
-    """There and back again it adds 0.5 twice, and once to an image that should stay as it is."""
+    """A translation and back adds 0.5 twice, and the identity loss sees 0.5 once."""
     family, nets = staged(by=0.5, scale=3.0, classification_weight=2.0, identity_weight=4.0)
-    shown = batch()
-    terms = family.generator_loss(nets, shown, context())
-    assert terms["adversarial"].item() == pytest.approx(-3 * (shown["image"].mean().item() + 0.5), rel=1e-5)
+    inputs = batch()
+    terms = family.generator_loss(nets, inputs, context())
+    assert terms["adversarial"].item() == pytest.approx(-3 * (inputs["image"].mean().item() + 0.5), rel=1e-5)
     assert terms["classification"].item() == pytest.approx(2 * math.log(8), rel=1e-6)
     assert terms["reconstruction"].item() == pytest.approx(10 * 1.0, rel=1e-5)
     assert terms["identity"].item() == pytest.approx(4 * 0.5, rel=1e-5)
-    assert "identity" not in staged()[0].generator_loss(nets, shown, context())
+    assert "identity" not in staged()[0].generator_loss(nets, inputs, context())
 
 
 def test_terms_without_a_weight_are_left_out() -> None:
@@ -302,8 +302,8 @@ def test_the_discriminator_plays_five_times_then_the_generator() -> None:
 
 
 def test_the_rates_are_the_papers() -> None:
-    """Constant over 100,000 updates of the discriminator, then straight to zero over 100,000 more: what the text says,
-    not what the released code does, which lowers the rate once in a thousand updates by the step of one.
+    """Constant for 100,000 discriminator updates, then linear to zero over 100,000: as in the text of the paper, not as
+    in the released code, which reduces the rate once per thousand updates by the amount for one update.
     """
     for player in StarGAN(Config(), spec(MOODS)).players():
         assert player.optimizer == Adam(lr=1e-4, betas=(0.5, 0.999))
@@ -312,7 +312,7 @@ def test_the_rates_are_the_papers() -> None:
     assert factors == pytest.approx([1, 1, 0.5, 0])
 
 
-# What is refused
+# Errors
 
 
 @pytest.mark.parametrize(

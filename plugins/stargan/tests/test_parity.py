@@ -1,4 +1,4 @@
-"""A step of each player equals the same step written out in plain PyTorch."""
+"""One step of each player equals the same step in plain PyTorch."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def copied(plain: nn.Module, ours: nn.Module) -> nn.Module:
 
 
 def cross_entropy(data: DataSpec, logits: Tensor, labels: Tensor) -> Tensor:
-    """As the authors have it, for batches of one data set."""
+    """Return the loss of the authors' code for batches of one dataset."""
     if data.label_sets == (FACES,):
         return F.binary_cross_entropy_with_logits(logits, labels, reduction="sum") / logits.size(0)
     if data.label_sets == (MOODS,):
@@ -94,7 +94,7 @@ def penalty(d: nn.Module, real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
 
 
 def differing(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], mine: nn.Module, plain: nn.Module) -> list[str]:
-    """The terms, and the parameters, that are not the same in value or gradient; both then take a step of Adam."""
+    """Return the terms and parameters whose values or gradients differ; then both take a step of Adam."""
     if ours.keys() != theirs.keys():
         return sorted(ours.keys() ^ theirs.keys())
     found = [name for name, term in theirs.items() if ours[name].item() != pytest.approx(term.item(), rel=1e-5)]
@@ -104,7 +104,7 @@ def differing(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], mine: nn
     for (name, _), one, other in zip(mine.named_parameters(), *gradients, strict=True):
         if not (one - other).norm() <= 1e-5 * other.norm() + 1e-7:
             found.append(name)
-    # Adam divides by a gradient's own size, so that it is given the same ones: rounding of a tiny one would be a step.
+    # Both get the same gradients, because Adam would turn the rounding error of a tiny gradient into a whole step.
     for network in (mine, plain):
         for parameter, gradient in zip(network.parameters(), gradients[1], strict=True):
             parameter.grad = gradient
@@ -125,7 +125,7 @@ def test_steps_equal_plain_pytorch(data: DataSpec) -> None:
     noise, ctx = torch.Generator().manual_seed(0), context()
 
     def targets(labels: Tensor) -> Tensor:
-        """Two draws of an order: the k-th row of the one takes the labels of the k-th of the other."""
+        """Return target labels: row k of one random order gets the labels of row k of another."""
         to, source = (torch.rand(4, generator=noise).argsort() for _ in range(2))
         wanted = torch.empty_like(labels)
         wanted[to] = labels[source]
@@ -159,7 +159,7 @@ def test_steps_equal_plain_pytorch(data: DataSpec) -> None:
 
 
 def test_a_mixed_batch_is_the_mean_of_its_data_sets() -> None:
-    """Half of a batch of each data set, as the authors' code has them one after the other, with their masks."""
+    """Half of a batch is from each dataset; the authors' code processes them one after the other, with masks."""
     torch.manual_seed(0)
     both = spec(FACES, MOODS)
     family = StarGAN(Config(channels=4, blocks=1, penalty_weight=0), both)
@@ -175,7 +175,7 @@ def test_a_mixed_batch_is_the_mean_of_its_data_sets() -> None:
         "attributes": torch.cat([torch.cat([faces, zeros[:, :2]], 1), torch.cat([zeros, moods], 1)]),
         "dataset": torch.tensor([0, 1]),
     }
-    ours = family.generator_loss(Nets(modules), batch, context())  # of each data set there is one label to reach
+    ours = family.generator_loss(Nets(modules), batch, context())  # one target label of each dataset
     conditions = [
         torch.cat([faces, torch.zeros(1, 2), torch.tensor([[1.0, 0]])], dim=1),
         torch.cat([zeros, moods, torch.tensor([[0.0, 1]])], dim=1),

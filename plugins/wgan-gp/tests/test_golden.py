@@ -1,4 +1,4 @@
-"""Gulrajani et al. 2017 and Arjovsky et al. 2017 in closed form, and the sizes of the published networks."""
+"""Losses of Gulrajani et al. 2017 and Arjovsky et al. 2017 in closed form, and sizes of the published networks."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_critics_score_of_an_image_depends_on_no_other_image_and_has_no_bounds
     together = family.discriminate(nets, images)
     alone = torch.cat([family.discriminate(nets, image[None]) for image in images])
     assert torch.allclose(together, alone, rtol=1e-4, atol=1e-5)
-    # Biases start at 0, so that the critic is homogeneous: no sigmoid holds it.
+    # Biases start at 0, so the critic is homogeneous and unbounded.
     assert torch.allclose(family.discriminate(nets, 1e4 * images), 1e4 * together, rtol=1e-3)
 
 
@@ -84,16 +84,16 @@ def test_residual_networks_double_squares(size: tuple[int, int]) -> None:
 
 
 def check_uniform(weight: Tensor, *, gain: float) -> None:
-    """The largest weight is the bound: `gain` times Glorot's without strides, which n uniform numbers miss by more than
-    10 / n with a probability of exp(-10).
+    """Check that the largest weight is close to the bound, `gain` times Glorot's without strides; n uniform numbers
+    miss it by more than 10 / n with a probability of exp(-10).
     """
     glorot = math.sqrt(6 / (weight[0, 0].numel() * (weight.shape[0] + weight.shape[1])))
     assert 1 - 10 / weight.numel() < weight.abs().max().item() / (gain * glorot) <= 1 + 1e-6
 
 
 def test_strided_networks_start_as_the_authors_do() -> None:
-    """Dense layers have Glorot's bound, sqrt(3 * 2 / (inputs + outputs)); convolutions sqrt(3 * 4 / ...), where of the
-    smaller map's side a stride of two leaves a quarter.
+    """Fully connected layers have Glorot's bound, sqrt(3 * 2 / (inputs + outputs)), and convolutions sqrt(3 * 4 / ...),
+    where the side of the smaller map counts a quarter with a stride of two.
     """
     torch.manual_seed(0)
     modules = WGANGP(Config(channels=16), CIFAR).build()
@@ -116,7 +116,7 @@ def test_residual_networks_start_as_the_authors_do() -> None:
 
 
 def test_a_block_adds_to_the_enlarged_map() -> None:
-    """Where the convolutions are zero, only the shortcut is left: each pixel four times."""
+    """If the convolutions are zero, only the shortcut remains, with each pixel repeated four times."""
     block = ResidualUp(2).eval()
     for convolution in (block.conv1, block.conv2, block.shortcut):
         nn.init.zeros_(convolution.weight)
@@ -128,7 +128,7 @@ def test_a_block_adds_to_the_enlarged_map() -> None:
 
 
 class Plane(nn.Module):
-    """The score w . x + shift; keeps what it was shown."""
+    """Linear critic w . x + shift, which records its inputs."""
 
     def __init__(self, *, scale: float = 1.0, shift: float = 0.0) -> None:
         super().__init__()
@@ -137,9 +137,9 @@ class Plane(nn.Module):
         self.shift = shift
         self.seen: list[Tensor] = []
 
-    def forward(self, shown: Tensor) -> Tensor:
-        self.seen.append(shown)
-        return shown.flatten(1) @ self.weight + self.shift
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.seen.append(inputs)
+        return inputs.flatten(1) @ self.weight + self.shift
 
 
 def terms_of(critic: nn.Module, *, seed: int = 0, **options: object) -> dict[str, Tensor]:
@@ -151,7 +151,7 @@ def terms_of(critic: nn.Module, *, seed: int = 0, **options: object) -> dict[str
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_penalty_of_a_linear_critic(seed: int) -> None:
-    """It is lambda (||w|| - 1)^2, wherever the points lie."""
+    """The penalty is lambda (||w|| - 1)^2 at all points."""
     critic = Plane()
     expected = 7 * (critic.weight.norm().item() - 1) ** 2
     assert terms_of(critic, seed=seed, penalty_weight=7)["penalty"].item() == pytest.approx(expected, rel=1e-5)
@@ -162,7 +162,7 @@ def test_the_penalty_of_a_constant_critic_is_its_weight() -> None:
 
 
 def test_a_shift_of_all_scores_changes_nothing() -> None:
-    """Up to the rounding of float32 at scores of this size, a few dozens."""
+    """Equal up to float32 rounding of scores of this size."""
     first, shifted = terms_of(Plane()), terms_of(Plane(shift=3.0))
     for name, term in first.items():
         assert shifted[name].item() == pytest.approx(term.item(), rel=1e-5, abs=1e-4)
@@ -172,7 +172,7 @@ def test_each_image_is_mixed_by_a_number_of_its_own() -> None:
     critic = Plane()
     terms_of(critic)
     real, fake, mixed = critic.seen
-    # Where the two are nearly equal, the quotient says nothing.
+    # Where both are almost equal, the quotient is undefined.
     apart = (fake - real).abs() > 0.1
     for row in range(BATCH_SIZE):
         share = ((mixed - real) / (fake - real))[row][apart[row]]

@@ -1,4 +1,4 @@
-"""One step of the engine equals the same step written out in plain PyTorch."""
+"""One step of the engine equals the same step in plain PyTorch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ class Small(FamilyContract):
 
 
 def test_the_first_step_equals_plain_pytorch(tmp_path: Path) -> None:
-    """Losses and gradients; not weights, since Adam turns the rounding of a tiny gradient into a whole step."""
+    """Compare losses and gradients, but not weights: Adam turns the rounding error of a tiny gradient into a whole
+    step.
+    """
     options = {"images": BATCH_SIZE, "log_every": BATCH_SIZE, "precision": "fp32"}
     trainer, twin = (Small().trainer(tmp_path / name, **options) for name in ("engine", "twin"))
     trainer.train()
@@ -67,8 +69,8 @@ def test_the_first_step_equals_plain_pytorch(tmp_path: Path) -> None:
     assert record["generator/adversarial"] == pytest.approx(g_loss.item(), rel=1e-5)
     for name, gradients in (("critic", c_gradients), ("generator", g_gradients)):
         actor = trainer.players.states[name]
-        # After one update Adam's first moment is half the gradient. All of it at once, since biases before batch
-        # normalisation have none but rounding.
+        # After one update Adam's first moment is half the gradient. All gradients are compared together, because those
+        # of biases before batch normalisation are rounding errors.
         ours = [actor.optimizer.state[parameter]["exp_avg"] * 2 for parameter in actor.parameters]
         assert [gradient.shape for gradient in ours] == [gradient.shape for gradient in gradients]
         mine, theirs = (torch.cat([gradient.flatten() for gradient in each]) for each in (ours, gradients))

@@ -1,4 +1,4 @@
-"""Our convolutions are the library's, in values, gradients and gradients of gradients."""
+"""Convolutions equal PyTorch's in values, gradients and second derivatives."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHAPES = [
     (3, 3, 4, 4, 4, 1, 0),
     (256, 256, 6, 6, 3, 1, 1),
     (2, 3, 9, 8, 4, 2, 1),
-    (2, 2, 16, 16, 3, 1, 1),  # larger than what is treated specially
+    (2, 2, 16, 16, 3, 1, 1),  # larger than the limits of this module
 ]
 
 
@@ -28,7 +28,7 @@ def tensors(*shapes: tuple[int, ...]) -> list[Tensor]:
 
 
 def derivatives(y: Tensor, inputs: list[Tensor]) -> list[Tensor]:
-    """First derivatives of a weighted sum of squares, and those of the squared norm of the first one."""
+    """Return the first derivatives of a sum of squares, and the derivatives of their squared norm."""
     first = torch.autograd.grad((y * y).sum(), inputs, create_graph=True)
     second = torch.autograd.grad(first[0].square().sum() + first[1].square().sum(), inputs)
     return [*first, *second]
@@ -79,7 +79,7 @@ def test_few_pixels_and_channels_last_do_without_the_library(
     expected = torch.autograd.grad(theirs.square().sum(), inputs)
 
     def refuse(*_: object) -> Tensor:
-        raise AssertionError("the library was asked")
+        raise AssertionError("PyTorch's convolution was called")
 
     for name in ("conv2d", "conv_transpose2d"):
         monkeypatch.setattr(F, name, refuse)
@@ -105,7 +105,7 @@ def test_many_pixels_are_the_librarys_to_convolve(monkeypatch: pytest.MonkeyPatc
 
 
 def kernel_gradients(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Counts, from now on, how often a kernel's gradient is computed in our way."""
+    """Record a number for each kernel gradient that is computed as a matrix product from now on."""
     made: list[int] = []
     original = cpu_convolution._kernel_gradient
     monkeypatch.setattr(cpu_convolution, "_kernel_gradient", lambda *given: made.append(1) or original(*given))
@@ -133,7 +133,7 @@ def test_a_penalty_on_the_images_gradient_does_not_compute_the_kernels_in_vain(
     gradient = torch.autograd.grad(y.square().sum(), x, create_graph=True)[0]
     assert not made
     gradient.square().sum().backward()
-    assert len(made) == 2  # of the convolution, and of its gradient's
+    assert len(made) == 2  # of the convolution, and of its gradient
 
 
 @pytest.mark.parametrize("kind", [Conv2d, ConvTranspose2d])

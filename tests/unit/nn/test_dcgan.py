@@ -1,4 +1,4 @@
-"""Sizes, shapes and layers of the strided networks, against torch's own convolutions."""
+"""Sizes, shapes and layers of the strided networks, compared with PyTorch's convolutions."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_collapse_is_a_convolution(base: tuple[int, int], memory_format: torch.m
 
 
 def fitting(kernel: Kernel) -> list[int]:
-    """The sides of squares that the networks take."""
+    """Return the sides of squares that the networks support."""
     sides = []
     for side in SIDES:
         try:
@@ -99,7 +99,7 @@ def test_outputs_norm_and_bias_are_as_asked_for() -> None:
 
 
 def test_initialisation_reaches_every_kind_of_layer() -> None:
-    """Subclasses and dense layers too; standard deviations within five standard errors."""
+    """Subclasses and fully connected layers too; standard deviations are within five standard errors."""
     torch.manual_seed(0)
     for layer in (LatentToMap(64, 32, (4, 4)), MapToVector(64, 32, (4, 4)), nn.Linear(64, 64), nn.Conv2d(16, 16, 4)):
         initialise_normal(nn.Sequential(layer), 0.05)
@@ -114,7 +114,7 @@ def test_initialisation_reaches_every_kind_of_layer() -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("bias", [False, True])
 def test_layers_beside_the_image_equal_the_general_ones(channels: int, bias: bool) -> None:
-    """Values, and gradients of both orders, since penalties are differentiated twice."""
+    """Values, gradients and second derivatives are equal."""
     torch.manual_seed(0)
     for special, general, inputs in (
         (FromImage(channels, 5, bias=bias), nn.Conv2d.forward, channels),

@@ -1,4 +1,4 @@
-"""The buffer against its procedure written with a dictionary, image by image."""
+"""The buffer compared with an implementation that uses a dictionary, image by image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ SHAPE = (1, 2, 2)
 
 
 def numbered(first: int, count: int) -> Tensor:
-    """Images whose pixels are their number."""
+    """Return images whose pixels are the number of the image."""
     return torch.arange(first, first + count, dtype=torch.float32).view(-1, 1, 1, 1).expand(-1, *SHAPE)
 
 
@@ -22,7 +22,7 @@ def numbers(images: Tensor) -> list[int]:
 
 
 def plain(kept: dict[int, int], arriving: list[int], half: int, keys: list[float], others: list[float]) -> list[int]:
-    """The procedure: `kept` is an image by place, and a place with a smaller key is drawn first."""
+    """Plain implementation: `kept` has an image by slot, and slots with smaller keys are chosen first."""
     drawn = [kept[place] for place in sorted(kept, key=keys.__getitem__)[:half]]
     passing = arriving[: len(arriving) - half]
     free = [place for place in range(len(keys)) if place not in kept]
@@ -67,7 +67,7 @@ def test_every_call_replaces_half_a_batch_by_the_new_images_it_showed() -> None:
 
 
 def test_every_place_is_as_likely_to_be_drawn_and_to_be_replaced() -> None:
-    """Over 600 calls, a third of the places each time: 200 times each, with a standard deviation of 12."""
+    """600 calls with a third of the slots each: 200 times per slot, with a standard deviation of 12."""
     buffer, ctx, rounds = HistoryBuffer(12, SHAPE), context(), 600
     for start in range(0, 24, 8):
         buffer(numbered(start, 8), ctx)

@@ -1,4 +1,4 @@
-"""The pool against the authors' procedure, image by image."""
+"""The pool compared with the authors' implementation, image by image."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHAPE = (1, 2, 2)
 
 
 def numbered(first: int, count: int) -> Tensor:
-    """Images whose pixels are their number."""
+    """Return images whose pixels are the number of the image."""
     return torch.arange(first, first + count, dtype=torch.float32).view(-1, 1, 1, 1).expand(-1, *SHAPE)
 
 
@@ -24,7 +24,7 @@ def numbers(images: Tensor) -> list[int]:
 
 
 def plain(capacity: int, arriving: list[int], chances: list[float], places: list[float]) -> list[int]:
-    """The procedure with a list."""
+    """Plain implementation with a list."""
     kept: list[int] = []
     handed = []
     for new, chance, place in zip(arriving, chances, places, strict=True):
@@ -61,7 +61,7 @@ def test_the_first_images_pass_and_half_of_the_later_ones_are_exchanged() -> Non
 
 
 def test_nothing_is_lost_or_doubled() -> None:
-    """Every image that arrived was handed on or is kept, except that while filling it is both."""
+    """Every image is either returned or stored, or both while the pool is filling."""
     pool, ctx = ImagePool(5, SHAPE), context()
     handed = numbers(pool(numbered(0, 5), ctx)) + numbers(pool(numbered(5, 40), ctx))
     assert sorted([*handed, *numbers(pool.images)]) == sorted([*range(5), *range(45)])

@@ -1,4 +1,4 @@
-"""Bicubic resizing against its definition, and against what MATLAB made."""
+"""Bicubic resizing compared with its definition and with the output of MATLAB."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def noise(*shape: int) -> Tensor:
 
 
 def keys(x: float) -> float:
-    """Keys 1981, with a = -1/2."""
+    """Return the kernel of Keys 1981 with a = -1/2."""
     x = abs(x)
     if x <= 1:
         return 1.5 * x**3 - 2.5 * x**2 + 1
@@ -35,7 +35,7 @@ def keys(x: float) -> float:
 
 
 def plain(line: Line, wanted: int, scale: float, border: Border) -> Line:
-    """One line of pixels, pixel by pixel, from every pixel that could matter."""
+    """Resize one line of pixels, pixel by pixel."""
     side, widened, out = len(line), min(scale, 1.0), np.zeros(wanted)
     for pixel in range(wanted):
         centre, total, weights = (pixel + 0.5) / scale - 0.5, 0.0, 0.0
@@ -87,7 +87,7 @@ def test_constants_stay(scale: Fraction) -> None:
 
 @pytest.mark.parametrize("scale", [Fraction(4), Fraction(3, 2), Fraction(1, 2), Fraction(1, 4)], ids=str)
 def test_ramps_stay_ramps_inside(scale: Fraction) -> None:
-    """The kernel reproduces lines; widened by a whole number it does too, by symmetry."""
+    """The kernel reproduces lines, and by symmetry also if it is widened by an integer factor."""
     ramp = imresize(torch.arange(80.0).expand(1, 1, 80, 80), scale=scale)[0, 0, 0]
     centres = (torch.arange(len(ramp)) + 0.5) / float(scale) - 0.5
     margin = math.ceil(2 * max(1, float(scale)))
@@ -111,7 +111,7 @@ def test_weights_that_were_first_used_without_gradients_serve_training() -> None
 
 
 def test_tensors_without_content_have_shapes_and_leave_nothing_behind() -> None:
-    """As costs are counted, before and after real ones of the same shape."""
+    """Fake tensors, which are used to count operations, do not change results for real tensors of the same shape."""
     for turn in range(2):
         with FakeTensorMode():
             images = torch.empty(2, 3, 24, 300, requires_grad=True)
@@ -164,7 +164,7 @@ def bytes_of(path: Path) -> Tensor:
 
 
 def test_degrading_gives_the_bytes_that_matlab_gave() -> None:
-    """Every byte of Set5 reduced four times, as it is shared."""
+    """All bytes of the published low-resolution images of Set5 at scale 4."""
     data = Path(os.environ.get("GANCLI_TEST_DATA", Path(__file__).parents[3].parent / "shared" / "data"))
     large = sorted((data / "set5" / "x4").glob("*_HR.png"))
     if not large:

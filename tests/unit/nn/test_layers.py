@@ -1,4 +1,4 @@
-"""Statistics of a batch in training, and of each image alone in use."""
+"""Normalisation uses the statistics of the batch in training, and those of each image in eval mode."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_training_takes_the_statistics_of_the_batch() -> None:
 
 def test_use_takes_those_of_each_image_and_remembers_none() -> None:
     layer, x = scaled(3), images(4)
-    layer(100 * x)  # training leaves nothing behind
+    layer(100 * x)  # training leaves no statistics
     layer.eval()
     assert torch.allclose(layer(x), reference(x, layer, (2, 3)), rtol=1e-12)
     assert torch.allclose(layer(x)[:1], layer(x[:1]), rtol=1e-12)

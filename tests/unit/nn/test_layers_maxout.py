@@ -6,7 +6,7 @@ from gancli.nn.layers import Maxout
 
 
 def test_a_unit_is_the_largest_of_its_own_pieces() -> None:
-    """|x| is the larger of x and -x, and with a piece of 0 a unit rectifies."""
+    """A unit with pieces x and -x gives |x|, and one with pieces x and 0 rectifies."""
     layer = Maxout(1, 2, pieces=2)
     with torch.no_grad():
         layer.linear.weight.copy_(torch.tensor([[1.0], [-1.0], [1.0], [0.0]]))

@@ -22,10 +22,10 @@ def test_layers_follow_the_widths() -> None:
     network = mlp_generator(5, (8, 7), IMAGES, activation=nn.ELU, batch_norm=True)
     hidden = [nn.Linear, nn.BatchNorm1d, nn.ELU]
     assert [type(layer) for layer in network] == [*hidden, *hidden, nn.Linear, nn.Tanh, nn.Unflatten]
-    judge = mlp_discriminator(IMAGES, (8, 7), activation=nn.ELU, dropout=0.3, outputs=4)
+    discriminator = mlp_discriminator(IMAGES, (8, 7), activation=nn.ELU, dropout=0.3, outputs=4)
     hidden = [nn.Linear, nn.ELU, nn.Dropout]
-    assert [type(layer) for layer in judge] == [nn.Flatten, *hidden, *hidden, nn.Linear]
-    for net, sizes in ((network, [5, 8, 7, 72]), (judge, [72, 8, 7, 4])):
+    assert [type(layer) for layer in discriminator] == [nn.Flatten, *hidden, *hidden, nn.Linear]
+    for net, sizes in ((network, [5, 8, 7, 72]), (discriminator, [72, 8, 7, 4])):
         dense = [layer for layer in net if isinstance(layer, nn.Linear)]
         assert [dense[0].in_features, *(layer.out_features for layer in dense)] == sizes
-    assert judge(torch.zeros(2, *IMAGES.shape)).shape == (2, 4)
+    assert discriminator(torch.zeros(2, *IMAGES.shape)).shape == (2, 4)

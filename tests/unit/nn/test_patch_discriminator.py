@@ -34,7 +34,7 @@ def test_parameter_counts_with_three_channels(norm: NormKind, count: int) -> Non
 
 @pytest.mark.parametrize("receptive_field", RECEPTIVE_FIELDS)
 def test_an_answer_sees_exactly_its_patch(receptive_field: ReceptiveField) -> None:
-    """By the gradient of one answer in the middle; without norm, through which every pixel reaches every answer."""
+    """Checked by the gradient of one output in the middle, without normalisation, which would connect all pixels."""
     side = max(32, receptive_field + 32 - receptive_field % 32 + 96)
     torch.manual_seed(0)
     network = patch_discriminator(1, (side, side), receptive_field=receptive_field, channels=2, norm="none")

@@ -14,7 +14,7 @@ SMALL, LARGE = (1, 12, 4, 4), (4, 12, 16, 16)
 
 
 def weights(layer: EqualizedConv2d | EqualizedLinear) -> Tensor:
-    """As the paper writes them: multiplied by the constant, whatever they meet."""
+    """Return the weights as in the paper, always multiplied by the constant."""
     inputs = layer.weight[0].numel()
     return layer.weight * math.sqrt(2 / inputs)
 
@@ -23,7 +23,7 @@ def weights(layer: EqualizedConv2d | EqualizedLinear) -> Tensor:
     "layer", [EqualizedConv2d(64, 96, 3), EqualizedUpConv2d(64, 96), EqualizedLinear(256, 300)], ids=repr
 )
 def test_weights_start_as_unit_normal_numbers_and_biases_at_zero(layer: nn.Module) -> None:
-    """Of n normal numbers the standard deviation misses 1 by more than 5 / sqrt(2 n) once in a million."""
+    """The standard deviation of n normal numbers misses 1 by more than 5 / sqrt(2 n) once in a million cases."""
     assert layer.weight.std().item() == pytest.approx(1, abs=5 / math.sqrt(2 * layer.weight.numel()))
     assert layer.weight.mean().item() == pytest.approx(0, abs=5 / math.sqrt(layer.weight.numel()))
     assert not layer.bias.any()
@@ -49,7 +49,7 @@ def test_a_linear_layer_is_one_with_multiplied_weights(count: int) -> None:
 def test_doubling_and_convolving_at_once_is_one_after_the_other(
     shape: tuple[int, ...], memory_format: torch.memory_format
 ) -> None:
-    """Losses of both have the same gradients, too."""
+    """Outputs and gradients are equal."""
     layer = EqualizedUpConv2d(12, 20).to(memory_format=memory_format)
     nn.init.normal_(layer.bias)
     x = torch.randn(shape).to(memory_format=memory_format).requires_grad_()
@@ -62,7 +62,7 @@ def test_doubling_and_convolving_at_once_is_one_after_the_other(
 
 
 def test_the_second_moment_stays_through_layers_that_end_in_rectifiers() -> None:
-    """The gain of 2 in variance meets a leaky rectifier, which leaves (1 + 0.2^2) / 2 of the second moment: 1.04."""
+    """The gain doubles the variance, and a leaky rectifier keeps (1 + 0.2^2) / 2 of it: 1.04."""
     torch.manual_seed(0)
     x = torch.randn(64, 256, 8, 8)
     outputs = EqualizedConv2d(256, 512, 1)(x)
@@ -79,7 +79,7 @@ def test_can_be_differentiated_twice(layer: nn.Module, shape: tuple[int, ...]) -
     weight, bias = (parameter.detach().requires_grad_() for parameter in layer.parameters())
 
     def call(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-        # The square makes the second derivative something other than zero.
+        # The square makes the second derivative nonzero.
         return torch.func.functional_call(layer, {"weight": weight, "bias": bias}, (x,)).square()
 
     assert torch.autograd.gradgradcheck(call, (x, weight, bias))

@@ -25,7 +25,7 @@ def test_identical_samples_have_the_root_of_epsilon(count: int) -> None:
 
 
 def test_of_a_whole_batch_it_is_the_mean_of_all_deviations() -> None:
-    """Of the numbers -a and a the standard deviation is a."""
+    """The standard deviation of -a and a is a."""
     half = torch.arange(1.0, 9.0).view(1, 2, 2, 2)
     y = MinibatchStddev()(torch.cat((half, -half, half, -half)))
     assert torch.allclose(y[:, 2], torch.full((4, 2, 2), 4.5))
@@ -33,7 +33,7 @@ def test_of_a_whole_batch_it_is_the_mean_of_all_deviations() -> None:
 
 @pytest.mark.parametrize(("count", "group", "size"), [(8, 4, 4), (8, 3, 2), (6, 4, 3), (7, 4, 1), (2, 4, 2)])
 def test_groups_are_samples_of_equal_index_modulo_their_number(count: int, group: int, size: int) -> None:
-    """The largest divisor of the batch up to `group`; eight in fours are {0, 2, 4, 6} and {1, 3, 5, 7}."""
+    """The group size is the largest divisor up to `group`; eight samples form {0, 2, 4, 6} and {1, 3, 5, 7}."""
     x = torch.randn(count, 3, 2, 2)
     values = MinibatchStddev(group)(x)[:, 3, 0, 0]
     for index in range(count):
@@ -44,7 +44,7 @@ def test_groups_are_samples_of_equal_index_modulo_their_number(count: int, group
 
 
 def test_has_finite_gradients_where_nothing_varies() -> None:
-    """Under a gradient penalty too: without epsilon the root's slope would be infinite."""
+    """Also under a gradient penalty; without epsilon the slope of the square root would be infinite."""
     x = torch.zeros(4, 2, 2, 2, requires_grad=True)
     weights = torch.ones(3, requires_grad=True)
     (gradient,) = torch.autograd.grad((MinibatchStddev()(x) * weights.view(1, 3, 1, 1)).sum(), x, create_graph=True)

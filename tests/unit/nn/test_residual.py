@@ -40,7 +40,7 @@ def test_images_come_out_at_their_size(options: dict[str, Any]) -> None:
 
 
 def plain(weights: list[tuple[Tensor, Tensor]], x: Tensor) -> Tensor:
-    """CycleGAN's generator with one block, from kernels and biases in order."""
+    """Compute CycleGAN's generator with one block from its kernels and biases in order."""
 
     def conv(x: Tensor, number: int, pad: int) -> Tensor:
         return F.conv2d(F.pad(x, (pad, pad, pad, pad), mode="reflect"), *weights[number])
@@ -65,7 +65,7 @@ def test_it_is_the_network_of_the_paper() -> None:
 
 @pytest.mark.parametrize(("padding", "matters"), [("zeros", True), ("reflect", False)])
 def test_a_constant_map_is_lost_behind_a_reflected_border(padding: Any, matters: bool) -> None:
-    """Why a generator that is told a label by constant maps pads with zeros."""
+    """Therefore a generator with constant label channels uses zero padding."""
     torch.manual_seed(0)
     network = residual_generator(1 + 2, 1, blocks=1, channels=4, padding=padding)
     image, maps = torch.randn(1, 1, 16, 16), torch.zeros(2, 2, 16, 16)

@@ -19,7 +19,7 @@ def test_parameter_counts(levels: int, count: int) -> None:
 
 
 def test_the_published_network() -> None:
-    """C64-C128-C256-C512x5 down, CD512x3-C512-C256-C128-C64-C3 up; no norm beside the image or in the bottleneck."""
+    """Encoder C64-C128-C256-C512x5, decoder CD512x3-C512-C256-C128-C64-C3; no norm at the image or the bottleneck."""
     with torch.device("meta"):
         network = UNet(3, 3, levels=8)
     down = [next(each for each in part.modules() if isinstance(each, nn.Conv2d)) for part in network.down]
@@ -50,7 +50,7 @@ def test_images_come_out_at_their_size_from_a_bottleneck_of_one_pixel(size: tupl
 
 
 def plain(weights: dict[str, Tensor], x: Tensor) -> Tensor:
-    """A U-Net of three levels in evaluation, written out, without noise."""
+    """Compute a U-Net of three levels in eval mode, without dropout."""
 
     def norm(x: Tensor, name: str) -> Tensor:
         return F.instance_norm(x, weight=weights[f"{name}.weight"], bias=weights[f"{name}.bias"])
@@ -91,7 +91,7 @@ def test_an_image_in_use_does_not_depend_on_those_beside_it() -> None:
 
 
 def test_a_batch_of_one_trains() -> None:
-    """Norm in the bottleneck, whose map is one pixel, would raise."""
+    """Normalisation of the bottleneck, which has one pixel, would raise an error."""
     network = UNet(1, 1, levels=4, channels=4)
     network(torch.randn(1, 1, 16, 16)).square().mean().backward()
     gradients = [parameter.grad for parameter in network.parameters()]

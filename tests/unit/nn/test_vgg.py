@@ -1,4 +1,4 @@
-"""Features of VGG-19's layers, against torchvision's own network with random weights."""
+"""Features of VGG-19's layers, compared with torchvision's network with random weights."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LAYERS = {
 
 
 class Narrow(nn.Module):
-    """VGG-19's layers as torchvision lays them out, with 4 channels each."""
+    """VGG-19 as in torchvision, with 4 channels in each layer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ def test_layers_are_those_of_torchvision(narrow: Narrow, tmp_path: Path) -> None
     )
     names = {index: name for name, index in LAYERS.items()}
     for index, layer in enumerate(narrow.features):
-        x = layer(x.clone())  # whose activations would work in place
+        x = layer(x.clone())  # whose activations are in-place
         if index in names:
             assert torch.allclose(found[names[index]], x, atol=1e-5), names[index]
 
@@ -87,7 +87,7 @@ def test_gradients_reach_the_images_and_nothing_else(narrow: Narrow, tmp_path: P
 
 
 def test_only_what_is_needed_is_computed_and_checked(narrow: Narrow, tmp_path: Path) -> None:
-    """A file that ends behind the deepest wanted layer will do, and one that ends before it will not."""
+    """A file with weights up to the deepest layer is sufficient, and one that ends before it is not."""
     tensors = {key: value for key, value in narrow.state_dict().items() if int(key.split(".")[1]) <= 7}
     path = saved(tensors, tmp_path)
     assert FeatureNetwork(("relu2_2",), file=path)(images(1, 3, 2, 2))["relu2_2"].shape == (1, 4, 1, 1)

@@ -1,4 +1,4 @@
-"""Files of weights: found, fetched, checked and refused."""
+"""Weights files: search, download and verification."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TENSORS = {"features.0.weight": torch.arange(6.0).view(2, 3)}
 
 
 def named(path: Path) -> Path:
-    """The file under the name that its content asks for."""
+    """Return the file renamed to contain its SHA-256."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return path.rename(path.with_name(f"{path.stem}-{digest[:8]}{path.suffix}"))
 
@@ -61,7 +61,7 @@ def test_no_file(tmp_path: Path) -> None:
 
 
 class Canary:
-    """Leaves a folder behind where a pickle is executed."""
+    """Creates a folder if its pickle is executed."""
 
     def __init__(self, trace: Path) -> None:
         self._trace = trace
@@ -91,7 +91,7 @@ def test_a_truncated_file(tmp_path: Path) -> None:
 
 
 def test_eight_digits_of_vgg19s_name_are_not_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that agrees with them, as a forger can make one, and not with the others."""
+    """A file that matches eight digits, as a forged one can, but not the others."""
     path = written(tmp_path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     forged = replace(VGG19, file=path.name, sha256=digest[:8] + 56 * "0")
