@@ -1,12 +1,25 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from gancli.latent import PATHS, angle, frame_positions, label_weights, lerp, noise, segments, slerp, walk
+from gancli.family import Nets
+from gancli.latent import (
+    PATHS,
+    LatentSampler,
+    angle,
+    frame_positions,
+    label_weights,
+    lerp,
+    noise,
+    segments,
+    slerp,
+    walk,
+)
 from gancli.testing.fixture import context
 
 SHAPES = [(5, 64), (5, 3, 4, 4), (5, 2), (5, 1)]
@@ -152,3 +165,12 @@ def test_labels_are_walked_in_straight_lines() -> None:
     weights = label_weights(torch.tensor([0, 2]), 3)
     middle = walk(weights, torch.tensor([0.25]), loop=False, between=lerp)
     assert middle.tolist() == [[0.75, 0.0, 0.25]]
+
+
+@pytest.mark.parametrize(("options", "kind"), [({}, "normal"), ({"noise": "uniform"}, "uniform")])
+def test_a_latent_sampler_reads_the_options_of_its_family(options: dict[str, str], kind) -> None:
+    sampler = LatentSampler()
+    sampler.config = SimpleNamespace(latent_dim=3, **options)
+    z = sampler.latent(5, context())
+    assert torch.equal(z, noise(kind, 5, 3, context()))
+    assert torch.equal(sampler.sample(Nets({"generator": nn.Flatten()}), z), z)

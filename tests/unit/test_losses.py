@@ -125,3 +125,20 @@ def test_gradient_penalty_leaves_its_images_alone() -> None:
     assert of_scale.item() != 0
     assert of_fake is None
     assert not real.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("kind", "discriminator", "generator"),
+    [
+        ("bce", {"real": math.log1p(math.exp(-2)), "fake": math.log(2)}, math.log(2)),
+        ("lsgan", {"real": 0.5, "fake": 0.0}, 0.5),
+        ("hinge", {"real": 0.0, "fake": 1.0}, 0.0),
+        ("wasserstein", {"adversarial": -2.0}, 0.0),
+    ],
+)
+def test_terms_by_kind(kind: losses.Kind, discriminator: dict[str, float], generator: float) -> None:
+    """The outputs are 2 for real and 0 for generated images."""
+    real, fake = torch.full((4, 1, 2, 2), 2.0), torch.zeros(3, 1)
+    terms = losses.discriminator_terms(real, fake, kind)
+    assert {name: term.item() for name, term in terms.items()} == pytest.approx(discriminator)
+    assert losses.generator_terms(fake, kind)["adversarial"].item() == pytest.approx(generator)

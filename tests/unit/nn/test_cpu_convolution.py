@@ -5,10 +5,22 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from gancli.nn import cpu_convolution
-from gancli.nn.cpu_convolution import Conv2d, ConvTranspose2d, conv2d, conv_transpose2d
+from gancli.nn.cpu_convolution import (
+    Conv2d,
+    ConvTranspose2d,
+    FromImage,
+    LatentToMap,
+    MapToVector,
+    PixelShuffleConv2d,
+    ReflectedConv2d,
+    ToImage,
+    conv2d,
+    conv_transpose2d,
+    instance_norm,
+)
 
 SHAPES = [
     # channels in and out, height, width, kernel, stride, padding
@@ -160,3 +172,33 @@ def test_an_activation_behind_frozen_weights_may_work_in_place(kind: type[Conv2d
     F.leaky_relu(layer(x), 0.2, inplace=True).sum().backward()
     (expected,) = torch.autograd.grad(F.leaky_relu(layer(x).clone(), 0.2).sum(), x)
     torch.testing.assert_close(x.grad, expected)
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (Conv2d(3, 5, 4, stride=2, padding=1), (2, 3, 8, 8)),
+        (ConvTranspose2d(3, 5, 4, stride=2, padding=1), (2, 3, 4, 4)),
+        (FromImage(3, 5, bias=True), (2, 3, 8, 8)),
+        (ToImage(5, 3, bias=True), (2, 5, 4, 4)),
+        (LatentToMap(6, 5, (4, 3)), (2, 6)),
+        (MapToVector(6, 5, (4, 3)), (2, 6, 4, 3)),
+        (ReflectedConv2d(3, 5, 3, bias=True), (2, 3, 4, 4)),
+        (PixelShuffleConv2d(3, 2), (2, 12, 6, 5)),
+    ],
+)
+def test_one_switch_selects_pytorchs_algorithms(
+    monkeypatch: pytest.MonkeyPatch, layer: nn.Module, shape: tuple[int, ...]
+) -> None:
+    (x,) = tensors(shape)
+    layer = layer.double()
+    fast = layer(x)
+    monkeypatch.setattr(cpu_convolution, "ENABLED", False)
+    torch.testing.assert_close(layer(x), fast)
+
+
+def test_the_switch_applies_to_instance_normalisation(monkeypatch: pytest.MonkeyPatch) -> None:
+    (x,) = tensors((1, 3, 4, 4))
+    monkeypatch.setattr(cpu_convolution, "ENABLED", False)
+    monkeypatch.setattr(F, "batch_norm", None)
+    torch.testing.assert_close(instance_norm(x, None, None, eps=1e-5), F.instance_norm(x))
