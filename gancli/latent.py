@@ -25,7 +25,7 @@ Distance = Callable[[Tensor, Tensor], Tensor]
 class LatentSampler:
     """The task `sample` of a family whose network `generator` maps latent vectors to images.
 
-    Inherit from it before `Family`. The family needs the option `latent_dim` and may have the option `noise` (`normal`
+    Inherit from it after `Family`. The family needs the option `latent_dim` and may have the option `noise` (`normal`
     or `uniform`, default `normal`).
     """
 

@@ -59,7 +59,7 @@ def test_its_files_need_no_formatting(gan, tmp_path: Path) -> None:
 def test_the_family_is_called_as_families_are(name: str, kind: str) -> None:
     package = f"gancli_{name.replace('-', '_')}"
     written = dict(render_templates(name))
-    assert f"class {kind}(LatentSampler, Family[Config])" in written[f"{package}/family.py"]
+    assert f"class {kind}(Family[Config], LatentSampler)" in written[f"{package}/family.py"]
     assert f'family="{package}.family:{kind}"' in written[f"{package}/plugin.py"]
     assert not [path for path, text in written.items() if "$" in path + text.replace("${{ matrix", "")]
 

@@ -11,7 +11,7 @@ from gancli.nn.mlp import mlp_discriminator, mlp_generator
 from gancli_mini.plugin import Config
 
 
-class Mini(LatentSampler, Family[Config]):
+class Mini(Family[Config], LatentSampler):
     """A generator and a discriminator."""
 
     def build(self) -> dict[str, nn.Module]:

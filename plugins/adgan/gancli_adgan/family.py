@@ -45,7 +45,7 @@ start, including gradients, moments of Adam and intermediate values.
 """
 
 
-class ADGAN(LatentSampler, Family[Config]):
+class ADGAN(Family[Config], LatentSampler):
     """A generator and a critic."""
 
     optimum_values = {"critic/distance": 0.0}

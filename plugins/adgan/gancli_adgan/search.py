@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 
-from gancli.nn.dcgan import LatentToMap
+from gancli.nn.cpu_convolution import LatentToMap
 
 Objective = Callable[[Tensor, Tensor], Tensor]
 """Function from generated images and target images (R, C, H, W) to their distances (R,)."""

@@ -38,7 +38,7 @@ PAPER_MOMENTUM_IMAGES = 250 * 50_000
 """The momentum rises over 250 epochs of 50,000 images, as for the 2014 GAN, whose optimizer the paper uses."""
 
 
-class CGAN(LatentSampler, Family[Config]):
+class CGAN(Family[Config], LatentSampler):
     """Conditional generator and discriminator; perceptrons if the data are points."""
 
     optimum_values = losses.optimal("discriminator")

@@ -19,7 +19,7 @@ from gancli.nn.mlp import mlp_discriminator, mlp_generator
 from gancli_dcgan.config import Config
 
 
-class DCGAN(LatentSampler, Family[Config]):
+class DCGAN(Family[Config], LatentSampler):
     """Convolutional generator and discriminator; perceptrons if the data are points."""
 
     optimum_values = losses.optimal("discriminator")

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from gancli.errors import UsageError
 from gancli.family import Adam, DataSpec, Nets
-from gancli.nn.cpu_convolution import Conv2d, ConvTranspose2d
-from gancli.nn.dcgan import FromImage, LatentToMap, MapToVector, ToImage
+from gancli.nn.cpu_convolution import Conv2d, ConvTranspose2d, FromImage, LatentToMap, MapToVector, ToImage
 from gancli.testing import batch, context
 from gancli_dcgan.config import Config
 from gancli_dcgan.family import DCGAN

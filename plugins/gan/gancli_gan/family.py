@@ -37,7 +37,7 @@ PAPER_MOMENTUM_IMAGES = 250 * 50_000
 """The paper's momentum rises over its first 250 epochs of 50,000 images."""
 
 
-class GAN(LatentSampler, Family[Config]):
+class GAN(Family[Config], LatentSampler):
     """Fully connected generator and discriminator, for images and for points."""
 
     optimum_values = losses.optimal("discriminator")

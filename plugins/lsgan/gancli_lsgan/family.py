@@ -21,7 +21,7 @@ POINTS_GAIN = 1.4
 """Gain of the orthogonal initialisation of the perceptrons, from the authors' script for mixtures of Gaussians."""
 
 
-class LSGAN(LatentSampler, Family[Config]):
+class LSGAN(Family[Config], LatentSampler):
     """Least squares losses for the networks of DCGAN or of the paper; perceptrons if the data are points."""
 
     @property

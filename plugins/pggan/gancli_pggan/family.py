@@ -26,7 +26,7 @@ EMA = 0.999
 """Decay of the averaged generator per update."""
 
 
-class PGGAN(LatentSampler, Family[Config]):
+class PGGAN(Family[Config], LatentSampler):
     """A generator and a discriminator that grow together."""
 
     @property

@@ -22,7 +22,7 @@ from gancli_wgan_gp.config import Config
 GREY_LEVEL = 2 / 255
 
 
-class WGANGP(LatentSampler, Family[Config]):
+class WGANGP(Family[Config], LatentSampler):
     """A generator and a critic."""
 
     optimum_values = {"critic/distance": 0.0}
