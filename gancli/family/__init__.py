@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gancli.data.spec import DataSpec as DataSpec
     from gancli.data.spec import LabelSet as LabelSet
     from gancli.family.adversarial import alternate as alternate
+    from gancli.family.adversarial import maxout_players as maxout_players
     from gancli.family.adversarial import two_players as two_players
     from gancli.family.context import Batch as Batch
     from gancli.family.context import Context as Context
@@ -49,7 +50,7 @@ __getattr__, __all__ = lazy_names(
     __name__,
     {
         "gancli.data.spec": ("DataSpec", "LabelSet"),
-        "gancli.family.adversarial": ("alternate", "two_players"),
+        "gancli.family.adversarial": ("alternate", "maxout_players", "two_players"),
         "gancli.family.context": ("Batch", "Context", "Loss", "Losses", "Nets", "Stage", "Turn"),
         "gancli.family.contract": ("Family", "Player"),
         "gancli.family.optim": (

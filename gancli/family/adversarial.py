@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gancli.family.context import Loss, Turn
 from gancli.family.contract import Player
-from gancli.family.optim import Constant, Optimizer, Schedule
+from gancli.family.optim import SGD, Constant, Exponential, Linear, Optimizer, Schedule
 
 
 def two_players(
@@ -39,6 +39,23 @@ def two_players(
         for name, optimizer, ema in zip(names, (generator, discriminator), (0.0, None), strict=True)
         if optimizer is not None
     ]
+
+
+def maxout_players(divisor: float) -> list[Player]:
+    """Return two players with the optimizer of the maxout networks of Goodfellow et al. 2014.
+
+    The momentum of SGD rises from 0.5 to 0.7 over 250 epochs of 50,000 images.
+
+    Args:
+        divisor: number by which every update divides the learning rate.
+    """
+    sgd = SGD(lr=0.1, momentum=0.5)
+    return two_players(
+        sgd,
+        sgd,
+        lr_schedule=Exponential(divisor=divisor, floor=1e-5),
+        momentum_schedule=Linear(first=1.0, last=1.4, start=0, end=250 * 50_000),
+    )
 
 
 def alternate(*, repeat: int = 1, **losses: Loss) -> tuple[Turn, ...]:

@@ -14,18 +14,16 @@ from torch import Tensor, nn
 from gancli import losses
 from gancli.errors import UsageError
 from gancli.family import (
-    SGD,
     Adam,
     Batch,
     Context,
-    Exponential,
     Family,
-    Linear,
     Losses,
     Nets,
     Player,
     Stage,
     alternate,
+    maxout_players,
     two_players,
 )
 from gancli.latent import LatentSampler, label_weights
@@ -33,9 +31,6 @@ from gancli.nn.dcgan import initialise_normal, strided_discriminator, strided_ge
 from gancli.nn.mlp import mlp_discriminator, mlp_generator
 from gancli_cgan import networks
 from gancli_cgan.config import Config
-
-PAPER_MOMENTUM_IMAGES = 250 * 50_000
-"""The momentum rises over 250 epochs of 50,000 images, as for the 2014 GAN, whose optimizer the paper uses."""
 
 
 class CGAN(Family[Config], LatentSampler):
@@ -70,12 +65,7 @@ class CGAN(Family[Config], LatentSampler):
     def players(self) -> Sequence[Player]:
         config = self.config
         if config.architecture == "maxout":
-            return two_players(
-                SGD(lr=0.1, momentum=0.5),
-                SGD(lr=0.1, momentum=0.5),
-                lr_schedule=Exponential(divisor=1.00004, floor=1e-5),
-                momentum_schedule=Linear(first=1.0, last=1.4, start=0, end=PAPER_MOMENTUM_IMAGES),
-            )
+            return maxout_players(divisor=1.00004)
         betas = (config.beta1, 0.999)
         return two_players(Adam(lr=config.generator_lr, betas=betas), Adam(lr=config.discriminator_lr, betas=betas))
 

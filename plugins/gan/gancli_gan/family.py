@@ -14,27 +14,22 @@ from torch import Tensor, nn
 from gancli import losses
 from gancli.errors import UsageError
 from gancli.family import (
-    SGD,
     Adam,
     Batch,
     Context,
-    Exponential,
     Family,
-    Linear,
     Losses,
     Nets,
     Player,
     Stage,
     alternate,
+    maxout_players,
     two_players,
 )
 from gancli.latent import LatentSampler
 from gancli.nn.mlp import mlp_discriminator, mlp_generator
 from gancli_gan import networks
 from gancli_gan.config import Config
-
-PAPER_MOMENTUM_IMAGES = 250 * 50_000
-"""The paper's momentum rises over its first 250 epochs of 50,000 images."""
 
 
 class GAN(Family[Config], LatentSampler):
@@ -68,12 +63,7 @@ class GAN(Family[Config], LatentSampler):
     def players(self) -> Sequence[Player]:
         config = self.config
         if config.architecture == "maxout":
-            return two_players(
-                SGD(lr=0.1, momentum=0.5),
-                SGD(lr=0.1, momentum=0.5),
-                lr_schedule=Exponential(divisor=1.000004, floor=1e-5),
-                momentum_schedule=Linear(first=1.0, last=1.4, start=0, end=PAPER_MOMENTUM_IMAGES),
-            )
+            return maxout_players(divisor=1.000004)
         betas = (config.beta1, 0.999)
         return two_players(Adam(lr=config.generator_lr, betas=betas), Adam(lr=config.discriminator_lr, betas=betas))
 
