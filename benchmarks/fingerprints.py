@@ -133,7 +133,7 @@ def scores(source: Path, home: Path, run: Path, metrics: str, *words: str) -> An
 
 
 def inputs(home: Path) -> list[Path]:
-    """Two images of smooth random colours, made anew each time; neither is square."""
+    """Two images of smooth random colours, created for each run; neither is square."""
     folder = home / "inputs"
     folder.mkdir(exist_ok=True)
     random = np.random.default_rng(0)

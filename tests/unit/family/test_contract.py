@@ -1,4 +1,4 @@
-"""What a context hands to losses and tasks."""
+"""The context of losses and tasks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COUNT = 200_000
 
 
 def moments(limit: float) -> tuple[float, float]:
-    """The variance and the fourth moment of a normal number within [-limit, limit], by parts."""
+    """Return variance and fourth moment of a truncated normal distribution on [-limit, limit], in closed form."""
     tail = 2 * limit * math.exp(-(limit**2) / 2) / math.sqrt(2 * math.pi) / math.erf(limit / math.sqrt(2))
     variance = 1 - tail
     return variance, 3 * variance - limit**2 * tail

@@ -1,4 +1,4 @@
-"""Schedules are pure functions of the clock, so their values are known in closed form."""
+"""Schedules against their closed forms."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_linear_decays_to_the_end_of_the_run(images: int, factor: float) -> None
 
 @pytest.mark.parametrize(("images", "factor"), [(0, 1), (125, 1.2), (250, 1.4), (900, 1.4)])
 def test_linear_between_given_points(images: int, factor: float) -> None:
-    """The momentum of Goodfellow et al. 2014: from 0.5 to 0.7, that is by 1.4."""
+    """The momentum schedule of Goodfellow et al. 2014: from 0.5 to 0.7, a factor of 1.4."""
     assert Linear(first=1, last=1.4, start=0, end=250)(at(images)) == pytest.approx(factor)
 
 
@@ -40,5 +40,5 @@ def test_warmup_multiplies_another_schedule(images: int, factor: float) -> None:
 
 @pytest.mark.parametrize(("images", "factor"), [(0, 1), (99, 1), (100, 2), (299, 2), (300, 0.1), (900, 0.1)])
 def test_steps_hold_from_their_beginning_on(images: int, factor: float) -> None:
-    """Two that begin at once: the later one counts, as where a stage has no length."""
+    """If two steps start at once, the later one counts, as for a stage without length."""
     assert Steps(factors=((100, 5), (100, 2), (300, 0.1)))(at(images)) == factor

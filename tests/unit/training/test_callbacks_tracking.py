@@ -1,4 +1,4 @@
-"""Trackers hear everything in order, and none of them can stop a run."""
+"""Trackers receive all events in order, and a failing tracker cannot stop a run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CALLS = ("started", "logged", "timed", "evaluated", "previewed", "rolled_back", 
 
 
 class Recorder(Tracker):
-    """Keeps what it is told."""
+    """Records its calls."""
 
     told: list[tuple[str, Any]] = []
 
@@ -57,7 +57,7 @@ START = Start(path=Path("runs/x"), name="x", recipe={}, manifest={}, images=64)
 
 
 def run(callbacks: Callback) -> None:
-    """What a trainer tells."""
+    """Call the methods that a trainer calls."""
     callbacks.on_preview(Path("runs/x/samples/000000064.png"), "")
     callbacks.on_log({"images": 128, "step": 2, "stage": "all", "g/adversarial": 0.5})
     callbacks.on_timing({"images": 128, "seconds": 1.0})

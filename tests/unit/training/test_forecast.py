@@ -1,4 +1,4 @@
-"""What a dry run says of each stage: exact where it counts, complete where it estimates, and without a trace."""
+"""The forecast of a dry run: exact counts, estimates for all stages, and no side effects."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Growing(Family[FamilyConfig]):
 
 @pytest.fixture(autouse=True)
 def growing(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Growing]]:
-    """Puts `Growing` where the engine imports families from, and restores what a test sets on it."""
+    """Make `Growing` importable as a family, and restore attributes that a test sets on it."""
     module = types.ModuleType("growing_family_of_test")
     module.Growing = Growing  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "growing_family_of_test", module)
@@ -188,7 +188,7 @@ def test_extrapolation_is_by_the_arithmetic(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_what_backward_holds_is_counted_once(tmp_path: Path) -> None:
-    """By hand for the first stage: D's turn holds real and generated images, 8x16 numbers each; G's turn holds latents,
+    """Counted by hand for the first stage: D's turn holds real and generated images, 8x16 numbers each; G's turn holds latents,
     8x4, and the 16 weights of D that the gradient passes through.
     """
     trainer = make(tmp_path)
@@ -210,7 +210,7 @@ def test_the_first_steps_count_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_work_is_that_of_the_matrix_products_and_of_what_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By hand for the first stage: two operations for each image and weight of a product."""
+    """Counted by hand for the first stage: two operations for each image and weight of a product."""
 
     def work() -> float:
         trainer = make(tmp_path)

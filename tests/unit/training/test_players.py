@@ -1,4 +1,4 @@
-"""Players at work, against closed forms and against plain torch."""
+"""Players against closed forms and plain PyTorch."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_only_the_player_whose_turn_it_is_requires_grad_and_the_unowned_are_froz
 
 
 def test_ema_after_n_updates_is_a_closed_form() -> None:
-    """Weights move by 1 an update; their average is a geometric series, in which the first weights have no part."""
+    """Weights change by 1 per update; the EMA is a geometric series without the initial weights."""
     module = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(module.weight)
     cast = Players({"g": module}, [player(ema=0.9)])
@@ -80,7 +80,7 @@ def test_ema_after_n_updates_is_a_closed_form() -> None:
 
 
 def test_a_parameter_that_joins_late_is_averaged_from_there_on() -> None:
-    """As the layers of a growing network: what they began with is no part of their average."""
+    """As layers of a growing network: initial weights are not part of the EMA."""
     layers = nn.ModuleList([nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)])
     cast = Players({"g": layers}, [player(ema=0.5)])
     for layer in layers:
@@ -191,7 +191,7 @@ def test_a_loss_that_does_not_reach_its_player_is_named() -> None:
 
 
 def test_levels_that_no_gradient_reaches_stay_as_they_are() -> None:
-    """A network that grows is built whole; what is not in use yet has no moments, and its save fits all the same."""
+    """A growing network is built whole; unused layers have no moments, and its checkpoint still fits."""
     torch.manual_seed(0)
     cast = Players({"g": nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])}, [player(optimizer=Adam(lr=0.1), ema=0.5)])
     idle = flat(cast.modules["g"][1])
@@ -212,13 +212,13 @@ def test_clipped_weights_stay_in_their_box_after_every_update() -> None:
         actor = cast.begin_turn("critic")
         set_gradient(modules["critic"], sign)
         actor.update(CLOCK)
-        # One step leads far beyond the box, so every weight ends on its wall.
+        # One step goes far beyond the bound, so every weight is clamped to it.
         assert torch.equal(flat(modules["critic"]), torch.full((8,), -0.01 * sign))
     assert flat(modules["g"]).abs().max() > 0.01
 
 
 def test_restored_moments_lie_in_memory_as_their_parameters_do() -> None:
-    """Whatever a save does to the layout; the order in which numbers are added up depends on it."""
+    """Saving does not change the memory layout, on which the order of sums depends."""
 
     def make() -> Players:
         torch.manual_seed(0)
@@ -248,7 +248,7 @@ def test_restored_moments_lie_in_memory_as_their_parameters_do() -> None:
 
 
 def test_state_without_parameters_is_saved_restored_and_never_compiled() -> None:
-    """What a loss remembers from step to step: a module that nobody owns, nothing to learn, nothing to compile."""
+    """State of a loss: a module without parameters or player, which is not compiled."""
 
     def build() -> dict[str, nn.Module]:
         memory = nn.Module()

@@ -1,4 +1,4 @@
-"""Adam updates every number by its own gradient, however tensors lie in memory."""
+"""Adam updates every element with its own gradient in any memory format."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DECLARED = Adam(lr=0.1, betas=(0.5, 0.9))
 
 
 def trained(lies: torch.memory_format, gradients_lie: torch.memory_format) -> Tensor:
-    """Parameters after three updates."""
+    """Return parameters after three updates."""
     generator = torch.Generator().manual_seed(0)
     parameter = nn.Parameter(torch.randn(4, 3, 2, 5, generator=generator).to(memory_format=lies))
     bias = nn.Parameter(torch.zeros(3))
@@ -43,5 +43,5 @@ def test_it_is_adam() -> None:
     optimizer = build_optimizer(DECLARED, [parameter])
     parameter.grad = gradient.to(memory_format=torch.channels_last)
     optimizer.step()
-    # With corrected moments the first step is the gradient's sign.
+    # With bias-corrected moments the first step is the sign of the gradient.
     assert torch.allclose(parameter.detach(), start - 0.1 * gradient.sign(), atol=1e-6)

@@ -1,4 +1,4 @@
-"""Previews of points look on: what is learned does not depend on them, and a resumed run tells the whole story."""
+"""Previews do not change training, and a resumed run has all of them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PLANE = DataSpec(channels=2, height=1, width=1, kind="points", labels=("a", "b")
 
 
 class Noisy(Family[FamilyConfig]):
-    """Dropout and batch normalisation: networks that draw for themselves, and that remember what they saw."""
+    """Networks with dropout and batch normalisation, which use random numbers and keep statistics."""
 
     def build(self) -> dict[str, nn.Module]:
         size = self.data.channels
@@ -81,7 +81,7 @@ def noisy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def sketched(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Figures of one pixel a panel, for what is not about figures."""
+    """Replace plots by one pixel per panel."""
 
     def sketch(panels: Sequence[object], *_: object, **__: object) -> Pixels:
         return np.zeros((1, len(panels), 3), dtype=np.uint8)
@@ -91,7 +91,7 @@ def sketched(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Ears(Callback):
-    """Remembers what was said of previews."""
+    """Records the calls of `on_preview`."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, str]] = []

@@ -69,7 +69,7 @@ def test_a_fade_is_measured_by_the_stage_also_where_the_run_ends_within_it() -> 
         plan = make_plan(stages, TrainConfig(images=cap, batch_size=10))
         assert [plan.stages[1].fade(images) for images in (100, 150, 200, 290)] == [0.0, 0.5, 1.0, 1.0]
         assert plan.reached(TrainState(images=150, stage=1)) == (stages[1], 0.5)
-    # A last step that leads beyond its stage still belongs to it.
+    # A last step that ends after its stage still belongs to it.
     assert plan.reached(TrainState(images=105, stage=0)) == (stages[0], 1.0)
 
 

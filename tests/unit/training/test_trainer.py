@@ -1,4 +1,4 @@
-"""The loop, watched through a family that writes down what happens to it."""
+"""The training loop, observed by a family that records its calls."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DATA = DataSpec(channels=1, height=8, width=8)
 
 
 class Toy(Family[FamilyConfig]):
-    """Two linear networks; `diary` notes every loss that is asked for."""
+    """Two linear networks; `diary` records every call of a loss."""
 
     diary: ClassVar[list[tuple]] = []
     turns: ClassVar[Sequence[tuple]] = [("d", 1, 1), ("g", 1, 1)]
@@ -72,7 +72,7 @@ class Toy(Family[FamilyConfig]):
 
 @pytest.fixture(autouse=True)
 def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Toy]]:
-    """Puts `Toy` where the engine imports families from, and restores what a test sets on it."""
+    """Make `Toy` importable as a family, and restore attributes that a test sets on it."""
     module = types.ModuleType("toy_family_of_test")
     module.Toy = Toy  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "toy_family_of_test", module)
@@ -167,7 +167,7 @@ def test_a_resolution_that_does_not_divide_is_refused_before_training(tmp_path: 
 
 
 def test_optimizers_are_reset_once_where_a_stage_begins(tmp_path: Path, toy: type[Toy]) -> None:
-    """Also where the stage before ends between two steps, and not again when the run is resumed."""
+    """Optimizers are reset also if the previous stage ends between two steps, and not again after a resume."""
     toy.stage_options = [{"name": "a", "images": 20}, {"name": "b", "images": 40, "reset_optimizers": True}]
     trainer = make(tmp_path, images=None)
     trainer.train()
@@ -198,7 +198,7 @@ def test_r2_stages_and_fades_resume_exactly(tmp_path: Path, toy: type[Toy], stop
 
 
 class Stop:
-    """Asks a trainer to stop after so many steps."""
+    """Requests a stop after a number of steps."""
 
     def __init__(self, trainer: Trainer, steps: int) -> None:
         self.trainer, self.steps = trainer, steps
@@ -250,7 +250,7 @@ def test_starting_over_does_not_log_twice(tmp_path: Path) -> None:
 
 
 def test_r4_data_order_does_not_depend_on_the_batch_size(tmp_path: Path, toy: type[Toy]) -> None:
-    """Two runs of other batch sizes see the same images in the same order."""
+    """Runs with different batch sizes see the same images in the same order."""
     toy.turns = [("d", 1, 1)]
     make(tmp_path / "a", images=48, batch_size=4).train()
     small = [note[5] for note in toy.diary]

@@ -1,4 +1,4 @@
-"""What is measured while a run trains, watched through a family that can be told to collapse and metrics that fail."""
+"""Validation during training, with a family that collapses on request and metrics that fail."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ DATA = DataSpec(channels=1, height=8, width=8)
 
 
 class Painter(Family[FamilyConfig]):
-    """A generator with batch statistics and dropout, whose loss leaves it as it is, or makes all it paints the same."""
+    """A generator with batch normalisation and dropout; its loss keeps it unchanged or makes all samples equal."""
 
     collapses: ClassVar[Callable[[int], bool]] = lambda step: False
     grows_for: ClassVar[int] = 0
@@ -80,7 +80,7 @@ class Painter(Family[FamilyConfig]):
 
 
 class Script:
-    """What the metric `told` measures, in turn; its last value again and again."""
+    """Values of the metric `told`, in order; the last value repeats."""
 
     values: ClassVar[list[float]] = []
 
@@ -91,7 +91,7 @@ class Script:
 
 
 def brightness(subject: MetricContext) -> list[Measurement]:
-    """A function of the weights, taken with every random stream in use."""
+    """A function of the weights that uses every random stream."""
     random.random()
     np.random.rand()
     torch.rand(3)
@@ -175,7 +175,7 @@ def make(folder: Path, *, eval: dict[str, Any] | None = None, **train: Any) -> T
 
 
 class Stop:
-    """Asks a trainer to stop after so many steps."""
+    """Requests a stop after a number of steps."""
 
     def __init__(self, trainer: Trainer, steps: int) -> None:
         self.trainer, self.steps = trainer, steps
@@ -192,7 +192,7 @@ def ears(trainer: Trainer) -> Ears:
 
 
 def lines(trainer: Trainer) -> list[dict[str, Any]]:
-    """What was measured, but for the guard's findings."""
+    """Return all records except those of the collapse detector."""
     return [record for record in read(trainer.run) if record["metric"] != "diversity"]
 
 
@@ -301,7 +301,7 @@ def test_r2_measuring_resumes_exactly(tmp_path: Path, stop_after: int) -> None:
 
 
 def test_r1_killed_between_a_checkpoint_and_its_name_as_the_best(tmp_path: Path) -> None:
-    """The file may be missing, or still name the one before, which is gone: the checkpoints themselves know better."""
+    """best.json may be missing or name a removed checkpoint; the state in the checkpoints decides."""
     for name, stale in (("missing", None), ("stale", BestCheckpoint(images=16, metric="told", value=5.0))):
         Script.values = [5.0, 3.0]
         trainer = make(tmp_path / name, keep=1, checkpoint_every=1_000, eval={"every": 16, "metrics": ("told",)})
@@ -423,7 +423,7 @@ def test_a_collapse_ends_the_run_where_the_recipe_says_so(tmp_path: Path, painte
 
 
 def test_a_collapse_goes_back_to_before_it_with_other_noise(tmp_path: Path, painter: type[Painter]) -> None:
-    """Here the second try is a healthy one."""
+    """The second attempt does not collapse."""
     passes = 0
 
     def collapses(step: int) -> bool:
