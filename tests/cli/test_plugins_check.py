@@ -16,6 +16,52 @@ from gancli.plugins.registry import registry
 
 Plant = Callable[..., dict[str, Any]]
 
+EXPLICIT = (
+    ("Player, Stage, alternate, two_players\nfrom gancli.latent import LatentSampler", "Player, Stage, Turn"),
+    ("(Family[Config], LatentSampler)", "(Family[Config])"),
+    (
+        """        betas = (0.5, 0.999)
+        return two_players(
+            Adam(lr=self.config.generator_lr, betas=betas), Adam(lr=self.config.discriminator_lr, betas=betas)
+        )
+""",
+        """        return [
+            self._player("generator", self.config.generator_lr, ema=0.0),
+            self._player("discriminator", self.config.discriminator_lr, ema=None),
+        ]
+""",
+    ),
+    (
+        "        turns = alternate(discriminator=self.discriminator_loss, generator=self.generator_loss)\n",
+        """        turns = (
+            Turn(player="discriminator", loss=self.discriminator_loss),
+            Turn(player="generator", loss=self.generator_loss),
+        )
+""",
+    ),
+    ('losses.generator_terms(fake, "bce")', '{"adversarial": losses.non_saturating(fake)}'),
+    (
+        "    def discriminate(",
+        """    def latent(self, n: int, ctx: Context) -> Tensor:
+        return ctx.randn(n, self.config.latent_dim)
+
+    def sample(self, nets: Nets, z: Tensor, label: Tensor | None = None) -> Tensor:
+        images: Tensor = nets.generator(z)
+        return images
+
+    def discriminate(""",
+    ),
+    (
+        "        return logits.squeeze(1).sigmoid()\n",
+        """        return logits.squeeze(1).sigmoid()
+
+    def _player(self, name: str, lr: float, *, ema: float | None) -> Player:
+        return Player(name=name, modules=(name,), optimizer=Adam(lr=lr, betas=(0.5, 0.999)), ema=ema)
+""",
+    ),
+)
+"""Replacements that write out the shared helpers of the template, so that a test can change each part of them."""
+
 
 @pytest.fixture
 def plant(gan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plant]:
@@ -24,6 +70,9 @@ def plant(gan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plan
     def planted(file: str, old: str, new: str, *more: str) -> dict[str, Any]:
         site = tmp_path / "site"
         for path, text in render_templates("wobble"):
+            for before, after in EXPLICIT if path.endswith("/family.py") else ():
+                assert text.count(before) == 1, f"{before!r} occurs {text.count(before)} times in {path}"
+                text = text.replace(before, after)
             (site / path).parent.mkdir(parents=True, exist_ok=True)
             (site / path).write_text(text)
         changes = [(file, old, new), *zip(more[::3], more[1::3], more[2::3], strict=True)]
