@@ -1,8 +1,9 @@
 """The contract of a GAN family: everything that a plugin's `family.py` imports.
 
-`contract.py` has the base class and `Player`, `context.py` the arguments of a loss, `Turn` and `Stage`, `adversarial.py`
-helpers for families of two players, `tasks.py` the tasks of a trained family, and `optim.py` the declarations of
-optimizers and schedules. Names are imported on first use, so that importing this package does not import torch.
+`contract.py` has the base class and `Player`, `context.py` the arguments of a loss with `Turn` and `Stage`,
+`adversarial.py` helpers for families of two players, `tasks.py` the tasks of a trained family, and `optim.py` the
+declarations of optimizers and schedules. Names are imported on first use, so that importing this package does not
+import torch.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from gancli.data.spec import DataSpec as DataSpec
     from gancli.data.spec import LabelSet as LabelSet
     from gancli.family.adversarial import alternate as alternate
+    from gancli.family.adversarial import critic_players as critic_players
     from gancli.family.adversarial import maxout_players as maxout_players
     from gancli.family.adversarial import two_players as two_players
     from gancli.family.context import Batch as Batch
@@ -50,7 +52,7 @@ __getattr__, __all__ = lazy_names(
     __name__,
     {
         "gancli.data.spec": ("DataSpec", "LabelSet"),
-        "gancli.family.adversarial": ("alternate", "maxout_players", "two_players"),
+        "gancli.family.adversarial": ("alternate", "critic_players", "maxout_players", "two_players"),
         "gancli.family.context": ("Batch", "Context", "Loss", "Losses", "Nets", "Stage", "Turn"),
         "gancli.family.contract": ("Family", "Player"),
         "gancli.family.optim": (

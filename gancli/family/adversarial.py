@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gancli.family.context import Loss, Turn
 from gancli.family.contract import Player
-from gancli.family.optim import SGD, Constant, Exponential, Linear, Optimizer, Schedule
+from gancli.family.optim import SGD, Adam, Constant, Exponential, Linear, Optimizer, RMSprop, Schedule
 
 
 def two_players(
@@ -56,6 +56,30 @@ def maxout_players(divisor: float) -> list[Player]:
         lr_schedule=Exponential(divisor=divisor, floor=1e-5),
         momentum_schedule=Linear(first=1.0, last=1.4, start=0, end=250 * 50_000),
     )
+
+
+def critic_players(
+    generator_lr: float | None, critic_lr: float | None, *, betas: tuple[float, float], clip: float | None
+) -> list[Player]:
+    """Return the players of a Wasserstein GAN.
+
+    Args:
+        generator_lr: learning rate of the generator (default: the paper's, see `clip`).
+        critic_lr: learning rate of the critic (default: the paper's, see `clip`).
+        betas: betas of Adam.
+        clip: bound of the critic's weights, with RMSprop at 5e-5 (Arjovsky et al. 2017); None for a gradient penalty,
+            with Adam at 1e-4 (Gulrajani et al. 2017).
+    """
+    return [
+        Player(
+            name=name,
+            modules=(name,),
+            optimizer=Adam(lr=lr or 1e-4, betas=betas) if clip is None else RMSprop(lr=lr or 5e-5),
+            weight_clip=clip if name == "critic" else None,
+            ema=0.0 if name == "generator" else None,
+        )
+        for name, lr in (("generator", generator_lr), ("critic", critic_lr))
+    ]
 
 
 def alternate(*, repeat: int = 1, **losses: Loss) -> tuple[Turn, ...]:

@@ -14,20 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from gancli import losses
-from gancli.family import (
-    Adam,
-    Batch,
-    Context,
-    Detection,
-    Family,
-    Losses,
-    Nets,
-    Optimizer,
-    Player,
-    RMSprop,
-    Stage,
-    alternate,
-)
+from gancli.family import Batch, Context, Detection, Family, Losses, Nets, Player, Stage, alternate, critic_players
 from gancli.latent import LatentSampler
 from gancli.nn.dcgan import initialise_normal, strided_discriminator, strided_generator
 from gancli_adgan.config import Config
@@ -63,10 +50,7 @@ class ADGAN(Family[Config], LatentSampler):
     def players(self) -> Sequence[Player]:
         config = self.config
         clip = config.clip if config.penalty == "clip" else None
-        return [
-            Player(name="generator", modules=("generator",), optimizer=self._optimizer(config.generator_lr), ema=0.0),
-            Player(name="critic", modules=("critic",), optimizer=self._optimizer(config.critic_lr), weight_clip=clip),
-        ]
+        return critic_players(config.generator_lr, config.critic_lr, betas=config.betas, clip=clip)
 
     def stages(self) -> Sequence[Stage]:
         turns = alternate(critic=self.critic_loss, generator=self.generator_loss, repeat=self.config.critic_steps)
@@ -160,8 +144,3 @@ class ADGAN(Family[Config], LatentSampler):
         memory = MEMORY.get(image.device.type, MEMORY["cpu"])
         size = max(1, min(BATCH, memory // (row * self.config.seeds)))
         return 1 << (size.bit_length() - 1)  # divides batches of 8, 16, ...
-
-    def _optimizer(self, lr: float | None) -> Optimizer:
-        if self.config.penalty == "clip":
-            return RMSprop(lr=lr or 5e-5)
-        return Adam(lr=lr or 1e-4, betas=self.config.betas)

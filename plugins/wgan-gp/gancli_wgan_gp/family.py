@@ -12,7 +12,7 @@ from functools import partial
 from torch import Tensor, nn
 
 from gancli import losses
-from gancli.family import Adam, Batch, Context, Family, Losses, Nets, Optimizer, Player, RMSprop, Stage, alternate
+from gancli.family import Batch, Context, Family, Losses, Nets, Player, Stage, alternate, critic_players
 from gancli.latent import LatentSampler
 from gancli.nn.dcgan import strided_discriminator, strided_generator
 from gancli.nn.mlp import mlp_discriminator, mlp_generator
@@ -45,10 +45,7 @@ class WGANGP(Family[Config], LatentSampler):
     def players(self) -> Sequence[Player]:
         config = self.config
         clip = config.clip if config.penalty == "clip" else None
-        return [
-            Player(name="generator", modules=("generator",), optimizer=self._optimizer(config.generator_lr), ema=0.0),
-            Player(name="critic", modules=("critic",), optimizer=self._optimizer(config.critic_lr), weight_clip=clip),
-        ]
+        return critic_players(config.generator_lr, config.critic_lr, betas=config.betas, clip=clip)
 
     def stages(self) -> Sequence[Stage]:
         turns = alternate(critic=self.critic_loss, generator=self.generator_loss, repeat=self.config.critic_steps)
@@ -73,8 +70,3 @@ class WGANGP(Family[Config], LatentSampler):
     def discriminate(self, nets: Nets, image: Tensor, label: Tensor | None = None) -> Tensor:
         scores: Tensor = nets.critic(image)
         return scores.squeeze(1)
-
-    def _optimizer(self, lr: float | None) -> Optimizer:
-        if self.config.penalty == "clip":
-            return RMSprop(lr=lr or 5e-5)
-        return Adam(lr=lr or 1e-4, betas=self.config.betas)

@@ -188,8 +188,8 @@ def test_extrapolation_is_by_the_arithmetic(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_what_backward_holds_is_counted_once(tmp_path: Path) -> None:
-    """Counted by hand for the first stage: D's turn holds real and generated images, 8x16 numbers each; G's turn holds latents,
-    8x4, and the 16 weights of D that the gradient passes through.
+    """Counted by hand for the first stage: D's turn saves real and generated images, 8x16 numbers each; G's turn saves
+    latent vectors, 8x4, and the 16 weights of D that the gradient passes through.
     """
     trainer = make(tmp_path)
     costs = count_costs(trainer.family, trainer.recipe, trainer.plan.stages, torch.float32)
