@@ -154,6 +154,8 @@ class Task:
         commands: commands of the task, in the order of the help page.
         takes_images: True if the command needs input images.
         preview: class of the grid of images that shows training progress; None if there is none.
+        preview_heading: heading of the previews in the report.
+        preview_caption: phrase that describes a preview in the report.
         report: function that yields the task's sections of the report; None if there is none.
         slow_report: True if the report's sections take long and are skipped at the end of training.
         reference: function that computes reference outputs, which tell whether two models are the same.
@@ -168,6 +170,8 @@ class Task:
     reference: str
     takes_images: bool = True
     preview: str | None = None
+    preview_heading: str = "Previews during training"
+    preview_caption: str = "outputs of the model"
     report: str | None = None
     slow_report: bool = False
 
@@ -188,6 +192,8 @@ TASKS = {
             ),
             takes_images=False,
             preview="gancli.figures.grids:SampleGrid",
+            preview_heading="Samples during training",
+            preview_caption="samples from the same latents",
             report="gancli.cli.shared.report_images:latent_walks",
             reference="gancli.inference.sample:reference_outputs",
         ),
@@ -199,6 +205,8 @@ TASKS = {
             lacks="cannot translate images",
             commands=("gancli.cli.translate:translate",),
             preview="gancli.figures.grids:TranslationGrid",
+            preview_heading="Translations during training",
+            preview_caption="each image beside the model's output",
             report="gancli.cli.shared.report_images:translations",
             reference="gancli.inference.translate:reference_outputs",
         ),
@@ -210,6 +218,8 @@ TASKS = {
             lacks="cannot upscale images",
             commands=("gancli.cli.upscale:upscale",),
             preview="gancli.figures.grids:UpscalingGrid",
+            preview_heading="Upscaled images during training",
+            preview_caption="the bicubic upscaling, the model's, and the original of each image",
             report="gancli.cli.shared.report_images:upscalings",
             reference="gancli.inference.upscale:reference_outputs",
         ),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import gancli
 from gancli.errors import UsageError
 from gancli.evaluation.protocol import describe_differences, describe_value, protocol_lines
+from gancli.family.tasks import TASKS
 from gancli.plugins.hookspecs import FamilyInfo
 from gancli.plugins.registry import registry
 from gancli.report.chart import LEFT, RIGHT, format_value, plot
@@ -102,11 +103,10 @@ def _preview_subject(run_data: RunData) -> tuple[str, str]:
     """Describe the previews: a heading and a phrase."""
     tasks = run_data.manifest.get("tasks")
     tasks = tasks if isinstance(tasks, list) else []
-    if "sample" in tasks:
-        return "Samples during training", "samples from the same latents"
-    if "upscale" in tasks:
-        return "Upscaled images during training", "the bicubic upscaling, the model's, and the original of each image"
-    return "Translations during training", "each image beside the model's output"
+    task = next((task for task in TASKS.values() if task.preview and task.name in tasks), None)
+    return (
+        (task.preview_heading, task.preview_caption) if task else ("Previews during training", "outputs of the model")
+    )
 
 
 def _plot(run_data: RunData, charts: Sequence[Chart]) -> list[Markup]:
