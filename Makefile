@@ -19,6 +19,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python docs/plain_english.py
 
 format: $(INSTALLED)
 	$(BIN)/ruff format .

@@ -1,6 +1,6 @@
 """The contract of a GAN family: everything that a plugin's `family.py` imports.
 
-`contract.py` has the base class and `Player`, `context.py` the arguments of a loss with `Turn` and `Stage`,
+`contract.py` has the base class and `Player`, `context.py` the arguments of a loss, `Turn` and `Stage`,
 `adversarial.py` helpers for families of two players, `tasks.py` the tasks of a trained family, and `optim.py` the
 declarations of optimizers and schedules. Names are imported on first use, so that importing this package does not
 import torch.
