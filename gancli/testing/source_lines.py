@@ -41,9 +41,11 @@ def module_tree(named: type[Any]) -> tuple[str, ast.AST]:
 
 
 def text_in(function: Callable[..., Any], text: str) -> SourceLocation | None:
-    """First line of a function with this string literal, else the first line of the function."""
+    """First line of a function with this string literal or keyword, else the first line of the function."""
     for file, node in _nodes(function):
-        if isinstance(node, ast.Constant) and node.value == text:
+        if (isinstance(node, ast.Constant) and node.value == text) or (
+            isinstance(node, ast.keyword) and node.arg == text
+        ):
             return SourceLocation(file, node.lineno)
     return definition(function)
 
