@@ -315,6 +315,7 @@ def _class(module: Module, node: ast.ClassDef) -> str:
         if not constructors or _is_class_variable(item)
     ]
     body = ["\n".join(module.lines[item.lineno - 1 : item.end_lineno]) for item in fields]
+    body += [""] if fields and constructors else []
     body += [_signature(module, item) for item in constructors]
     return "\n".join([_header(module, node), *body]) if body else f"{_header(module, node)} ..."
 
