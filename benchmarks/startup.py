@@ -20,8 +20,10 @@ from pathlib import Path
 
 GAN = str(Path(sys.executable).with_name("gan"))
 IMPORTS = "imports alone"
-LIBRARIES = "import typer.rich_utils, rich.console, rich.table, pluggy; from pydantic import BaseModel"
-"""The parts of the libraries that commands use: typer, rich and pydantic import most of their modules on first use."""
+LIBRARIES = "import typer.rich_utils, rich.console, rich.table, pluggy; from pydantic import BaseModel, TypeAdapter"
+"""The parts of the libraries that commands use: typer, rich and pydantic import most of their modules on first use, and
+typer itself uses `TypeAdapter` for every command but `gan --help`.
+"""
 
 REQUIRED = ("gan --help", "gan train --help", "gan recipes ls")
 """Commands that must stay within the limit."""

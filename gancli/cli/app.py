@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from pkgutil import resolve_name
@@ -92,3 +93,5 @@ def options(
     ] = False,
 ) -> None:
     """Train and use generative adversarial networks."""
+    gc.freeze()
+    gc.enable()  # `gancli.__main__` disables it while modules are imported

@@ -35,7 +35,7 @@ def test_the_core_brings_its_recipes(tmp_path: Path) -> None:
         assert templates <= names
         assert not [name for name in names if name.startswith(("tests/", "plugins/", "benchmarks/", "examples/"))]
         (entry_points,) = [name for name in names if name.endswith("entry_points.txt")]
-        assert "gan = gancli.cli.app:main" in wheel.read(entry_points).decode()
+        assert "gan = gancli.__main__:main" in wheel.read(entry_points).decode()
         wheel.extractall(tmp_path / "site")
     site = str(tmp_path / "site")
     program = f"import sys; sys.path.insert(0, {site!r}); import gancli.recipes.bundled as b; print(b.bundled_dir())"
