@@ -93,5 +93,6 @@ def options(
     ] = False,
 ) -> None:
     """Train and use generative adversarial networks."""
-    gc.freeze()
-    gc.enable()  # `gancli.__main__` disables it while modules are imported
+    if not gc.isenabled():  # `gancli.__main__` disables it while modules are imported
+        gc.freeze()
+        gc.enable()
