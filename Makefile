@@ -6,7 +6,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 PLUGINS := $(wildcard plugins/*)
 
-.PHONY: demo test lint format docs bench results growing faults dist clean
+.PHONY: demo test lint format docs bench results growing faults mutants dist clean
 
 demo: $(INSTALLED)
 	@$(BIN)/gan demo
@@ -55,6 +55,10 @@ growing: $(INSTALLED)
 # The long tier of the fault tests: hundreds of kills, flips and full disks.
 faults: $(INSTALLED)
 	$(BIN)/python -m pytest -m long tests/faults
+
+# Removes one protection at a time and prints which tests fail without it.
+mutants: $(INSTALLED)
+	$(BIN)/python tests/mutants/run.py
 
 # Every wheel and sdist, into dist/; a wheel is built from its sdist, so both are complete.
 dist: $(INSTALLED)

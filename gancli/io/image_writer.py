@@ -16,7 +16,7 @@ from typing import IO, Any, Protocol, TypeVar
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from gancli.io.files import disk_errors
+from gancli.io.files import atomic_file, disk_errors
 from gancli.io.image_reader import ImageMetadata
 from gancli.io.images import METADATA_KEY
 from gancli.io.types import ImageArray
@@ -116,18 +116,10 @@ def write_image(
         DiskError: the file cannot be written.
     """
     text = {**metadata.text, METADATA_KEY: json.dumps(dict(origin))}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with open(temporary, "wb") as file:
-                _encode(file, pixels, metadata, format, text)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        with atomic_file(path) as file:
+            _encode(file, pixels, metadata, format, text)
 
 
 def _encode(file: IO[bytes], pixels: ImageArray, metadata: ImageMetadata, format: str, text: Mapping[str, str]) -> None:

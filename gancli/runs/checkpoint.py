@@ -25,7 +25,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from gancli.errors import DataError
-from gancli.io.files import disk_errors, write_atomically
+from gancli.io.files import disk_errors, sync_folder, temporary_path, write_atomically
 from gancli.runs.run import MANIFEST
 from gancli.weights.safetensors_file import Tensors, read_tensors
 
@@ -112,7 +112,7 @@ def save(folder: Path, checkpoint: Checkpoint, *, keep: int, spare: Collection[i
         DiskError: writing failed; earlier checkpoints are intact and no partial checkpoint is left.
     """
     final = folder / str(checkpoint.images)
-    temporary = folder / f".{final.name}.{os.getpid()}.tmp"
+    temporary = temporary_path(final)
     with disk_errors(folder):
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -122,11 +122,11 @@ def save(folder: Path, checkpoint: Checkpoint, *, keep: int, spare: Collection[i
             manifest = {**checkpoint.manifest, "schema": SCHEMA, "files": files}
             manifest.pop("sha256", None)
             _write(temporary / MANIFEST, json.dumps({**manifest, "sha256": _digest(manifest)}, indent=1).encode())
-            _sync(temporary)
+            sync_folder(temporary)
             if final.exists():  # the same position again after a resume, with the same content
                 _discard(final)
             temporary.rename(final)
-            _sync(folder)
+            sync_folder(folder)
         except OSError:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
@@ -287,17 +287,9 @@ def _write(path: Path, content: bytes) -> None:
         os.fsync(handle.fileno())
 
 
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def _discard(path: Path) -> None:
     """Remove a checkpoint so that a crash halfway leaves no directory that looks complete."""
-    doomed = path.with_name(f".{path.name}.{os.getpid()}.old")
+    doomed = temporary_path(path, ".old")
     with suppress(OSError):
         path.rename(doomed)
     shutil.rmtree(doomed, ignore_errors=True)
