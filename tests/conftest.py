@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,22 @@ from gancli.cli import app
 
 SHARED_DATA = "GANCLI_TEST_DATA"
 """Environment variable with the folder of real data for tests; `../shared/data` next to the checkout if unset."""
+
+
+LOCAL = ("127.0.0.1", "::1", "localhost", "", None)
+
+
+def _refuse_the_network(event: str, arguments: tuple[object, ...]) -> None:
+    """Audit hook: raise an error at the first attempt to look up or connect to another machine (S10)."""
+    if event == "socket.getaddrinfo" and arguments[0] not in LOCAL:
+        raise socket.gaierror(socket.EAI_NONAME, f"tests run offline and may not look up {arguments[0]}")
+    if event == "socket.connect":
+        connection, address = arguments
+        if connection.family != socket.AF_UNIX and address[0] not in LOCAL:  # type: ignore[attr-defined, index]
+            raise ConnectionRefusedError(f"tests run offline and may not connect to {address}")
+
+
+sys.addaudithook(_refuse_the_network)  # for all tests of the process, those of the plugins included
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import resource
+import runpy
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from gancli.plugins.registry import registry
+from gancli.testing.fixture import FamilyFixture
 
 RECIPE = """# A run of a few seconds that saves at every step.
 family: gan
@@ -18,6 +23,30 @@ train: {images: 3200, batch_size: 8, ema: 0.9, log_every: 16, checkpoint_every: 
 """
 
 Gan = Callable[..., "subprocess.Popen[str]"]
+
+
+SmallFamily = Callable[[str], FamilyFixture]
+
+
+@pytest.fixture(scope="session")
+def small_family() -> SmallFamily:
+    """Return a function that returns a family with small networks, by name."""
+    families = runpy.run_path(str(Path(__file__).parent / "checkpoints" / "make.py"))["FAMILIES"]
+    return lambda name: FamilyFixture(registry().family(name), *families[name])
+
+
+@pytest.fixture
+def injected(record_property: Callable[[str, object], None]) -> Callable[[int], None]:
+    """Return a function that records how many faults a test of the long tier has injected, for `long_run.py`."""
+    return lambda count: record_property("injected", count)
+
+
+@pytest.fixture(autouse=True)
+def peak_memory(record_property: Callable[[str, object], None]) -> Iterator[None]:
+    """Record the largest memory of this process and its children so far, in MB, for `long_run.py`."""
+    yield
+    usages = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    record_property("peak_mb", max(usages) // 1024)
 
 
 def write_idx(folder: Path, *, count: int = 100) -> None:

@@ -5,7 +5,6 @@ The runs were written by `checkpoints/make.py`, at the release of each version.
 
 from __future__ import annotations
 
-import runpy
 import shutil
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from safetensors.torch import load_file
 
 from gancli.inference.model import open_model
 from gancli.inference.reference_outputs import reference_outputs
-from gancli.plugins.registry import registry
 from gancli.runs import checkpoint as checkpoints
 from gancli.testing.fixture import FamilyFixture
 
@@ -36,18 +34,21 @@ def test_r11_an_old_run_computes_the_same_outputs(version: str, family: str) -> 
     outputs, expected = reference_outputs(model), load_file(STORED / version / f"{family}.safetensors")
     assert outputs.keys() == expected.keys()
     for task, output in outputs.items():
-        torch.testing.assert_close(output, expected[task], rtol=1e-4, atol=1e-5, msg=lambda text, task=task: task + text)
+        torch.testing.assert_close(
+            output, expected[task], rtol=1e-4, atol=1e-5, msg=lambda text, task=task: task + text
+        )
 
 
 @pytest.mark.parametrize(("version", "family"), RUNS)
-def test_r11_an_old_run_resumes_with_all_of_its_state(tmp_path: Path, version: str, family: str) -> None:
+def test_r11_an_old_run_resumes_with_all_of_its_state(tmp_path: Path, small_family, version: str, family: str) -> None:
     folder = tmp_path / family
     shutil.copytree(STORED / version / family, folder)
     (path,) = checkpoints.complete(folder / "checkpoints")
     before = checkpoints.load(path)
-    info = registry().family(family)
-    _, data = runpy.run_path(str(STORED / "make.py"))["FAMILIES"][family]
-    trainer = FamilyFixture(info, before.manifest["model"], data).trainer(folder, images=before.images + 16, ema=0.9)
+    fixture = small_family(family)
+    trainer = FamilyFixture(fixture.info, before.manifest["model"], fixture.data).trainer(
+        folder, images=before.images + 16, ema=0.9
+    )
     trainer.resume()
     assert trainer.state.images == before.images
     renamed, after = before.rename_networks(trainer.family.renamed), trainer.state_dict()

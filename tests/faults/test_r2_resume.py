@@ -1,4 +1,8 @@
-"""R2: a run stopped at any step and resumed in a new process is bit-identical to an uninterrupted one."""
+"""R2 and R3: a run stopped at any step and resumed is bit-identical to an uninterrupted one, on a CPU and on a GPU.
+
+The conformance suite stops every family once; the long tier stops each after every step, inside epochs, repetitions
+and fades.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,21 @@ import random
 import signal
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import torch
 
+from gancli.data.sources.synthetic import BATCH_SIZE, synthetic
+from gancli.plugins.registry import registry
 from gancli.runs import checkpoint as checkpoints
+from gancli.runs.checkpoint import Checkpoint
+from gancli.runs.run import Run
 from gancli.testing.contract import FamilyContract
+from gancli.testing.fixture import FamilyFixture
+from gancli.training.setup import build_training
+from gancli.training.trainer import Trainer
 
 
 class Perceptrons(FamilyContract):
@@ -53,6 +65,77 @@ def test_r2_stopped_at_a_random_step(tmp_path: Path, seed: int) -> None:
     assert metrics[0] == metrics[1]
     pictures = [sorted((tmp_path / name / "samples").iterdir()) for name in ("whole", "parts")]
     assert [path.name for path in pictures[0]] == [path.name for path in pictures[1]]
+
+
+STEPS = 30
+
+
+def stopped_and_resumed(fixture: FamilyFixture, folder: Path, stops: Iterable[int], device: str) -> list[int]:
+    """Return the stops, in steps, after which a resumed run ends differently from an uninterrupted one."""
+
+    def trainer(name: str) -> Trainer:
+        run = Run(folder / name)
+        run.begin({}, "")
+        recipe = fixture.recipe(images=STEPS * BATCH_SIZE, ema=0.9, deterministic=True, seed=1, checkpoint_every=10**6)
+        packed = synthetic(fixture.data, keys=fixture.info.batch)
+        return Trainer(build_training(recipe, run, packed, device=torch.device(device)))
+
+    whole = trainer("whole")
+    whole.train()
+    expected = whole.state_dict()
+    different = []
+    for stop in stops:
+        first = trainer(str(stop))
+        first.train(StopAt(first, min(stop, whole.state.step - 1)))
+        second = trainer(str(stop))
+        second.resume()
+        second.train()
+        if not same(expected, second.state_dict()):
+            different.append(stop)
+    return different
+
+
+class StopAt:
+    """A request to stop after a number of steps."""
+
+    def __init__(self, trainer: Trainer, step: int) -> None:
+        self._trainer, self._step = trainer, step
+
+    @property
+    def requested(self) -> bool:
+        return self._trainer.state.step >= self._step
+
+
+def same(first: Checkpoint, second: Checkpoint) -> bool:
+    for state in (first.state, second.state):
+        state["files"].pop("timings", None)  # the only file with clock times
+    return (
+        first.state == second.state
+        and first.tensors.keys() == second.tensors.keys()
+        and all(
+            torch.equal(tensor, second.tensors[file][name])
+            for file, tensors in first.tensors.items()
+            for name, tensor in tensors.items()
+        )
+    )
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("family", sorted(registry().families()))
+def test_r2_every_family_stopped_after_every_step(tmp_path: Path, small_family, family: str, injected) -> None:
+    stops = range(1, STEPS)
+    assert stopped_and_resumed(small_family(family), tmp_path, stops, "cpu") == []
+    injected(len(stops))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("family", sorted(registry().families()))
+def test_r3_every_family_on_one_gpu(tmp_path: Path, small_family, family: str, injected) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    stops = random.Random(family).sample(range(1, STEPS), 10)
+    assert stopped_and_resumed(small_family(family), tmp_path, stops, "cuda") == []
+    injected(len(stops))
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
