@@ -25,6 +25,7 @@ from gancli.cli.runs import runs_app
 from gancli.cli.train import train
 from gancli.errors import GanError
 from gancli.family.tasks import TASKS
+from gancli.io.text import error_line
 from gancli.runtime.threads import limit_spinning
 
 EPILOG = (
@@ -71,8 +72,7 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("GANCLI_DEBUG"):
             raise
-        name = type(error).__name__
-        _fail(f"internal error: {name}: {error}; set GANCLI_DEBUG=1, run it again and report the traceback", 1)
+        _fail(f"internal error: {error_line(error)}; set GANCLI_DEBUG=1, run it again and report the traceback", 1)
 
 
 def _fail(message: str, code: int) -> None:

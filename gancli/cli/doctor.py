@@ -40,7 +40,7 @@ def examine() -> dict[str, Any]:
     import gancli
     from gancli.plugins.registry import registry
 
-    problems = [f"the plugin {p.package} is broken: {p.fault}" for p in registry().plugins() if p.fault]
+    problems = [f"the plugin {p.package} is broken: {p.fault}" for p in registry().plugins(recheck=True) if p.fault]
     problems += _torchvision_problem()
     free = shutil.disk_usage(Path.cwd()).free
     if free < 1e9:

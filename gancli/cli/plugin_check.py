@@ -17,7 +17,7 @@ from gancli.errors import DataError, UsageError, unknown_name
 
 if TYPE_CHECKING:
     from gancli.plugins.hookspecs import FamilyInfo
-    from gancli.plugins.registry import Plugin
+    from gancli.plugins.loading import Plugin
     from gancli.testing.fixture import FamilyFixture, Finding
     from gancli.testing.suite import Verdict
 
@@ -85,7 +85,7 @@ def _find_plugin(target: str) -> Plugin:
             name, is_folder = str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["name"]), True
         except (OSError, ValueError, KeyError):
             raise UsageError(f"{project} has no project name; give the name of an installed package") from None
-    plugins = registry().plugins()
+    plugins = registry().plugins(recheck=True)
     for plugin in plugins:
         if _normalize(name) == _normalize(plugin.package) or name == plugin.name:
             return plugin

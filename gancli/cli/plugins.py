@@ -12,7 +12,7 @@ from gancli.cli.plugin_check import check
 from gancli.cli.plugin_new import new
 
 if TYPE_CHECKING:
-    from gancli.plugins.registry import Plugin
+    from gancli.plugins.loading import Plugin
 
 plugins_app = typer.Typer(name="plugins", help="Plugins: list, create, check.", no_args_is_help=True)
 
@@ -22,7 +22,7 @@ def ls(json: Json = False) -> None:
     """List plugins with their packages, families and faults."""
     from gancli.plugins.registry import registry
 
-    plugins = registry().plugins()
+    plugins = registry().plugins(recheck=True)
     if json:
         print(jsonlib.dumps([_to_json(plugin) for plugin in plugins]))
         return

@@ -8,6 +8,8 @@ import traceback
 from types import FrameType
 from typing import NamedTuple
 
+from gancli.errors import UsageError
+
 
 class SourceLocation(NamedTuple):
     """A line of a file."""
@@ -23,6 +25,8 @@ class SourceLocation(NamedTuple):
 
 def location_of_error(error: BaseException, package: str) -> SourceLocation | None:
     """Return the innermost line of a package in an error's traceback, or the line of a syntax error."""
+    if isinstance(error, UsageError) and error.__cause__:  # what `import_class` says about it
+        error = error.__cause__
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         return SourceLocation(error.filename, error.lineno)
     frames = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if _belongs(frame, package)]

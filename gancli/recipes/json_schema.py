@@ -22,9 +22,9 @@ def schema(family: str | None = None) -> dict[str, Any]:
         UsageError: there is no such family.
     """
     registry = plugins.registry()
-    families = [registry.family(family)] if family is not None else list(registry.families().values())
+    families = [registry.family(family)] if family is not None else registry.with_options(registry.families().values())
     models = {info.name: model for info in families if (model := _config(info, FamilyConfig))}
-    infos = registry.datasets().values()
+    infos = registry.with_options(registry.datasets().values())
     sources = {info.names: model for info in infos if (model := _config(info, SourceConfig))}
     every: dict[type[BaseModel], None] = dict.fromkeys([*models.values(), *sources.values(), TrainConfig, EvalConfig])
     refs, definitions = models_json_schema([(model, "validation") for model in every], ref_template="#/$defs/{model}")

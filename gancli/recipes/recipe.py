@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from gancli.errors import UsageError
+from gancli.io.text import error_line
 from gancli.plugins.hookspecs import DatasetInfo, FamilyInfo, MetricInfo
 from gancli.plugins.registry import import_class, registry
 from gancli.recipes.bundled import find_recipe, heading
@@ -158,7 +159,8 @@ def _config(
         if not issubclass(config, base):
             raise TypeError(f"{info.config} is not a subclass of {base.__name__}")
     except Exception as error:  # a plugin may raise anything at import
-        draft.add_error(f"the plugin that provides {info.name!r} is broken: {_first_line(error)}", path, rank=0)
+        reason = error_line(error.__cause__ or error)  # `import_class` names the cause
+        draft.add_error(f"the plugin that provides {info.name!r} is broken: {reason}", path, rank=0)
         return None
     return config
 
@@ -177,7 +179,7 @@ def _validated(
         for message, path, key in problems(error, model, section, given, elsewhere):
             draft.add_error(message, path, key=key)
     except Exception as error:  # a validator of a plugin may raise anything
-        message = f"the validation of {section} in {model.__module__} is broken: {_first_line(error)}"
+        message = f"the validation of {section} in {model.__module__} is broken: {error_line(error)}"
         draft.add_error(message, (section,), key=True)
     return None
 
@@ -239,7 +241,3 @@ def _ranked(info: FamilyInfo) -> str:
     metrics = registry().metrics().values()
     names = sorted(metric.name for metric in metrics if metric.better and not _missing_ability(metric, info))
     return f"choose from {', '.join(names)}"
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]

@@ -30,10 +30,15 @@ class Torch:
             os.write(1, json.dumps(location_of_caller(package)).encode())
             os._exit(0)
 
+from importlib.metadata import entry_points
+from gancli.plugins.loading import load_plugin
 from gancli.plugins.source_location import location_of_caller
 from gancli.plugins.registry import import_class, registry
+info, plugin = registry().family(family), registry().owner(family)
 sys.meta_path.insert(0, Torch())
-import_class(registry().family(family).config)
+for point in entry_points(group="gancli", name=plugin.name):
+    load_plugin(point)
+import_class(info.config)
 """
 
 

@@ -18,7 +18,7 @@ import gancli
 
 ROOT = Path(gancli.__file__).parent
 
-MAX_LEVELS, MAX_FILES, MIN_MEDIAN, MAX_SMALL_FILES = 13, 210, 115, 15
+MAX_LEVELS, MAX_FILES, MIN_MEDIAN, MAX_SMALL_FILES = 14, 210, 115, 15
 
 SMALL = 80
 """Lines below which a file with a single importer should be part of its importer."""
