@@ -46,6 +46,9 @@ TIMEOUT_VARIABLE = "GANCLI_PLUGIN_SECONDS"
 START_SECONDS = 60
 """Time for starting the reader process and for what it does besides, on a busy machine."""
 
+CLOSING_SECONDS = 5
+"""Time for its end after its standard input was closed."""
+
 MAX_FILES = 2_000
 """Most files of a package whose times are compared; beyond them, its version decides."""
 
@@ -57,8 +60,10 @@ def read_plugins(points: Sequence[metadata.EntryPoint], *, recheck: bool = False
         points: entry points.
         recheck: read plugins again that were broken when they were read last.
     """
-    answers = _answers([({"name": p.name, "value": p.value}, p) for p in points if not _in_process(p)], recheck=recheck)
-    return [load_plugin(p) if _in_process(p) else _plugin(p, next(answers)) for p in points]
+    asked = [(point, new_plugin(point)) for point in points if not _in_process(point)]
+    entries = [_Entry({"name": point.name, "value": point.value}, point, plugin) for point, plugin in asked]
+    answers = zip((plugin for _, plugin in asked), _answers(entries, recheck=recheck), strict=True)
+    return [load_plugin(point) if _in_process(point) else _described(*next(answers)) for point in points]
 
 
 def importable(references: Sequence[tuple[metadata.EntryPoint, Sequence[str]]]) -> set[str]:
@@ -68,7 +73,7 @@ def importable(references: Sequence[tuple[metadata.EntryPoint, Sequence[str]]]) 
         references: plugins and the references of each. All references of a plugin that ends the process are left out.
     """
     asked = [(point, names) for point, names in references if not _in_process(point)]
-    answers = _answers([({"imports": list(names)}, point) for point, names in asked])
+    answers = _answers([_Entry({"imports": list(names)}, point, new_plugin(point)) for point, names in asked])
     found = {name for point, names in references if _in_process(point) for name in names}
     for (_, names), answer in zip(asked, answers, strict=True):
         imported = answer.get("imported")
@@ -82,24 +87,19 @@ def _in_process(point: metadata.EntryPoint) -> bool:
     return top_package(point) == "gancli" or (module is not None and getattr(module, "__spec__", None) is None)
 
 
-def _answers(
-    asked: Sequence[tuple[dict[str, Any], metadata.EntryPoint]], *, recheck: bool = False
-) -> Iterator[dict[str, Any]]:
+def _answers(entries: Sequence[_Entry], *, recheck: bool = False) -> list[dict[str, Any]]:
     """Return answers from the cache, and those of the reader process for the others."""
-    if not asked:
-        return iter(())
-    entries = [_Entry(request, point) for request, point in asked]
     answers = [entry.read(recheck=recheck) for entry in entries]
-    missing = [index for index, answer in enumerate(answers) if answer is None]
-    for index, answer in zip(missing, _read([asked[index][0] for index in missing]), strict=True):
-        answers[index] = answer
-        entries[index].write(answer)
-    return iter([answer or {} for answer in answers])
+    missing = [entry for entry, answer in zip(entries, answers, strict=True) if answer is None]
+    found = _read([entry.request for entry in missing])
+    for entry, answer in zip(missing, found, strict=True):
+        entry.write(answer)
+    rest = iter(found)
+    return [next(rest) if answer is None else answer for answer in answers]
 
 
-def _plugin(point: metadata.EntryPoint, answer: dict[str, Any]) -> Plugin:
-    """Return a plugin with its descriptions, of which every field is checked."""
-    plugin = new_plugin(point)
+def _described(plugin: Plugin, answer: dict[str, Any]) -> Plugin:
+    """Return the plugin with its descriptions, of which every field is checked, or its fault."""
     fault, where = answer.get("fault"), answer.get("where")
     if fault is not None:
         plugin.fault = visible(str(fault))[:MAX_ERROR]
@@ -170,7 +170,7 @@ def _ask(requests: Sequence[dict[str, Any]]) -> dict[int, dict[str, Any]]:
             with suppress(BrokenPipeError):
                 process.stdin.close()
             try:
-                process.wait(5)
+                process.wait(CLOSING_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
     return _parse(content)
@@ -205,8 +205,8 @@ def _parse(content: bytes) -> dict[int, dict[str, Any]]:
 class _Entry:
     """A file of the cache with the answer of one plugin to one request."""
 
-    def __init__(self, request: dict[str, Any], point: metadata.EntryPoint) -> None:
-        plugin = new_plugin(point)
+    def __init__(self, request: dict[str, Any], point: metadata.EntryPoint, plugin: Plugin) -> None:
+        self.request = request
         package = list(_files(top_package(point)))
         owner = [plugin.package, point.name, point.value, "imports" in request, package[:1], sys.prefix]
         name = hashlib.sha256(json.dumps(owner).encode()).hexdigest()[:32]

@@ -101,7 +101,8 @@ class Plugin:
 def new_plugin(point: metadata.EntryPoint) -> Plugin:
     """Return the plugin of an entry point before it is loaded; its package may have incomplete metadata."""
     try:
-        name, version = (point.dist.name, point.dist.version) if point.dist else ("", "")
+        described: Any = point.dist.metadata if point.dist else {}  # parsed at each access
+        name, version = described["Name"], described["Version"]
     except Exception:  # METADATA is missing or lacks a required field
         name, version = "", ""
     return Plugin(name=point.name, package=name or point.value or point.name, version=version or "unknown")
@@ -189,10 +190,10 @@ class _Fork:
         """
         chunk = os.read(self.answers, 2**16) if ready else b""
         self._content += chunk
-        if self._content.endswith(b"\n"):
-            return {"answer": self._content.decode(errors="replace")}
         if len(self._content) > MAX_ANSWER:
             return {"fault": f"it describes itself in more than {MAX_ANSWER // 2**10} KB"}
+        if self._content.endswith(b"\n"):
+            return {"answer": self._content.decode(errors="replace")}
         if time.monotonic() > self._until:
             return {"fault": f"it did not load within {self._seconds:g} seconds"}
         if _resident(self._process) > MAX_RESIDENT:
