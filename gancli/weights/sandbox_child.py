@@ -92,6 +92,7 @@ def _set_limits(limit: int) -> None:
         with suppress(OSError), open("/proc/self/statm") as file:  # Linux: torch alone maps gigabytes
             mapped = int(file.read().split()[0]) * resource.getpagesize()
             limits[resource.RLIMIT_AS] = mapped + 2 * limit + HEADROOM
+            limits[resource.RLIMIT_NPROC] = 0  # neither processes nor threads; root is exempt
         for kind, maximum in limits.items():
             with suppress(ValueError, OSError):
                 resource.setrlimit(kind, (maximum, maximum))
