@@ -45,6 +45,8 @@ MAX_FILE = 2**26
 
 MAX_NAME = 100
 
+_PR_SET_PDEATHSIG = 1
+
 NO_ANSWER = 121
 """Exit code of a process in which describing a plugin failed, although loading it did not."""
 
@@ -244,6 +246,8 @@ def serve(request: dict[str, Any]) -> None:
     Args:
         request: `plugins`, a list of requests, and `seconds`, the time limit of each.
     """
+    import ctypes  # noqa: F401 - used by every fork
+
     waiting = list(enumerate(request["plugins"]))
     running: dict[int, _Fork] = {}
     try:
@@ -268,6 +272,7 @@ def _answer(request: dict[str, Any], sending: int, seconds: float) -> None:
     write, leave, dumps = os.write, os._exit, json.dumps  # the plugin may change them
     try:
         os.setsid()
+        _end_with_parent()
         nothing = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(nothing, stream)
@@ -309,6 +314,14 @@ def _limit_resources(seconds: int) -> None:
     for kind, maximum in limits.items():
         with suppress(ValueError, OSError):  # lower already, or not supported by the system
             resource.setrlimit(kind, (maximum, maximum))
+
+
+def _end_with_parent() -> None:
+    """Let the system kill this process when its parent ends, which a plugin may kill; only on Linux."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _resident(process: int) -> int:

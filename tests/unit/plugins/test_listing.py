@@ -118,7 +118,8 @@ def test_processes_that_a_plugin_starts_end_with_it(write: Write, tmp_path: Path
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks for processes in /proc")
-def test_the_reader_ends_with_the_program(write: Write, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", ["the program ends", "the reader is killed"])
+def test_no_process_outlives_the_program_or_the_reader(write: Write, tmp_path: Path, ending: str) -> None:
     pid = tmp_path / "pid"
     point = write(f"import os, time, pathlib\npathlib.Path({str(pid)!r}).write_text(str(os.getpid()))\ntime.sleep(300)")
     plugins = [{"name": "mine", "value": point.value}]
@@ -128,7 +129,10 @@ def test_the_reader_ends_with_the_program(write: Write, tmp_path: Path) -> None:
         reader.stdin.write(json.dumps(request).encode() + b"\n")
         reader.stdin.flush()
         wait_for(lambda: pid.exists() and pid.read_text())
-        reader.stdin.close()
+        if ending == "the program ends":
+            reader.stdin.close()
+        else:
+            reader.kill()
         reader.wait(30)
     wait_for(lambda: not is_alive(int(pid.read_text())))
 
