@@ -118,6 +118,8 @@ def _print_summary(target: str, summary: DataSummary) -> None:
         _print_line(console, "ignored", name)
     for name, reason in summary.unreadable:
         _print_line(console, "unreadable", f"{name}: {reason}")
+    for note in (*summary.notes, *(note for part in summary.parts.values() for note in part.notes)):
+        _print_line(console, "note", note)
     for problem in summary.problems:
         _print_line(console, "problem", problem)
 

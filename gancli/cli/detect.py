@@ -12,9 +12,20 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from gancli.cli.options import Device, Ema, Json
-from gancli.cli.shared.input_images import ImageFile, RunAndTrainingImages, find_images, name_results, split_run
+from gancli.cli.shared.input_images import (
+    ImageFile,
+    InputReport,
+    RangeOption,
+    RunAndTrainingImages,
+    Unreadable,
+    find_images,
+    name_results,
+    parse_range,
+    split_run,
+)
 from gancli.cli.shared.models import open_for, output_name, output_path, provenance
 from gancli.errors import DataError, NumericalError, UsageError
+from gancli.io.text import visible
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,6 +78,8 @@ def detect(
     out: Annotated[
         Path | None, typer.Option(help="Output directory for heat maps (default: in the run's out/).")
     ] = None,
+    unreadable: Unreadable = "skip",
+    value_range: RangeOption = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -81,12 +94,20 @@ def detect(
     ground_truth = None if labels is None else read_ground_truth(labels, files)
     folder = (out or output_path(path, output_name(["detected", f"seed{seed}" if seed else ""]))) if maps else None
     results = name_results(files, folder) if folder else None
-    preprocess = preprocessing_of(path, model)
-    pixels = preprocess.read_all(files)
+    preprocess = preprocessing_of(path, model, parse_range(value_range))
+    inputs = InputReport(files, unreadable)
+    pixels, kept = preprocess.read_all(files, inputs)
+    if inputs.count:
+        files = [files[index] for index in kept]
+        results = None if results is None else [results[index] for index in kept]
+        ground_truth = None if labels is None else read_ground_truth(labels, files)
     calibration: dict[str, Any] = {}
+    normal_inputs: InputReport | None = None
     if normal is not None:
         rate = FALSE_ALARMS if false_alarms is None else false_alarms
-        calibration = _calibrate(model, preprocess, normal, rate, seed)
+        normal_files = find_images([normal], example="")
+        normal_inputs = InputReport(normal_files, unreadable)
+        calibration = _calibrate(model, preprocess, normal, normal_files, normal_inputs, rate, seed)
     scores = _score(model, pixels, files, seed=seed, maps=maps)
     if results is not None:
         _write_maps(results, files, pixels, scores, {**provenance(model), "seed": seed})
@@ -100,10 +121,14 @@ def detect(
     )
     if csv is not None:
         write_table(csv, detection)
+    inputs.print_remarks()
     if json:
-        print(to_json(detection))
+        print(to_json(detection, inputs))
     else:
         report(detection, path, paths, folder=folder, csv=csv, seed=seed)
+    inputs.raise_left_out()
+    if normal_inputs is not None:
+        normal_inputs.raise_left_out()
 
 
 def _check_threshold(threshold: float | None, normal: Path | None, false_alarms: float | None) -> None:
@@ -117,13 +142,22 @@ def _check_threshold(threshold: float | None, normal: Path | None, false_alarms:
         raise UsageError(f"--false-alarms must be between 0 and 1, such as 0.05, not {false_alarms:g}")
 
 
-def _calibrate(model: Model, preprocess: Preprocessing, normal: Path, rate: float, seed: int) -> dict[str, Any]:
+def _calibrate(
+    model: Model,
+    preprocess: Preprocessing,
+    normal: Path,
+    files: Sequence[ImageFile],
+    inputs: InputReport,
+    rate: float,
+    seed: int,
+) -> dict[str, Any]:
     """Compute a threshold from normal images, and return it with its origin."""
     from gancli.metrics.auroc import allowed_exceedances, threshold_for_rate
 
-    files = find_images([normal], example="")
-    allowed_exceedances(len(files), rate)  # raises an error before the search if there are too few images
-    scores = _score(model, preprocess.read_all(files), files, seed=seed, maps=False).scores
+    pixels, kept = preprocess.read_all(files, inputs)
+    allowed_exceedances(len(kept), rate)  # raises an error before the search if there are too few images
+    files = [files[index] for index in kept]
+    scores = _score(model, pixels, files, seed=seed, maps=False).scores
     return {
         "threshold": threshold_for_rate(scores, rate),
         "normal": str(normal),
@@ -183,7 +217,7 @@ def _write_maps(
         for index, (result, file) in enumerate(zip(results, files, strict=True)):
             image = images[index].transpose(1, 2, 0)
             figure = heat_map_grid(image, scores.nearest[index], scores.heat[index], hottest=hottest)
-            entry = {"score": float(scores.scores[index]), "hottest": hottest, "from": file.path.name}
+            entry = {"score": float(scores.scores[index]), "hottest": hottest, "from": visible(file.path.name)}
             write_png(result, figure, metadata={**metadata, **entry})
             progress(index + 1, len(results))
 

@@ -12,8 +12,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gancli.cli.options import Device, Ema, Json
-from gancli.cli.shared.input_images import ImageFile, RunAndTrainingImages, find_images, name_results, split_run
+from gancli.cli.shared.input_images import (
+    ImageFile,
+    InputReport,
+    RangeOption,
+    RunAndTrainingImages,
+    SkipExisting,
+    Unreadable,
+    find_images,
+    name_results,
+    parse_range,
+    split_run,
+)
 from gancli.cli.shared.models import label_indices, open_for, output_name, output_path, provenance
+from gancli.io.text import visible
 
 if TYPE_CHECKING:
     from gancli.inference.model import Model
@@ -36,6 +48,9 @@ def project(
         Path | None,
         typer.Option(help="Output directory for a .png and a latent file per image (default: in the run's out/)."),
     ] = None,
+    unreadable: Unreadable = "skip",
+    skip_existing: SkipExisting = False,
+    value_range: RangeOption = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -53,14 +68,21 @@ def project(
     labels = list(range(len(model.labels))) if label is None else label_indices([label], model)
     folder = out or output_path(path, output_name(["projected", f"seed{seed}" if seed else ""]))
     results = name_results(files, folder)
-    targets = preprocessing_of(path, model).read_all(files)
+    inputs = InputReport(files, unreadable)
+    planned = [
+        (file, result)
+        for file, result in zip(files, results, strict=True)
+        if not (skip_existing and inputs.has_result(result, result.with_suffix(".safetensors")))
+    ]
+    preprocess = preprocessing_of(path, model, parse_range(value_range))
+    targets, kept = preprocess.read_all([file for file, _ in planned], inputs)
     entries: list[dict[str, Any]] = []
     with progress_bar("images", "projecting") as progress:
 
         def advance(done: int, total: int) -> None:
-            progress(len(entries) * total + done, len(files) * total)
+            progress(len(entries) * total + done, len(kept) * total)
 
-        for file, target, result in zip(files, targets, results, strict=True):
+        for (file, result), target in zip((planned[index] for index in kept), targets, strict=True):
             inversion = invert(
                 model,
                 to_tensor(target),
@@ -70,10 +92,12 @@ def project(
                 progress=advance,
             )
             entries.append(_write(result, inversion, target, file, model, steps=steps))
+    inputs.print_remarks()
     if json:
-        print(jsonlib.dumps({"images": entries}))
-    else:
+        print(jsonlib.dumps({"images": entries, **inputs.to_json()}))
+    elif entries:
         _report(entries, folder, path, seed=seed)
+    inputs.raise_left_out()
 
 
 def _write(
@@ -87,7 +111,7 @@ def _write(
 
     label = {} if inversion.label is None else {"label": model.labels[inversion.label]}
     outcome: dict[str, Any] = {"error": inversion.error, "seed": inversion.seed, **label}
-    metadata = {**provenance(model), **outcome, "steps": steps, "from": file.path.name}
+    metadata = {**provenance(model), **outcome, "steps": steps, "from": visible(file.path.name)}
     latent = result.with_suffix(".safetensors")
     pair = np.concatenate([target.transpose(1, 2, 0)[None], to_pixels(inversion.image)])
     write_png(result, make_grid(pair, columns=2), metadata=metadata)

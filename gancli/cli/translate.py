@@ -4,14 +4,31 @@ from __future__ import annotations
 
 import json as jsonlib
 import shlex
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gancli.cli.options import Device, Ema, Json
-from gancli.cli.shared.input_images import RunAndImages, find_images, name_results, split_run
+from gancli.cli.shared.input_images import (
+    ImageFile,
+    InputReport,
+    RangeOption,
+    RunAndImages,
+    SkipExisting,
+    Unreadable,
+    find_images,
+    name_results,
+    parse_range,
+    split_run,
+)
 from gancli.cli.shared.models import open_for, output_name, output_path, provenance, slug
+from gancli.errors import DataError
+from gancli.io.text import visible
+
+if TYPE_CHECKING:
+    from gancli.io.types import Bytes
 
 
 def translate(
@@ -31,6 +48,9 @@ def translate(
         Path | None,
         typer.Option(help="Output directory for .png files of the same names (default: in the run's out/)."),
     ] = None,
+    unreadable: Unreadable = "skip",
+    skip_existing: SkipExisting = False,
+    value_range: RangeOption = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -42,6 +62,7 @@ def translate(
     from gancli.inference.translate import translate as translate_image
     from gancli.io.images import to_pixels, write_png
 
+    span = parse_range(value_range) or "full"
     run, paths = split_run(images)
     files = find_images(paths, example=f"gan translate {run or '[RUN]'} photo.jpg")
     path, model = open_for("gan translate", run, ("translate",), ema=ema, device=device)
@@ -52,23 +73,42 @@ def translate(
     results = name_results(files, folder)
     channels, *_ = model.family.data.shape_of(translation.reads)
     metadata = {**provenance(model), "to": translation.to, "seed": seed, **({} if tile is None else {"tile": tile})}
-    noisy = False
+    report, written, noisy = InputReport(files, unreadable), [], False
+
+    def read(file: ImageFile) -> Bytes:
+        return decode_image(file.path, channels=channels, span=span, remark=partial(report.remark, file))
+
+    planned = [
+        (file, result)
+        for file, result in zip(files, results, strict=True)
+        if not (skip_existing and report.has_result(result))
+    ]
+    report.try_all([file for file, _ in planned], lambda file: decode_image(file.path, channels=channels, span=span))
     with progress_bar("images", "translating") as progress:
-        for done, (file, result) in enumerate(zip(files, results, strict=True), 1):
-            image = to_tensor(decode_image(file.path, channels=channels))
+        for done, (file, result) in enumerate(planned, 1):
+            try:
+                image = to_tensor(read(file))
+            except DataError as error:
+                report.leave_out(file, error)
+                continue
             translated, has_noise = translate_image(model, image, translation, tile=tile, seed=seed)
             noisy |= has_noise
             (pixels,) = to_pixels(translated)
-            write_png(result, pixels, metadata={**metadata, "from": file.path.name})
-            progress(done, len(files))
+            write_png(result, pixels, metadata={**metadata, "from": visible(file.path.name)})
+            written.append((file, result))
+            progress(done, len(planned))
+    report.print_remarks()
     if json:
         entries = [
             {"image": str(result), "from": str(file.path), "to": translation.to, "seed": seed}
-            for file, result in zip(files, results, strict=True)
+            for file, result in written
         ]
-        print(jsonlib.dumps({"images": entries}))
+        print(jsonlib.dumps({"images": entries, **report.to_json()}))
+    elif written:
+        print(visible(f"wrote {written[0][1]}" if len(written) == 1 else f"wrote {folder}/ ({len(written)} files)"))
+    report.raise_left_out()
+    if json:
         return
-    print(f"wrote {results[0]}" if len(results) == 1 else f"wrote {folder}/ ({len(results)} files)")
     assert isinstance(model.family, Translates)
     other_domains = [other.to for other in model.family.translations() if other.to != translation.to]
     if other_domains:  # translate back
@@ -77,4 +117,4 @@ def translate(
         command = ["gan", "translate", str(path), *map(str, paths), "--seed", str(seed + 1)]
     else:
         command = ["gan", "runs", "ls"]
-    print(f"next: {shlex.join(command)}")
+    print(f"next: {visible(shlex.join(command))}")

@@ -13,12 +13,25 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from gancli.cli.options import Device, Ema, Json
-from gancli.cli.shared.input_images import ImageFile, RunAndImages, find_images, name_results, split_run
+from gancli.cli.shared.input_images import (
+    ImageFile,
+    InputReport,
+    RangeOption,
+    RunAndImages,
+    SkipExisting,
+    Unreadable,
+    find_images,
+    name_results,
+    parse_range,
+    split_run,
+)
 from gancli.cli.shared.models import open_for, output_name, output_path, provenance
-from gancli.errors import UsageError
+from gancli.errors import DataError, UsageError
+from gancli.io.text import visible
 
 if TYPE_CHECKING:
     from gancli.inference.upscale import Upscaler
+    from gancli.io.decode import Range
     from gancli.io.image_reader import DecodedImage, ImageHeader
     from gancli.io.types import ImageArray
 
@@ -57,53 +70,85 @@ def upscale(
             "run's out/)."
         ),
     ] = None,
+    unreadable: Unreadable = "skip",
+    skip_existing: SkipExisting = False,
+    value_range: RangeOption = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Enlarge images with a trained model: 8 or 16 bits, grey, colour or transparent."""
     from gancli.inference.upscale import Upscaler
+    from gancli.io.image_reader import read_image
 
+    span = parse_range(value_range) or "full"
     run, paths = split_run(images)
     files = find_images(paths, example=f"gan upscale {run or '[RUN]'} photo.jpg")
     path, model = open_for("gan upscale", run, ("upscale",), ema=ema, device=device)
     upscaler = Upscaler(model, tile=tile, precision=precision)
     scale = upscaler.scale
     folder = out or output_path(path, output_name([f"upscaled-x{scale}"]))
-    jobs = _plan_jobs(files, folder, format, scale)
-    _run_jobs(jobs, upscaler, {**provenance(model), "scale": scale})
+    report = InputReport(files, unreadable)
+    jobs = _plan_jobs(files, folder, format, scale, report, skip_existing=skip_existing)
+    report.try_all([job.file for job in jobs], lambda file: read_image(file.path, scale=1, span=span))
+    done = _run_jobs(jobs, upscaler, {**provenance(model), "scale": scale}, span, report)
     if upscaler.may_show_seams:
         print(
             f"the receptive field of {model.run} is larger than the overlap of the tiles, so seams may show; use a "
             "larger --tile",
             file=sys.stderr,
         )
+    report.print_remarks()
     if json:
-        print(jsonlib.dumps({"images": [_to_json(job, scale) for job in jobs]}))
-        return
-    print(f"wrote {jobs[0].result}" if len(jobs) == 1 else f"wrote {folder}/ ({len(jobs)} files)")
-    print(f"next: {shlex.join(['gan', 'eval', str(path)])}")
+        print(jsonlib.dumps({"images": [_to_json(job, scale) for job in done], **report.to_json()}))
+    elif done:
+        print(visible(f"wrote {done[0].result}" if len(done) == 1 else f"wrote {folder}/ ({len(done)} files)"))
+    report.raise_left_out()
+    if not json:
+        print(f"next: {visible(shlex.join(['gan', 'eval', str(path)]))}")
 
 
-def _plan_jobs(files: Sequence[ImageFile], folder: Path, format: str | None, scale: int) -> list[Job]:
+def _plan_jobs(
+    files: Sequence[ImageFile],
+    folder: Path,
+    format: str | None,
+    scale: int,
+    report: InputReport,
+    *,
+    skip_existing: bool,
+) -> list[Job]:
     """Read all headers and check all jobs, so that errors are reported before anything is written.
 
+    A file is left out if its header cannot be read, or if its result would be too large for the memory.
+
     Raises:
-        DataError: a header cannot be read, or a result would be too large for the memory.
         UsageError: the format does not support a result.
     """
     from gancli.io.image_reader import read_header
     from gancli.io.image_writer import SUFFIXES
 
-    headers = [read_header(file.path) for file in files]
-    formats = [_result_format(header, format) for header in headers]
+    headers: list[tuple[ImageFile, ImageHeader]] = []
+    for file in files:
+        try:
+            headers.append((file, read_header(file.path)))
+        except DataError as error:
+            report.leave_out(file, error)
+    formats = [_result_format(header, format) for _, header in headers]
     suffixes = [
         file.path.suffix if file.path.suffix.lower() in SUFFIXES[format] else SUFFIXES[format][0]
-        for file, format in zip(files, formats, strict=True)
+        for (file, _), format in zip(headers, formats, strict=True)
     ]
-    results = name_results(files, folder, suffixes=suffixes, keep_existing=True)
-    jobs = [Job(*parts) for parts in zip(files, headers, results, formats, strict=True)]
-    for job in jobs:
-        _check_job(job, scale)
+    names = [file for file, _ in headers]
+    results = name_results(names, folder, suffixes=suffixes, keep_existing=not skip_existing)
+    jobs = []
+    for (file, header), result, own_format in zip(headers, results, formats, strict=True):
+        if skip_existing and report.has_result(result):
+            continue
+        job = Job(file, header, result, own_format)
+        try:
+            _check_job(job, scale)
+            jobs.append(job)
+        except DataError as error:
+            report.leave_out(file, error)
     return jobs
 
 
@@ -118,7 +163,7 @@ def _result_format(header: ImageHeader, format: str | None) -> str:
 
 def _check_job(job: Job, scale: int) -> None:
     from gancli.cli.shared.preprocess import check_memory
-    from gancli.io.image_writer import LONGEST_SIDE
+    from gancli.io.image_writer import LONGEST_SIDE, MAX_TIFF_BYTES
 
     height, width = job.header.height * scale, job.header.width * scale
     if job.format == "JPEG" and job.header.channels == 4:
@@ -128,6 +173,11 @@ def _check_job(job: Job, scale: int) -> None:
             f"the result of {job.file.path} has {height}x{width} pixels, and {job.format} allows at most "
             f"{LONGEST_SIDE[job.format]:,} pixels per side; use --format png"
         )
+    # With alpha a colour image has 4 bytes per pixel, as grey has with 16 bits and alpha.
+    if job.format == "TIFF" and height * width * 4 > MAX_TIFF_BYTES:
+        raise UsageError(
+            f"the result of {job.file.path} has {height}x{width} pixels, too many for a TIFF of 4 GB; use --format png"
+        )
     check_memory(
         height * width * (job.header.channels + _BYTES_PER_PIXEL),
         subject=f"the result of {job.file.path} has {height}x{width} pixels and needs",
@@ -135,13 +185,16 @@ def _check_job(job: Job, scale: int) -> None:
     )
 
 
-def _run_jobs(jobs: Sequence[Job], upscaler: Upscaler, metadata: Mapping[str, Any]) -> None:
-    """Read, enlarge and write all images; `metadata` goes into PNG files."""
+def _run_jobs(
+    jobs: Sequence[Job], upscaler: Upscaler, metadata: Mapping[str, Any], span: Range, report: InputReport
+) -> list[Job]:
+    """Read, enlarge and write all images; `metadata` goes into PNG files. Return the jobs that are done, in order."""
     from gancli.cli.display.progress import progress_bar
     from gancli.io.image_reader import read_image
     from gancli.io.image_writer import run_pipeline, write_image
 
     total, done = sum(job.header.height * job.header.width for job in jobs), 0
+    finished: set[Path] = set()
     with progress_bar("images", "upscaling") as progress:
 
         def advance(pixels: int) -> None:
@@ -150,17 +203,23 @@ def _run_jobs(jobs: Sequence[Job], upscaler: Upscaler, metadata: Mapping[str, An
             progress(done, total)
 
         def enlarge(job: Job, image: DecodedImage) -> ImageArray:
-            for warning in image.warnings:
-                print(f"{job.file.path}: {warning}", file=sys.stderr)
+            report.remark(job.file, image.warnings)
             return upscaler(image.pixels, advance)
 
         def write(job: Job, image: DecodedImage, pixels: ImageArray) -> None:
-            origin = {**metadata, "from": job.file.path.name}
-            write_image(job.result, pixels, image.metadata, format=job.format, origin=origin)
+            origin = {**metadata, "from": visible(job.file.path.name)}
+            dropped = write_image(job.result, pixels, image.metadata, format=job.format, origin=origin)
+            report.remark(job.file, dropped)
+            finished.add(job.result)
 
         run_pipeline(
-            jobs, read=lambda job: read_image(job.file.path, scale=upscaler.scale), process=enlarge, write=write
+            jobs,
+            read=lambda job: read_image(job.file.path, scale=upscaler.scale, span=span),
+            process=enlarge,
+            write=write,
+            leave_out=lambda job, error: report.leave_out(job.file, error),
         )
+    return [job for job in jobs if job.result in finished]
 
 
 def _to_json(job: Job, scale: int) -> dict[str, Any]:

@@ -131,14 +131,17 @@ def sizes(encoded: EncodedImages) -> list[Size | None]:
 
 
 def summarize(
-    encoded: EncodedImages, source: str, ignored: Sequence[str] = (), progress: Progress | None = None
+    encoded: EncodedImages, config: SourceConfig, ignored: Sequence[str] = (), progress: Progress | None = None
 ) -> DataSummary:
     """Summarise the images. Each is decoded, because headers do not show truncated files."""
+    span = _span(config)
+    remarks: dict[int, tuple[str, ...]] = {}
 
     def check(row: int) -> decoding.Header:
         with encoded.open(row) as image:
             header = decoding.header(image)
-            decoding.verify(image)
+            decoding.verify(image, span=span)
+            remarks[row] = decoding.remarks(image)
             return header
 
     headers, unreadable = {}, []
@@ -152,7 +155,7 @@ def summarize(
         counts = Counter(int(encoded.labels[row]) for row in headers)
         labels = {name: counts[index] for index, name in enumerate(encoded.label_names)}
     return DataSummary(
-        source=source,
+        source=config.source,
         count=len(headers),
         sizes=_count(header.size for header in headers.values()),
         channels=_count(header.channels for header in headers.values()),
@@ -160,6 +163,19 @@ def summarize(
         labels=labels,
         unreadable=tuple(unreadable),
         ignored=tuple(ignored),
+        notes=_notes(remarks, encoded.name),
+    )
+
+
+def _notes(remarks: Mapping[int, Sequence[str]], name: Callable[[int], str]) -> tuple[str, ...]:
+    """Return each remark once, with the name of the first image and the number of the others."""
+    rows: dict[str, list[int]] = {}
+    for row, clauses in sorted(remarks.items()):
+        for clause in clauses:
+            rows.setdefault(clause, []).append(row)
+    return tuple(
+        f"{name(found[0])}{f' and {len(found) - 1:,} more' if len(found) > 1 else ''}: {clause}"
+        for clause, found in rows.items()
     )
 
 
@@ -238,7 +254,9 @@ def _select(encoded: EncodedImages, config: SourceConfig) -> Selection:
 
 def _fingerprint(encoded: EncodedImages, selection: Selection, config: SourceConfig) -> str:
     options = [config.resolution, config.channels, config.fit]
-    content = [_VERSION, encoded.identity, *options, encoded.skip, selection.names]
+    # Left out by default, as in fingerprints made before the option was added.
+    span = [] if _span(config) == "full" else [{"range": _span(config)}]
+    content = [_VERSION, encoded.identity, *options, encoded.skip, selection.names, *span]
     digest = hashlib.sha256(json.dumps(content).encode())
     digest.update(selection.rows.tobytes())
     if selection.labels is not None:
@@ -246,6 +264,11 @@ def _fingerprint(encoded: EncodedImages, selection: Selection, config: SourceCon
     for key, array in encoded.beside.items():
         digest.update(key.encode() + array.tobytes())
     return digest.hexdigest()
+
+
+def _span(config: SourceConfig) -> decoding.Range:
+    span: decoding.Range = getattr(config, "range", "full")
+    return span
 
 
 def _check_sizes(differ: bool, config: SourceConfig) -> None:
@@ -316,7 +339,7 @@ def _decode_all(
 
     def decode(position: int) -> Bytes:
         with encoded.open(int(selection.rows[position])) as image:
-            return decoding.decode(image, size=size, channels=channels, fit=config.fit)
+            return decoding.decode(image, size=size, channels=channels, fit=config.fit, span=_span(config))
 
     def decode_to(append: Callable[[Bytes], None]) -> tuple[int, ...]:
         unreadable: list[tuple[int, Exception]] = []

@@ -129,6 +129,7 @@ class DataSummary:
         parts: summary of each key of pairs and domains; the numbers above are totals.
         problems: reasons why the data cannot be used for training although each image is readable, one sentence each.
         scale: factor between the sides of targets and sources, if it is the same for all pairs.
+        notes: sentences about content that is not read, such as further pages, or that looks unintended.
     """
 
     source: str
@@ -143,6 +144,7 @@ class DataSummary:
     parts: Mapping[str, DataSummary] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     scale: int | None = None
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -158,6 +160,7 @@ class DataSummary:
             "parts": {key: part.to_json() for key, part in self.parts.items()},
             "problems": list(self.problems),
             "scale": self.scale,
+            "notes": list(self.notes),
         }
 
 

@@ -17,21 +17,39 @@ OVERLAP = 4
 """Neighbouring tiles share 1/OVERLAP of a tile's side."""
 
 
-def apply_padded(apply: Apply, image: Tensor, multiple: int) -> Tensor:
+def apply_padded(
+    apply: Apply, image: Tensor, multiple: int, *, enough: tuple[int, int] = (1, 1), scale: int = 1
+) -> Tensor:
     """Apply a network to images (N, C, H, W), padded by reflection at the right and the bottom; crop the output.
+
+    Reflection repeats where the padding is larger than the image. If the network raises an error, as for an image that
+    is too small for its convolutions or for the statistics of a channel, sides below `enough` are doubled until it does
+    not.
 
     Args:
         apply: network.
         image: (N, C, H, W).
         multiple: the sides are padded to multiples of this.
+        enough: (height, width) that the network accepts, such as those of its training images.
+        scale: the output is this many times as large as the input.
     """
     height, width = image.shape[2:]
-    rows, columns = (_reflected_indices(side, math.ceil(side / multiple) * multiple) for side in (height, width))
-    padded = image[:, :, rows.to(image.device)][:, :, :, columns.to(image.device)]
-    return apply(padded)[:, :, :height, :width]
+    sides = [math.ceil(side / multiple) * multiple for side in (height, width)]
+    limits = [math.ceil(side / multiple) * multiple for side in enough]
+    while True:
+        rows, columns = (
+            _reflected_indices(*pair).to(image.device) for pair in zip((height, width), sides, strict=True)
+        )
+        try:
+            return apply(image[:, :, rows][:, :, :, columns])[:, :, : height * scale, : width * scale]
+        except (RuntimeError, ValueError):
+            larger = [max(side, min(2 * side, limit)) for side, limit in zip(sides, limits, strict=True)]
+            if larger == sides:
+                raise
+            sides = larger
 
 
-def apply_tiled(apply: Apply, image: Tensor, multiple: int, tile: int) -> Tensor:
+def apply_tiled(apply: Apply, image: Tensor, multiple: int, tile: int, *, enough: tuple[int, int] = (1, 1)) -> Tensor:
     """Apply a network to overlapping tiles and blend the outputs, for images that do not fit into memory.
 
     Each pixel is a weighted mean over the tiles that contain it. Weights rise from the border of a tile inwards, which
@@ -42,15 +60,16 @@ def apply_tiled(apply: Apply, image: Tensor, multiple: int, tile: int) -> Tensor
         image: (N, C, H, W).
         multiple: sides of the input of `apply` are multiples of this.
         tile: side of a tile, rounded up to a multiple; images with smaller sides are padded.
+        enough: as for `apply_padded`.
     """
     tile = math.ceil(tile / multiple) * multiple
     height, width = image.shape[2:]
     if max(height, width) <= tile:
-        return apply_padded(apply, image, multiple)
+        return apply_padded(apply, image, multiple, enough=enough)
     total, weights = None, image.new_zeros(1, 1, height, width)
     overlap = tile // OVERLAP
     for (top, bottom), (left, right) in product(_spans(height, tile, overlap), _spans(width, tile, overlap)):
-        part = apply_padded(apply, image[:, :, top:bottom, left:right], multiple)
+        part = apply_padded(apply, image[:, :, top:bottom, left:right], multiple, enough=enough)
         weight = _ramp(bottom - top).view(-1, 1) * _ramp(right - left)
         weight = weight.to(part)
         if total is None:

@@ -51,6 +51,7 @@ def translate(
         seed: seed of the noise, in a family that uses noise.
     """
     family = _family(model)
+    enough = model.family.data.height, model.family.data.width
 
     def apply(part: Tensor) -> Tensor:
         return family.translate(model.nets, part, translation.to)
@@ -60,9 +61,9 @@ def translate(
         before = _rng_state(model.device)
         image = image.to(model.device)
         if tile is None:
-            output = apply_padded(apply, image, translation.multiple)
+            output = apply_padded(apply, image, translation.multiple, enough=enough)
         else:
-            output = apply_tiled(apply, image, translation.multiple, tile)
+            output = apply_tiled(apply, image, translation.multiple, tile, enough=enough)
         return Translated(output.float().cpu(), not torch.equal(before, _rng_state(model.device)))
 
 

@@ -20,7 +20,7 @@ from gancli.inference import receptive_field
 from gancli.inference.model import Model
 from gancli.inference.receptive_field import Apply
 from gancli.inference.reference_outputs import uniform_noise
-from gancli.inference.tiling import Tile, split_into_tiles
+from gancli.inference.tiling import Tile, apply_padded, split_into_tiles
 from gancli.io.images import quantize, to_rgb
 from gancli.io.types import ImageArray
 from gancli.nn.imresize import imresize
@@ -177,13 +177,18 @@ class Upscaler:
         dtype = torch.float32 if is_16_bit and self._precision == "auto" else self._dtype
         part = _to_tensor(pixels).to(self._model.device)
         for precision in dict.fromkeys((dtype, torch.float32)):
-            apply = partial(self._apply, precision)
+            apply = partial(self._apply_padded, precision)
             output = upscale_channels(apply, part, channels=self._channels, scale=self.scale).float()
             if bool(torch.isfinite(output).all()):
                 return output
         raise NumericalError(
             f"{self._model.run} generates values that are not finite; use an earlier checkpoint, or train it again"
         )
+
+    def _apply_padded(self, dtype: torch.dtype, image: Tensor) -> Tensor:
+        """Apply the network to an image that may be too small for it."""
+        data = self._model.family.data
+        return apply_padded(partial(self._apply, dtype), image, 1, enough=(data.height, data.width), scale=self.scale)
 
     def _exact(self, image: Tensor) -> Tensor:
         return self._apply(torch.float32, image)

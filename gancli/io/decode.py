@@ -13,16 +13,27 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from gancli.errors import DataError
 from gancli.io.files import MAX_MEGAPIXELS
 from gancli.io.resize import Fit, Size, resize_image
-from gancli.io.types import Bytes
+from gancli.io.types import Array, Bytes
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "PPM")
+
+Range = Literal["full", "auto"] | tuple[float, float]
+"""Values of grey images with more than 8 bits that become black and white. `full`: the range of the file's bits, and 0
+and 1 of floating-point numbers; `auto`: each image's smallest and largest value; (low, high): these values, clipped.
+Other images are not changed.
+"""
+
+MAX_FEW_BITS = 16_383
+"""Largest value up to which a 16-bit image is said to use few of its bits: cameras and scanners have 10, 12 or 14."""
 
 _LARGE_MEGAPIXELS = 16
 
@@ -42,13 +53,33 @@ _TRANSPOSE = {  # operation that undoes each EXIF orientation
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
+class UnreadableImageError(DataError):
+    """An image file that cannot be read.
+
+    Args:
+        path: the file.
+        error: an exception of `open_image` or `decode`, or of Pillow.
+
+    Attributes:
+        reason: short reason without the path.
+    """
+
+    def __init__(self, path: Path, error: BaseException) -> None:
+        self.reason = reason(error)
+        super().__init__(f"{path} cannot be read: {self.reason}; leave it out or replace it")
+
+
 @dataclass(frozen=True)
 class Header:
-    """Properties declared by an image file: (height, width) after rotation, channels (1, 3 or 4), bits per channel."""
+    """Properties declared by an image file: (height, width) after rotation, channels (1, 3 or 4), bits per channel.
+
+    `animated` is True if there are more pages or frames than the first, which alone is read.
+    """
 
     size: Size
     channels: int
     bits: int
+    animated: bool = False
 
 
 def open_image(file: Path | IO[bytes], *, max_megapixels: int = MAX_MEGAPIXELS) -> Image.Image:
@@ -94,29 +125,45 @@ def header(image: Image.Image) -> Header:
     if has_orientation and image.format != "TIFF" and orientation(image) >= 5:
         size = size[::-1]
     grey = image.mode in ("1", "L", "F") or image.mode.startswith("I")
-    return Header(size, 4 if _has_alpha(image) else 1 if grey else 3, _bits(image))
+    channels = 4 if _has_alpha(image) else 1 if grey else 3
+    return Header(size, channels, _bits(image), _has_more_frames(image))
 
 
-def decode(image: Image.Image, *, size: Size | None, channels: int, fit: Fit) -> Bytes:
+def decode(image: Image.Image, *, size: Size | None, channels: int, fit: Fit, span: Range = "full") -> Bytes:
     """Decode an image, upright, to bytes (C, H, W).
 
-    16-bit grey is scaled by rounding value / 257. If `channels` is 1 or 3, transparent images are blended with white.
-    Colour is converted to grey by the luma of ITU-R 601.
+    16-bit grey is scaled by rounding value / 257, unless `span` says otherwise. If `channels` is 1 or 3, transparent
+    images are blended with white. Colour is converted to grey by the luma of ITU-R 601.
 
     Args:
         image: opened image; its pixels are read here.
         size: (height, width) to resize to (None: keep the image's size).
         channels: 1, 3 or 4.
         fit: `crop` or `stretch` images whose shape differs from `size`.
+        span: values that become black and white.
     """
     with _memory_guard(image):
-        return _decode(image, size, channels, fit)
+        return _decode(image, size, channels, fit, span)
 
 
-def verify(image: Image.Image) -> None:
+def verify(image: Image.Image, *, span: Range = "full") -> None:
     """Decode the pixels and discard them, to raise what `decode` would raise."""
     with _memory_guard(image):
-        _plain(image)
+        _plain(image, span)
+
+
+def remarks(image: Image.Image) -> tuple[str, ...]:
+    """Return clauses about content of a decoded image that `decode` does not read or that looks unintended."""
+    clauses = ["only the first of its pages or frames is read"] if _has_more_frames(image) else []
+    if image.mode.startswith("I;16") and (clause := few_bits(np.asarray(image))):
+        clauses.append(clause)
+    return tuple(clauses)
+
+
+def few_bits(values: Array) -> str:
+    """Return a clause about 16-bit values that leave most of the range unused; "" if they do not."""
+    largest = int(values.max())
+    return f"its largest value is {largest} of 65535" if 0 < largest <= MAX_FEW_BITS else ""
 
 
 def reason(error: BaseException) -> str:
@@ -137,11 +184,11 @@ def _memory_guard(image: Image.Image) -> AbstractContextManager[object]:
     return _large_image_lock if is_large else nullcontext()
 
 
-def _decode(image: Image.Image, size: Size | None, channels: int, fit: Fit) -> Bytes:
+def _decode(image: Image.Image, size: Size | None, channels: int, fit: Fit, span: Range) -> Bytes:
     if size is not None and image.format in ("JPEG", "MPO"):
         side = 2 * max(size)
         image.draft(None, (side, side))  # libjpeg halves large images while decoding, down to twice the size
-    plain = _plain(image)
+    plain = _plain(image, span)
     turn = orientation(image)
     if size is not None:
         plain = resize_image(plain, size[::-1] if turn >= 5 else size, fit)
@@ -151,28 +198,62 @@ def _decode(image: Image.Image, size: Size | None, channels: int, fit: Fit) -> B
     return np.ascontiguousarray(pixels[None] if channels == 1 else pixels.transpose(2, 0, 1))
 
 
-def _plain(image: Image.Image) -> Image.Image:
+def _plain(image: Image.Image, span: Range) -> Image.Image:
     """Decode the pixels to mode L, LA, RGB or RGBA."""
     image.load()
-    if image.mode.startswith("I"):
-        return _from_deep_grey(image)
-    if image.mode == "F":
-        raise ValueError("pixels are floating-point numbers of unknown range; save it with 8 or 16 bits")
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _from_deep_grey(image, span)
     if image.mode == "LA":
         return image
     mode = "RGBA" if _has_alpha(image) else "L" if image.mode in ("1", "L") else "RGB"
     return image if image.mode == mode else image.convert(mode)
 
 
-def _from_deep_grey(image: Image.Image) -> Image.Image:
+def _from_deep_grey(image: Image.Image, span: Range) -> Image.Image:
     values = np.asarray(image)
-    # Pillow uses mode I, 32 bits, for 16-bit grey of PPM, and of PNG in older versions.
-    if image.mode == "I" and (image.format not in ("PPM", "PNG") or values.min() < 0 or values.max() > 65535):
-        raise ValueError("pixels are 32-bit numbers of unknown range; save it with 8 or 16 bits")
+    low, high = value_range(image, values, span)
     grey = np.empty(values.shape, dtype=np.uint8)
-    for top in range(0, len(values), 256):  # in bands, because numpy converts indices to 64 bits
-        grey[top : top + 256] = _to_eight_bits()[values[top : top + 256]]
+    for top in range(0, len(values), 256):  # in bands, because numpy converts to 64 bits
+        band = values[top : top + 256]
+        if (low, high) == (0, 65535):
+            grey[top : top + 256] = _to_eight_bits()[band]
+        else:
+            grey[top : top + 256] = np.rint(stretch(band, low, high) * 255)
     return Image.fromarray(grey)
+
+
+def value_range(image: Image.Image, values: Array, span: Range) -> tuple[float, float]:
+    """Return the values of a grey image with more than 8 bits that become black and white.
+
+    Args:
+        image: decoded image, for its mode and format.
+        values: its values (H, W).
+        span: as for `decode`.
+
+    Raises:
+        ValueError: a value is not finite, or the range of the values is unknown and must be given.
+    """
+    if image.mode == "F" and not np.isfinite(values).all():
+        raise ValueError("pixels contain values that are not finite (NaN or infinity)")
+    if isinstance(span, tuple):
+        return span
+    smallest, largest = float(values.min()), float(values.max())
+    if span == "auto":
+        return smallest, largest
+    advice = 'set the range to "auto" or to [low, high], or save it with 8 or 16 bits'
+    if image.mode == "F":
+        if smallest < 0 or largest > 1:
+            raise ValueError(f"floating-point pixels from {smallest:g} to {largest:g} are not from 0 to 1; {advice}")
+        return 0, 1
+    # Pillow uses mode I, 32 bits, for 16-bit grey of PPM, and of PNG in older versions.
+    if image.mode == "I" and (image.format not in ("PPM", "PNG") or smallest < 0 or largest > 65535):
+        raise ValueError(f"32-bit pixels from {smallest:.0f} to {largest:.0f} have an unknown range; {advice}")
+    return 0, 65535
+
+
+def stretch(values: Array, low: float, high: float) -> npt.NDArray[np.float64]:
+    """Return values as numbers in [0, 1], clipped: `low` becomes 0 and `high` 1. If they are equal, all become 0."""
+    return np.clip((values.astype(np.float64) - low) / ((high - low) or 1.0), 0.0, 1.0)
 
 
 @cache
@@ -200,6 +281,14 @@ def orientation(image: Image.Image) -> int:
     except Exception:  # broken metadata must not make the image unreadable
         return 1
     return value if isinstance(value, int) else 1
+
+
+def _has_more_frames(image: Image.Image) -> bool:
+    # A JPEG with a preview or a depth map is an MPO for Pillow; its first image is the photograph.
+    try:
+        return image.format != "MPO" and bool(getattr(image, "is_animated", False))
+    except Exception:  # a damaged second frame must not make the first unreadable
+        return True
 
 
 def _bits(image: Image.Image) -> int:

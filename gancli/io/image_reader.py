@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -14,9 +15,8 @@ from PIL import ExifTags, Image
 from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from gancli.errors import DataError
 from gancli.io import decode
-from gancli.io.types import Bytes, ImageArray
+from gancli.io.types import Array, Bytes, ImageArray
 
 _SIDE_TAGS = (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight)
 
@@ -91,43 +91,43 @@ def read_header(path: Path) -> ImageHeader:
             height, width = header.size
             return ImageHeader(image.format or "", height, width, header.channels)
     except Exception as error:  # Pillow raises many types
-        raise _unreadable(path, error) from None
+        raise decode.UnreadableImageError(path, error) from None
 
 
-def read_image(path: Path, *, scale: int) -> DecodedImage:
+def read_image(path: Path, *, scale: int, span: decode.Range = "full") -> DecodedImage:
     """Read an image file.
 
     Args:
         path: file in one of `gancli.io.decode.FORMATS`.
         scale: factor by which the image will be enlarged; adapts the metadata.
+        span: values of more than 8 bits that become black and white; floating-point images are read as 16 bits.
 
     Raises:
         DataError: the file cannot be read.
     """
     try:
         with decode.open_image(path) as image:
-            warnings = ["only the first of its frames is read"] if getattr(image, "n_frames", 1) > 1 else []
-            bits = decode.header(image).bits
-            pixels = _read_16_bit(path) if bits == 16 else _read_8_bit(image)
+            header = decode.header(image)
+            warnings = ["only the first of its pages or frames is read"] if header.animated else []
+            bits = header.bits
+            pixels = _read_deep(path, span) if bits > 8 else _read_8_bit(image)
+            if bits == 16 and pixels.dtype == np.uint16 and span == "full":
+                colour = pixels[..., :-1] if pixels.shape[2] in (2, 4) else pixels
+                warnings += [clause] if (clause := decode.few_bits(colour)) else []
             if bits == 16 and pixels.dtype == np.uint8:
                 warnings.append(f"8 of its 16 bits are read, because Pillow reads only 8 bits of {image.format} colour")
             image.load()
             if image.mode in ("CMYK", "LAB"):
                 warnings.append(f"its {image.mode} colours are read as RGB, without their profile")
             pixels = _upright(pixels, decode.orientation(image))
-            return DecodedImage(pixels, _metadata(image, scale), tuple(warnings))
+            metadata, damaged = _metadata(image, scale)
+            return DecodedImage(pixels, metadata, (*warnings, *damaged))
     except Exception as error:  # Pillow raises many types
-        raise _unreadable(path, error) from None
-
-
-def _unreadable(path: Path, error: Exception) -> DataError:
-    return DataError(f"{path} cannot be read: {decode.reason(error)}; leave it out or replace it")
+        raise decode.UnreadableImageError(path, error) from None
 
 
 def _read_8_bit(image: Image.Image) -> ImageArray:
     image.load()
-    if image.mode in ("I", "F"):
-        raise ValueError("pixels are 32-bit numbers of unknown range; save it with 8 or 16 bits")
     grey = image.mode in ("1", "L", "LA", "La")
     has_key = "transparency" in image.info and image.mode in ("1", "L", "P", "RGB")
     alpha = has_key or image.mode in ("LA", "La", "PA", "RGBA", "RGBa")
@@ -135,29 +135,47 @@ def _read_8_bit(image: Image.Image) -> ImageArray:
     return _add_channel_axis(np.asarray(image if image.mode == mode else image.convert(mode)))
 
 
-def _read_16_bit(path: Path) -> ImageArray:
-    """Read a 16-bit file; return 8 bits for formats of which Pillow reads no more.
+def _read_deep(path: Path, span: decode.Range) -> ImageArray:
+    """Read a file of more than 8 bits as 16 bits; return 8 bits for formats of which Pillow reads no more.
 
     Pillow has a 16-bit mode for grey only. Of 16-bit PNG colour it keeps the high bytes, or the low bytes if told that
     the byte order is reversed, so the file is decoded twice.
     """
     with decode.open_image(path) as image:
-        if image.mode.startswith("I"):
+        if image.mode == "F" or image.mode.startswith("I"):
             values = np.asarray(image)
-            if values.min() < 0 or values.max() > 65535:
-                raise ValueError("pixels are 32-bit numbers of unknown range; save it with 8 or 16 bits")
-            return _apply_colour_key(_add_channel_axis(values.astype(np.uint16)), image.info.get("transparency"))
+            grey = _add_channel_axis(_stretch(values, *decode.value_range(image, values, span)))
+            key = image.info.get("transparency")
+            return grey if key is None else _append_alpha(grey, _add_channel_axis(values), key)
         raw = str(image.tile[0].args) if isinstance(image, PngImageFile) and image.tile else ""
         if raw == "LA;16B":  # four bytes per pixel, which can be decoded as RGBA
             pairs = _decode_as(image, "RGBA")
-            return _combine_bytes(pairs[..., ::2], pairs[..., 1::2])
+            return _stretch_colour(_combine_bytes(pairs[..., ::2], pairs[..., 1::2]), span)
         if raw not in ("RGB;16B", "RGBA;16B"):
             return _read_8_bit(image)
         key = image.info.get("transparency")
         high = np.asarray(image)
     with decode.open_image(path) as image:
         low = _decode_as(image, raw.replace("16B", "16L"))
-        return _apply_colour_key(_combine_bytes(high, low), key)
+        values = _combine_bytes(high, low)
+        colour = _stretch_colour(values, span)
+        return colour if key is None else _append_alpha(colour, values, key)
+
+
+def _stretch_colour(values: ImageArray, span: decode.Range) -> ImageArray:
+    """Stretch the channels of a 16-bit image to the full range, all by the same factor, and alpha not at all."""
+    if span == "full":
+        return values
+    colour = values[..., :-1] if values.shape[2] in (2, 4) else values
+    low, high = (float(colour.min()), float(colour.max())) if span == "auto" else span
+    return np.concatenate([_stretch(colour, low, high), values[..., colour.shape[2] :]], axis=2)
+
+
+def _stretch(values: Array, low: float, high: float) -> npt.NDArray[np.uint16]:
+    """Map numbers from [low, high] to 0..65535."""
+    if (low, high) == (0, 65535):
+        return values.astype(np.uint16)
+    return np.rint(decode.stretch(values, low, high) * 65535).astype(np.uint16)
 
 
 def _decode_as(image: Image.Image, raw: str) -> Bytes:
@@ -171,15 +189,13 @@ def _combine_bytes(high: Bytes, low: Bytes) -> npt.NDArray[np.uint16]:
     return (high.astype(np.uint16) << np.uint16(8)) | low
 
 
-def _apply_colour_key(values: ImageArray, key: Any) -> ImageArray:
-    """Append an alpha channel in which pixels of the colour `key` are transparent; None: no transparent colour."""
-    if key is None:
-        return values
+def _append_alpha(colour: ImageArray, values: Array, key: Any) -> ImageArray:
+    """Append an alpha channel in which pixels are transparent whose `values` in the file are the colour `key`."""
     transparent = (values == np.asarray(key, dtype=np.uint16)).all(axis=2, keepdims=True)
-    return np.concatenate([values, np.where(transparent, 0, 65535).astype(np.uint16)], axis=2)
+    return np.concatenate([colour, np.where(transparent, 0, 65535).astype(np.uint16)], axis=2)
 
 
-def _add_channel_axis(values: ImageArray) -> ImageArray:
+def _add_channel_axis(values: Array) -> Array:
     return values[..., None] if values.ndim == 2 else values
 
 
@@ -194,29 +210,34 @@ def _upright(pixels: ImageArray, orientation: int) -> ImageArray:
     return pixels
 
 
-def _metadata(image: Image.Image, scale: int) -> ImageMetadata:
+def _metadata(image: Image.Image, scale: int) -> tuple[ImageMetadata, tuple[str, ...]]:
+    """Return the metadata, and clauses about damaged parts that are left out."""
     info, icc, dpi = image.info, image.info.get("icc_profile"), image.info.get("dpi")
     swapped = decode.orientation(image) >= 5
     size = image.size[::-1] if swapped else image.size
     text = {str(key): str(value) for key, value in getattr(image, "text", {}).items()}
     xmp = info.get("xmp")
     exif: bytes | None = None
-    with suppress(Exception):  # broken metadata must not make the image unreadable
+    damaged: tuple[str, ...] = ()
+    try:
         exif = _exif(image, (size[0] * scale, size[1] * scale), scale)
-    return ImageMetadata(
+    except Exception:  # broken metadata must not make the image unreadable
+        damaged = ("left out: its EXIF data, which are damaged",)
+    metadata = ImageMetadata(
         exif=exif,
         icc=icc if isinstance(icc, bytes) and image.mode not in ("CMYK", "LAB") else None,
         dpi=_scale_dpi(dpi, scale, swapped=swapped),
         text={key: value for key, value in text.items() if not key.startswith("XML:com.adobe")},
         xmp=xmp if isinstance(xmp, bytes) else None,
     )
+    return metadata, damaged
 
 
 def _scale_dpi(dpi: Any, scale: int, *, swapped: bool) -> tuple[float, float] | None:
     """Return the density that keeps the size on paper; None if the image has no valid density."""
-    with suppress(TypeError, ValueError):
+    with suppress(TypeError, ValueError, ZeroDivisionError):
         horizontal, vertical = (float(value) * scale for value in dpi)
-        if horizontal > 0 and vertical > 0:
+        if 0 < horizontal < math.inf and 0 < vertical < math.inf:
             return (vertical, horizontal) if swapped else (horizontal, vertical)
     return None
 

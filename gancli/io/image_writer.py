@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import struct
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
 
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from gancli.errors import DataError
 from gancli.io.files import atomic_file, disk_errors
 from gancli.io.image_reader import ImageMetadata
 from gancli.io.images import METADATA_KEY
@@ -29,8 +32,23 @@ SUFFIXES = {
 }
 """File name suffixes of each output format, the usual one first."""
 
-LONGEST_SIDE = {"JPEG": 65_535, "WEBP": 16_383}
-"""Largest side in pixels, for formats with a limit."""
+LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
+"""Largest side in pixels, for formats with a limit. That of JPEG is libjpeg's."""
+
+MAX_TIFF_BYTES = 4_000_000_000
+"""Largest size of the pixels of a TIFF, whose offsets have 32 bits."""
+
+_SEGMENT_BYTES = 65_533
+"""Most bytes of EXIF data in a JPEG, with their identifier. XMP has the same limit, and an identifier of 29 bytes."""
+
+_XMP_BYTES = _SEGMENT_BYTES - 29
+
+_ICC_BYTES = 255 * 65_519
+"""Most bytes of a colour profile in a JPEG: 255 segments."""
+
+_DENSITIES = {"PNG": (0.0254, (2**31 - 1) * 0.0254), "JPEG": (1, 65_535), "TIFF": (0.001, 1e6), "WEBP": (0, 0)}
+"""Smallest and largest density, in dots per inch, that each format has a number for. WebP has none outside EXIF data.
+"""
 
 MAX_PENDING_BYTES = 256 * 2**20
 """Bytes of results that may wait to be written while the next item is processed."""
@@ -72,6 +90,7 @@ def run_pipeline(
     read: Callable[[Item], Input],
     process: Callable[[Item, Input], Result],
     write: Callable[[Item, Input, Result], None],
+    leave_out: Callable[[Item, DataError], None] | None = None,
 ) -> None:
     """Read, process and write each item in order. The first error stops it, after started writes have finished.
 
@@ -80,6 +99,8 @@ def run_pipeline(
         read: called in a thread, one item ahead.
         process: called in the calling thread.
         write: called in up to 8 threads.
+        leave_out: called with items whose reading or processing raises a DataError; the others go on. It may raise the
+            error. By default, these errors stop the pipeline too.
     """
     remaining = deque(items)
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as writers:
@@ -87,9 +108,17 @@ def run_pipeline(
         pending: deque[tuple[Future[None], int]] = deque()
         try:
             while remaining and ahead is not None:
-                item, content = remaining.popleft(), ahead.result()
+                item, current = remaining.popleft(), ahead
+                wait([current])
                 ahead = reader.submit(read, remaining[0]) if remaining else None
-                result = process(item, content)
+                try:
+                    content = current.result()
+                    result = process(item, content)
+                except DataError as error:
+                    if leave_out is None:
+                        raise
+                    leave_out(item, error)
+                    continue
                 pending.append((writers.submit(write, item, content, result), result.nbytes))
                 del result
                 while sum(size for _, size in pending) > MAX_PENDING_BYTES:
@@ -102,8 +131,8 @@ def run_pipeline(
 
 def write_image(
     path: Path, pixels: ImageArray, metadata: ImageMetadata, *, format: str, origin: Mapping[str, Any]
-) -> None:
-    """Write an image file atomically.
+) -> tuple[str, ...]:
+    """Write an image file atomically. Return clauses about metadata that the format has no place for.
 
     Args:
         path: output file.
@@ -115,6 +144,41 @@ def write_image(
     Raises:
         DiskError: the file cannot be written.
     """
+    written, dropped = fit_metadata(metadata, format)
+    try:
+        _write(path, pixels, written, format, origin)
+    except (ArithmeticError, LookupError, RuntimeError, SyntaxError, TypeError, ValueError, struct.error) as error:
+        # Metadata of other programs can be wrong in more ways than can be checked; the pixels cannot.
+        logging.getLogger("gancli").debug("metadata of %s: %r", path, error)
+        _write(path, pixels, ImageMetadata(), format, origin)
+        dropped = (f"left out: its metadata, which cannot be written to a {format}",)
+    return dropped
+
+
+def fit_metadata(metadata: ImageMetadata, format: str) -> tuple[ImageMetadata, tuple[str, ...]]:
+    """Return the metadata that a format has a place for, and clauses about the parts that are left out."""
+    changes: dict[str, Any] = {}
+    dropped = []
+    if metadata.dpi is not None:
+        low, high = _DENSITIES[format]
+        if not all(low <= value <= high for value in metadata.dpi):
+            changes["dpi"] = None
+            if format != "WEBP":
+                dropped.append(f"its density of {max(metadata.dpi):.4g} dots per inch does not fit into a {format}")
+    limits = {"exif": _SEGMENT_BYTES, "xmp": _XMP_BYTES, "icc": _ICC_BYTES} if format == "JPEG" else {}
+    names = {"exif": "EXIF data", "xmp": "XMP packet", "icc": "colour profile"}
+    for key, limit in limits.items():
+        size = len(getattr(metadata, key) or b"")
+        if size > limit:
+            changes[key] = None
+            dropped.append(f"its {names[key]} of {size:,} bytes exceeds the {limit:,} bytes of a {format}")
+    if metadata.text and format != "PNG":
+        changes["text"] = {}
+        dropped.append(f"its text chunks have no place in a {format}")
+    return replace(metadata, **changes), tuple(f"left out: {clause}" for clause in dropped)
+
+
+def _write(path: Path, pixels: ImageArray, metadata: ImageMetadata, format: str, origin: Mapping[str, Any]) -> None:
     text = {**metadata.text, METADATA_KEY: json.dumps(dict(origin))}
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -140,6 +204,8 @@ def _options(metadata: ImageMetadata, format: str, text: Mapping[str, str]) -> d
     options: dict[str, Any] = {"exif": metadata.exif, "icc_profile": metadata.icc, "dpi": metadata.dpi}
     if format in ("JPEG", "WEBP"):
         options["xmp"] = metadata.xmp
+    if format == "TIFF" and metadata.xmp:
+        options["tiffinfo"] = {700: metadata.xmp}  # the tag of XMP
     if format == "PNG":
         chunks = PngImagePlugin.PngInfo()
         for key, value in text.items():

@@ -191,7 +191,7 @@ def test_what_cannot_be_done(gan, detector: str, images: dict[str, int], tmp_pat
     assert refused(gan("detect", "in", "--threshold", "nan"), "--threshold must be a finite number")
     assert refused(gan("detect", "none.png"), "does not exist", code=65)
     (tmp_path / "in" / "broken.png").write_bytes(b"no image")
-    assert refused(gan("detect", "in", "--out", "maps"), "broken.png cannot be read", code=65)
+    assert refused(gan("detect", "in", "--out", "maps", "--unreadable", "fail"), "broken.png cannot be read", code=65)
     assert not Path("maps").exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -127,6 +128,93 @@ def test_what_cannot_be_done_is_said(gan, unpaired: Path, tmp_path: Path) -> Non
     (tmp_path / "in" / "broken.png").write_bytes(b"no image")
     assert refused(gan("translate", "in"), "broken.png cannot be read", code=65)
     assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 3), (2, 1), (1, 5000), (5000, 1)])
+def test_tiny_and_thin_images_keep_their_size(gan, unpaired: Path, tmp_path: Path, size: tuple[int, int]) -> None:
+    photo(tmp_path / "thin.png", size)
+    result = gan("translate", "thin.png", "--out", "out")
+    assert result.code == 0, result.err
+    with Image.open(tmp_path / "out" / "thin.png") as image:
+        assert image.size == size[::-1]
+
+
+def test_tiny_images_through_a_unet(gan, paired: Path, tmp_path: Path) -> None:
+    for size in ((1, 1), (1, 3), (3, 400)):
+        photo(tmp_path / "in" / f"{size}.png", size)
+    result = gan("translate", "in", "--out", "out")
+    assert result.code == 0, result.err
+    assert {path.name: read(path)[0].shape for path in (tmp_path / "out").iterdir()} == {
+        f"{size}.png": size for size in ((1, 1), (1, 3), (3, 400))
+    }
+
+
+def test_unreadable_images_are_left_out_and_listed_at_the_end(gan, unpaired: Path, tmp_path: Path) -> None:
+    photo(tmp_path / "in" / "a.png", (16, 16))
+    whole = photo(tmp_path / "in" / "z.png", (16, 16)).read_bytes()
+    (tmp_path / "in" / "cut.png").write_bytes(whole[:-100])
+    result = gan("translate", "in", "--out", "one")
+    assert refused(result, "in/cut.png cannot be read: ", "; the other 2 are done", code=65)
+    assert "wrote one/ (2 files)" in result.out
+    (tmp_path / "in" / "text.png").write_text("no image")
+    result = gan("translate", "in", "--out", "two", "--json")
+    assert result.code == 65
+    assert result.err.endswith(
+        "left out in/text.png: damaged, or not PNG, JPEG, WEBP, BMP, TIFF, GIF or PPM\n"
+        "error: 2 of 4 images cannot be read and were left out; remove or replace them\n"
+    )
+    made = json.loads(result.out)
+    assert [entry["image"] for entry in made["images"]] == ["two/a.png", "two/z.png"]
+    assert [entry["image"] for entry in made["unreadable"]] == ["in/cut.png", "in/text.png"]
+    assert sorted(path.name for path in (tmp_path / "two").iterdir()) == ["a.png", "z.png"]
+    (tmp_path / "in" / "text.png").unlink()
+    assert refused(gan("translate", "in", "--out", "three", "--unreadable", "fail"), "in/cut.png cannot be", code=65)
+    assert not (tmp_path / "three").exists()
+
+
+def test_an_interrupted_folder_is_continued(gan, unpaired: Path, tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        photo(tmp_path / "in" / f"{name}.png", (16, 16))
+    assert gan("translate", "in", "--out", "whole").code == 0
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.png").write_text("kept")
+    result = gan("translate", "in", "--out", "out", "--skip-existing")
+    assert result.code == 0, result.err
+    assert "skipped 1 of 3 images, whose results exist" in result.err
+    assert (tmp_path / "out" / "a.png").read_text() == "kept"
+    for name in ("b.png", "c.png"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert gan("translate", "in", "--out", "out", "--skip-existing").code == 0  # with nothing left to do
+    assert gan("translate", "in", "--out", "out").code == 0
+    assert (tmp_path / "out" / "a.png").read_bytes() == (tmp_path / "whole" / "a.png").read_bytes()
+
+
+def test_names_that_are_not_utf8(gan, unpaired: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    name = os.fsdecode(b"caf\xe9.png")
+    photo(tmp_path / "in" / name, (16, 16))
+    (tmp_path / "in" / os.fsdecode(b"bad\xff.png")).write_text("no image")
+    result = gan("translate", "in", "--out", "out")
+    assert result.code == 65
+    assert os.listdir(os.fsencode(tmp_path / "out")) == [b"caf\xe9.png"]
+    assert read(tmp_path / "out" / name)[1]["from"] == "caf\\udce9.png"
+    assert "wrote out/caf\\udce9.png" in result.out
+
+
+def test_twelve_bits_are_said_and_scaled(gan, unpaired: Path, tmp_path: Path) -> None:
+    values = np.linspace(0, 4095, 256).reshape(16, 16).astype(np.uint16)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    Image.fromarray(np.round(values * (255 / 4095)).astype(np.uint8)).save(tmp_path / "plain.png")
+    dark = gan("translate", "deep.png", "--out", "dark")
+    assert "deep.png: its largest value is 4095 of 65535" in dark.err
+    for words in (("plain.png",), ("deep.png", "--range", "0,4095"), ("deep.png", "--range", "auto")):
+        result = gan("translate", *words, "--out", "out")
+        assert result.code == 0, result.err
+        assert not result.err
+        image, _ = read(tmp_path / "out" / words[0])
+        assert np.array_equal(image, read(tmp_path / "out" / "plain.png")[0])
+    for text in ("4095", "5,5", "9,1", "0,nan", "a,b"):
+        assert refused(gan("translate", "deep.png", "--range", text), "--range takes full, auto or two ascending")
 
 
 def test_a_run_that_samples_does_not_translate(gan, unconditional: Path, tmp_path: Path) -> None:

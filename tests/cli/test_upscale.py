@@ -122,7 +122,9 @@ def test_what_cannot_be_done_is_said_before_anything_is(gan, run: str, tmp_path:
     assert refused(gan("upscale", "runs/weights"), "no images are given", "gan upscale runs/weights photo.jpg")
     assert refused(gan("upscale", "long.png", "--tile", "16", "--out", "out"), "--tile 16", "at least")
     (tmp_path / "in" / "broken.png").write_bytes(b"no image")
-    assert refused(gan("upscale", "in", "--out", "out"), "broken.png cannot be read", code=65)
+    assert refused(gan("upscale", "in", "--out", "out", "--unreadable", "fail"), "broken.png cannot be read", code=65)
+    (tmp_path / "in" / "broken.png").write_bytes((tmp_path / "in" / "a.png").read_bytes()[:-30])  # a good header
+    assert refused(gan("upscale", "in", "--out", "out", "--unreadable", "fail"), "broken.png cannot be read", code=65)
     assert not (tmp_path / "out").exists()
 
 
@@ -137,7 +139,61 @@ def test_what_is_lost_of_a_file_is_said(gan, run: str, tmp_path: Path) -> None:
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
     result = gan("upscale", "moving.gif")
     assert result.code == 0
-    assert "moving.gif: only the first of its frames is read" in result.err
+    assert "moving.gif: only the first of its pages or frames is read" in result.err
+
+
+def test_unreadable_images_are_left_out_and_listed(gan, run: str, tmp_path: Path) -> None:
+    whole = photo(tmp_path / "in" / "a.png", 8, 8).read_bytes()
+    photo(tmp_path / "in" / "z.png", 8, 8)
+    (tmp_path / "in" / "cut.png").write_bytes(whole[:-40])  # its header is good
+    (tmp_path / "in" / "text.png").write_text("no image")
+    result = gan("upscale", "in", "--out", "out", "--json")
+    assert result.code == 65
+    assert result.err.count("left out in/") == 2
+    assert "error: 2 of 4 images cannot be read" in result.err
+    made = json.loads(result.out)
+    assert [entry["image"] for entry in made["images"]] == ["out/a.png", "out/z.png"]
+    assert sorted(entry["image"] for entry in made["unreadable"]) == ["in/cut.png", "in/text.png"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "z.png"]
+
+
+def test_an_interrupted_folder_is_continued(gan, run: str, tmp_path: Path) -> None:
+    for name in ("a.png", "b.jpg"):
+        photo(tmp_path / "in" / name, 8, 8)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.png").write_text("kept")
+    for _ in range(2):
+        result = gan("upscale", "in", "--out", "out", "--skip-existing")
+        assert result.code == 0, result.err
+        assert (tmp_path / "out" / "a.png").read_text() == "kept"
+        assert read(tmp_path / "out" / "b.jpg").shape == (16, 16, 3)
+        assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 3), (1, 5000), (5000, 1)])
+def test_tiny_and_thin_images(gan, run: str, tmp_path: Path, size: tuple[int, int]) -> None:
+    photo(tmp_path / "thin.png", *size)
+    result = gan("upscale", "thin.png", "--out", "out")
+    assert result.code == 0, result.err
+    assert read(tmp_path / "out" / "thin.png").shape == (2 * size[0], 2 * size[1], 3)
+
+
+def test_the_limit_of_jpeg_is_said_before_anything_is_done(gan, run: str, tmp_path: Path) -> None:
+    photo(tmp_path / "in" / "a.png", 8, 8)
+    photo(tmp_path / "in" / "long.jpg", 1, 32_751)
+    result = gan("upscale", "in", "--out", "out")
+    assert refused(result, "long.jpg has 2x65502 pixels", "JPEG allows at most 65,500", "use --format png")
+    assert not (tmp_path / "out").exists()
+
+
+def test_metadata_that_do_not_fit_are_said(gan, run: str, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "x" * 70_000
+    photo(tmp_path / "a.png", 8, 8, exif=exif)
+    result = gan("upscale", "a.png", "--format", "jpeg", "--out", "out")
+    assert result.code == 0, result.err
+    assert "a.png: left out: its EXIF data of 70" in result.err
+    assert read(tmp_path / "out" / "a.jpg").shape == (16, 16, 3)
 
 
 def test_a_run_that_samples_does_not_upscale(gan, unconditional: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from gancli.cli.shared.input_images import ImageFile
+from gancli.cli.shared.input_images import ImageFile, InputReport
 from gancli.io.files import disk_errors, write_atomically
 from gancli.metrics.auroc import GroundTruth, auroc, average_precision, best_f1
 
@@ -75,12 +75,12 @@ class DetectionResult:
         ]
 
 
-def to_json(detection: DetectionResult) -> str:
+def to_json(detection: DetectionResult, inputs: InputReport) -> str:
     """Return the result as one JSON object."""
     threshold = {} if detection.threshold is None else {"threshold": detection.threshold}
     calibration = {"calibration": dict(detection.calibration)} if detection.calibration else {}
     metrics = {"metrics": detection.metrics} if detection.metrics else {}
-    return json.dumps({"images": list(detection.rows), **threshold, **calibration, **metrics})
+    return json.dumps({"images": list(detection.rows), **threshold, **calibration, **metrics, **inputs.to_json()})
 
 
 def write_table(path: Path, detection: DetectionResult) -> None:
@@ -96,7 +96,7 @@ def write_table(path: Path, detection: DetectionResult) -> None:
     writer.writerows(rows)
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, text.getvalue().encode())
+        write_atomically(path, text.getvalue().encode(errors="backslashreplace"))  # names that are not UTF-8
 
 
 def report(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gancli.cli.display.progress import progress_bar
-from gancli.cli.shared.input_images import ImageFile
+from gancli.cli.shared.input_images import ImageFile, InputReport
 from gancli.errors import DataError
 from gancli.inference.model import Model
 from gancli.io import decode
@@ -24,7 +25,15 @@ from gancli.runs.run import run_of
 from gancli.runtime.memory import free
 
 
-def decode_image(path: Path, *, channels: int, size: Size | None = None, fit: Fit = "crop") -> Bytes:
+def decode_image(
+    path: Path,
+    *,
+    channels: int,
+    size: Size | None = None,
+    fit: Fit = "crop",
+    span: decode.Range = "full",
+    remark: Callable[[Sequence[str]], None] = lambda _: None,
+) -> Bytes:
     """Decode an image (channels, H, W), upright. Colour becomes grey by its luma.
 
     Args:
@@ -32,6 +41,8 @@ def decode_image(path: Path, *, channels: int, size: Size | None = None, fit: Fi
         channels: 1, 3 or 4.
         size: (height, width) of the result (default: that of the file).
         fit: adaptation to another aspect ratio, as in `data.fit` of recipes.
+        span: values of more than 8 bits that become black and white, as in `data.range` of recipes.
+        remark: called with clauses about the image.
 
     Raises:
         DataError: the file cannot be read.
@@ -40,9 +51,12 @@ def decode_image(path: Path, *, channels: int, size: Size | None = None, fit: Fi
         with decode.open_image(path) as image:
             if image.format == "PNG":
                 image.load()  # the orientation may come after the pixels
-            return decode.decode(image, size=size or decode.header(image).size, channels=channels, fit=fit)
+            size = size or decode.header(image).size
+            pixels = decode.decode(image, size=size, channels=channels, fit=fit, span=span)
+            remark([clause for clause in decode.remarks(image) if span == "full" or "65535" not in clause])
+            return pixels
     except Exception as error:  # Pillow raises many kinds
-        raise DataError(f"{path} cannot be read: {decode.reason(error)}; leave it out or replace it") from None
+        raise decode.UnreadableImageError(path, error) from None
 
 
 def to_tensor(pixels: Bytes) -> Tensor:
@@ -60,6 +74,7 @@ class Preprocessing:
         fit: adaptation to another aspect ratio.
         crop: (height, width) of the centre crop; training crops at random.
         resolution: (height, width) to reduce the crop to, by means over blocks, as for a growing network.
+        span: values of more than 8 bits that become black and white.
     """
 
     channels: int
@@ -67,28 +82,43 @@ class Preprocessing:
     fit: Fit
     crop: Size
     resolution: Size
+    span: decode.Range = "full"
 
-    def read(self, path: Path) -> Bytes:
+    def read(self, path: Path, remark: Callable[[Sequence[str]], None] = lambda _: None) -> Bytes:
         """Read an image (C, H, W).
 
         Raises:
             DataError: the file cannot be read, or the image is too small.
         """
-        pixels = decode_image(path, channels=self.channels, size=self.size, fit=self.fit)
+        pixels = decode_image(path, channels=self.channels, size=self.size, fit=self.fit, span=self.span, remark=remark)
         return self._reduce(self._crop(pixels, path))
 
-    def read_all(self, files: Sequence[ImageFile]) -> Bytes:
-        """Read images (N, C, H, W) and show a progress bar.
+    def read_all(self, files: Sequence[ImageFile], report: InputReport) -> tuple[Bytes, list[int]]:
+        """Read images and show a progress bar.
+
+        Args:
+            files: image files.
+            report: takes the files that cannot be read or are too small.
+
+        Returns:
+            The images (N, C, H, W) that were read, and their indices in `files`.
 
         Raises:
-            DataError: a file cannot be read, or an image is too small.
+            DataError: nothing could be read, or `report` raises the first error.
         """
         images = np.empty((len(files), self.channels, *self.resolution), dtype=np.uint8)
+        kept: list[int] = []
         with progress_bar("images", "reading") as progress:
             for index, file in enumerate(files):
-                images[index] = self.read(file.path)
+                try:
+                    images[len(kept)] = self.read(file.path, partial(report.remark, file))
+                    kept.append(index)
+                except DataError as error:
+                    report.leave_out(file, error)
                 progress(index + 1, len(files))
-        return images
+        if not kept:
+            report.raise_left_out()
+        return images[: len(kept)], kept
 
     def _crop(self, pixels: Bytes, path: Path) -> Bytes:
         (height, width), (crop_height, crop_width) = pixels.shape[1:], self.crop
@@ -108,7 +138,7 @@ class Preprocessing:
         return means[0].round().numpy().astype(np.uint8)
 
 
-def preprocessing_of(path: Path, model: Model) -> Preprocessing:
+def preprocessing_of(path: Path, model: Model, span: decode.Range | None = None) -> Preprocessing:
     """Return the preprocessing of a model's training images, as its recipe defines it.
 
     Imported weights have no recipe: their images are cropped in the middle to the shape of the model.
@@ -116,9 +146,11 @@ def preprocessing_of(path: Path, model: Model) -> Preprocessing:
     Args:
         path: run or checkpoint directory of the model.
         model: model that defines size and channels.
+        span: values that become black and white (default: those of the recipe).
     """
     recipe, spec = run_of(path).recipe, model.family.data
     config = load_recipe(str(recipe)).data if recipe.is_file() else None
+    recipe_span: decode.Range = getattr(config, "range", "full")
     shape, stage = (spec.height, spec.width), model.nets.stage
     random_crop = config is not None and config.random_crop is not None
     return Preprocessing(
@@ -127,6 +159,7 @@ def preprocessing_of(path: Path, model: Model) -> Preprocessing:
         fit=config.fit if config is not None else "crop",
         crop=shape,
         resolution=(stage.resolution if stage else None) or shape,
+        span=recipe_span if span is None else span,
     )
 
 

@@ -35,7 +35,7 @@ class AttributesSource(Source[AttributesConfig]):
     def survey(self, progress: Progress | None = None) -> DataSummary:
         matches = self._match()
         encoded = matches.encoded
-        summary = pack.summarize(encoded, self.config.source, matches.ignored, progress)
+        summary = pack.summarize(encoded, self.config, matches.ignored, progress)
         unreadable = {name for name, _ in summary.unreadable}
         readable = [encoded.name(row) not in unreadable for row in range(encoded.count)]
         counts = encoded.beside["attributes"][readable].sum(0)

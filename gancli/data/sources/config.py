@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializeAsAny, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, SerializeAsAny, ValidationError, ValidationInfo, field_validator
 
 from gancli.errors import UsageError
 from gancli.io.files import MAX_MEGAPIXELS
@@ -30,7 +30,28 @@ _TEST_SHARE: Any = Field(
     "train and test",
 )
 
+_RANGE: Any = Field(
+    default="full",
+    description="values of grey images with more than 8 bits that become black and white: full is all that the bits "
+    "allow (0 and 1 for floating-point images), auto is each image's smallest and largest value, [low, high] are these "
+    "values, such as [0, 4095] for 12 bits in 16",
+)
+
 _UNREADABLE: Any = Field(default="error", description="stop with an error at unreadable images, or skip them")
+
+
+def _check_range(value: Any) -> Any:
+    """Check that two numbers are ascending."""
+    if isinstance(value, tuple) and not value[0] < value[1]:
+        raise ValueError(f"must be ascending, not [{value[0]:g}, {value[1]:g}]")
+    return value
+
+
+ValueRange = Annotated[
+    Literal["full", "auto"]
+    | tuple[Annotated[float, Field(allow_inf_nan=False)], Annotated[float, Field(allow_inf_nan=False)]],
+    AfterValidator(_check_range),
+]
 
 
 class DigitsConfig(SourceConfig):
@@ -163,6 +184,7 @@ class FolderConfig(SourceConfig):
     root: Path = Field(description="folder of images, or of one subfolder for each label")
     unreadable: Literal["error", "skip"] = _UNREADABLE
     max_megapixels: int = _MEGAPIXELS
+    range: ValueRange = _RANGE
 
 
 class PhotoCropsConfig(SourceConfig):
@@ -176,6 +198,7 @@ class PhotoCropsConfig(SourceConfig):
     unreadable: Literal["error", "skip"] = _UNREADABLE
     test_share: float = _TEST_SHARE
     max_megapixels: int = _MEGAPIXELS
+    range: ValueRange = _RANGE
 
 
 class PairedConfig(SourceConfig):
@@ -203,6 +226,7 @@ class PairedConfig(SourceConfig):
     )
     test_share: float = _TEST_SHARE
     max_megapixels: int = _MEGAPIXELS
+    range: ValueRange = _RANGE
 
     @field_validator("source_folder", "target_folder", "unmatched", mode="after")
     @classmethod

@@ -43,7 +43,7 @@ class FolderSource(Source[FolderConfig]):
 
     def survey(self, progress: Progress | None = None) -> DataSummary:
         encoded, ignored = self._encoded()
-        return pack.summarize(encoded, self.config.source, ignored, progress)
+        return pack.summarize(encoded, self.config, ignored, progress)
 
     def _encoded(self) -> tuple[pack.EncodedImages, list[str]]:
         """Return the images of the split, and the ignored files."""

@@ -30,7 +30,7 @@ class LsunSource(Source[LsunConfig]):
         return pack.pack(self._encoded(), self.config, progress)
 
     def survey(self, progress: Progress | None = None) -> DataSummary:
-        return pack.summarize(self._encoded(), self.config.source, progress=progress)
+        return pack.summarize(self._encoded(), self.config, progress=progress)
 
     def _encoded(self) -> pack.EncodedImages:
         databases = self._databases()

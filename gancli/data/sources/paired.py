@@ -46,7 +46,7 @@ class PairedSource(Source[PairedConfig]):
         folders = self._folders()
         encoded = self._encoded(folders)
         source = self.config.source
-        parts = {key: pack.summarize(encoded[key], source, folders[key].ignored, progress) for key in _KEYS}
+        parts = {key: pack.summarize(encoded[key], self.config, folders[key].ignored, progress) for key in _KEYS}
         sizes = self._pair_sizes(encoded)
         summary = combine_summaries(source, parts, [*self._unmatched_problems(folders), *sizes.problems])
         return replace(summary, scale=sizes.scale)

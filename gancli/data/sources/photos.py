@@ -92,7 +92,7 @@ class PhotoCropsSource(Source[PhotoCropsConfig]):
         if self.config.root is None:
             return survey_arrays(self._bundled(), self.config.source)
         encoded, ignored = self._encoded(self.config.root)
-        summary = pack.summarize(encoded, self.config.source, ignored, progress)
+        summary = pack.summarize(encoded, self.config, ignored, progress)
         problem = self._undersized(encoded)
         return replace(summary, problems=(problem,)) if problem else summary
 

@@ -156,7 +156,7 @@ class TorchvisionSource(Source[DownloadConfig]):
         return pack.pack(self._encoded(), self.config, progress)
 
     def survey(self, progress: Progress | None = None) -> DataSummary:
-        return pack.summarize(self._encoded(), self.config.source, progress=progress)
+        return pack.summarize(self._encoded(), self.config, progress=progress)
 
     def _encoded(self) -> pack.EncodedImages:
         source, dataset = self.config.source, SETS[self.config.source]

@@ -22,7 +22,7 @@ class UnpairedSource(Source[UnpairedConfig]):
     def survey(self, progress: Progress | None = None) -> DataSummary:
         source = self.config.source
         parts = {
-            key: pack.summarize(self._encoded(folder), source, folder.ignored, progress)
+            key: pack.summarize(self._encoded(folder), self.config, folder.ignored, progress)
             for key, folder in self._folders().items()
         }
         return combine_summaries(source, parts)

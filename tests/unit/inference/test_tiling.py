@@ -86,3 +86,33 @@ def test_tiles_of_different_tone_pass_into_each_other() -> None:
     shared = 64 // OVERLAP
     assert output.diff(dim=3).abs().max() <= 1.01 / shared
     assert output.diff(dim=2).abs().max() == 0
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 3), (3, 1), (1, 50), (50, 1), (5, 7)])
+@pytest.mark.parametrize("scale", [1, 2])
+def test_images_are_reflected_until_the_network_accepts_them(size: tuple[int, int], scale: int) -> None:
+    shapes: list[tuple[int, ...]] = []
+
+    def network(image: torch.Tensor) -> torch.Tensor:
+        shapes.append(tuple(image.shape[2:]))
+        F.pad(image, (3, 3, 3, 3), mode="reflect")  # raises an error for sides up to 3
+        if min(image.shape[2:]) < 8:
+            raise ValueError("Expected more than 1 spatial element when training")
+        return image.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+
+    image = torch.rand(1, 3, *size)
+    output = apply_padded(network, image, 2, enough=(16, 16), scale=scale)
+    assert torch.equal(output, image.repeat_interleave(scale, 2).repeat_interleave(scale, 3))
+    assert all(8 <= side <= 50 for side in shapes[-1])
+
+
+def test_errors_of_large_images_are_raised_once() -> None:
+    calls = []
+
+    def network(image: torch.Tensor) -> torch.Tensor:
+        calls.append(image.shape)
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        apply_padded(network, torch.zeros(1, 3, 16, 16), 4, enough=(16, 16))
+    assert len(calls) == 1

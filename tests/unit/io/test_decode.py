@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from gancli.io.decode import FORMATS, decode, header, open_image, reason
+from gancli.io.decode import FORMATS, Range, decode, header, open_image, reason, remarks
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> io.BytesIO:
@@ -65,10 +65,61 @@ def test_deep_colour_keeps_its_range(channels: int) -> None:
     assert abs(result[0].ravel().astype(int) - ROUNDED).max() <= 1  # Pillow keeps the high byte
 
 
-def test_modes_without_a_range_are_refused() -> None:
-    for mode in ("F", "I"):
-        with pytest.raises(ValueError, match="of unknown range"):
-            pixels(encoded(Image.new(mode, (4, 4), 70000), "TIFF"), 1)
+def floats(values: object) -> io.BytesIO:
+    return encoded(Image.fromarray(np.array(values, dtype=np.float32)), "TIFF")
+
+
+def test_values_of_unknown_range_are_refused_with_their_range() -> None:
+    with pytest.raises(ValueError, match=r"32-bit pixels from 70000 to 70000 .* to \[low, high\]"):
+        pixels(encoded(Image.new("I", (4, 4), 70000), "TIFF"), 1)
+    with pytest.raises(ValueError, match=r"floating-point pixels from -0\.5 to 2 are not from 0 to 1; .*auto"):
+        pixels(floats([[-0.5, 2]]), 1)
+
+
+def test_floating_point_pixels_from_0_to_1_are_black_to_white() -> None:
+    file = floats([[0, 0.25, 0.5, 1]])
+    assert (header(open_image(file)).channels, header(open_image(file)).bits) == (1, 32)
+    assert pixels(file, 1).ravel().tolist() == [0, 64, 128, 255]
+    assert pixels(file, 3)[2].ravel().tolist() == [0, 64, 128, 255]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("span", ["full", "auto", (0, 1)])
+def test_floating_point_pixels_that_are_not_finite_are_refused(value: float, span: Range) -> None:
+    with pytest.raises(ValueError, match="not finite"):
+        decode(open_image(floats([[0, value]])), size=(1, 2), channels=1, fit="crop", span=span)
+
+
+@pytest.mark.parametrize(
+    ("span", "expected"),
+    [
+        ("full", [0, 4, 8, 16]),  # 4095 / 257 = 15.9
+        ("auto", [0, 64, 128, 255]),
+        ((0, 4095), [0, 64, 128, 255]),
+        ((1024, 2048), [0, 0, 255, 255]),
+    ],
+)
+def test_twelve_bits_in_sixteen(span: Range, expected: list[int]) -> None:
+    file = encoded(Image.fromarray(np.array([[0, 1024, 2048, 4095]], dtype=np.uint16)))
+    image = open_image(file)
+    assert decode(image, size=(1, 4), channels=1, fit="crop", span=span).ravel().tolist() == expected
+    assert remarks(image) == ("its largest value is 4095 of 65535",)
+    plain = encoded(Image.fromarray(np.array([[7, 9]], dtype=np.uint8)))
+    assert decode(open_image(plain), size=(1, 2), channels=1, fit="crop", span=span).ravel().tolist() == [7, 9]
+    full = open_image(encoded(Image.fromarray(np.array([[0, 16384]], dtype=np.uint16))))
+    full.load()
+    assert remarks(full) == ()
+
+
+@pytest.mark.parametrize("kind", ["GIF", "TIFF", "PNG", "WEBP"])
+def test_the_first_of_several_frames_is_read(kind: str) -> None:
+    frames = [Image.new("L", (8, 8), level) for level in (255, 0)]
+    file = encoded(frames[0], kind, save_all=True, append_images=frames[1:])
+    image = open_image(file)
+    assert header(image).animated
+    assert pixels(file, 1).min() > 250
+    assert remarks(image) == ("only the first of its pages or frames is read",)
+    assert not header(open_image(encoded(frames[0], kind))).animated
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -159,3 +162,89 @@ def test_a_refusal_of_the_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(Exception, match="No space left"):
         write(tmp_path / "a.png", deep(4, 4, 3))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_metadata_that_a_format_has_no_place_for(tmp_path: Path) -> None:
+    pixels = np.full((4, 4, 3), 7, dtype=np.uint8)
+    limits = {"exif": 65_533, "xmp": 65_504}
+    starts = {"exif": b"Exif\0\0", "xmp": b"<x"}
+    for key, limit in limits.items():
+        for size, fits in ((limit, True), (limit + 1, False)):
+            metadata = ImageMetadata(**{key: starts[key].ljust(size, b" ")})
+            dropped = write_image(tmp_path / "a.jpg", pixels, metadata, format="JPEG", origin={})
+            assert bool(dropped) is not fits
+            with Image.open(tmp_path / "a.jpg") as image:
+                image.load()
+                assert (key in image.info) is fits
+            if not fits:
+                assert f"{size:,} bytes exceeds the {limit:,} bytes of a JPEG" in dropped[0]
+            for format in ("PNG", "WEBP"):
+                assert not write_image(tmp_path / "a", pixels, metadata, format=format, origin={})
+                with Image.open(tmp_path / "a") as image:
+                    assert key in image.info
+
+
+@pytest.mark.parametrize("value", [0, 1, 2**31 - 1, 2**32 - 1])
+@pytest.mark.parametrize("format", ["PNG", "JPEG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("scale", [1, 4])
+def test_absurd_densities(tmp_path: Path, value: int, format: str, scale: int) -> None:
+    source = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(source, "PNG")
+    content = source.getvalue()
+    density = b"pHYs" + struct.pack(">IIB", value, value, 1)
+    chunk = struct.pack(">I", 9) + density + struct.pack(">I", zlib.crc32(density))
+    (tmp_path / "in.png").write_bytes(content[:33] + chunk + content[33:])
+    decoded = read_image(tmp_path / "in.png", scale=scale)
+    dropped = write_image(tmp_path / "out", decoded.pixels, decoded.metadata, format=format, origin={})
+    with Image.open(tmp_path / "out") as image:
+        assert image.size == (4, 4)
+        image.load()
+    said = any("density" in clause for clause in dropped)
+    assert said is (value > 2**30 and not (format == "PNG" and scale == 1 and value < 2**31) and format != "WEBP") or (
+        value == 1 and format == "JPEG"
+    )
+
+
+def test_metadata_that_pillow_cannot_write_cost_no_pixels(tmp_path: Path) -> None:
+    pixels = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+    metadata = ImageMetadata(exif=b"Exif\0\0no TIFF header", text={"\u2603": "no Latin-1"})
+    dropped = write_image(tmp_path / "a.png", pixels, metadata, format="PNG", origin={})
+    assert dropped == ("left out: its metadata, which cannot be written to a PNG",)
+    assert np.array_equal(read_image(tmp_path / "a.png", scale=1).pixels, pixels)
+
+
+def test_text_is_said_to_be_left_out_where_it_has_no_place(tmp_path: Path) -> None:
+    pixels = np.zeros((4, 4, 3), dtype=np.uint8)
+    for format, kept in (("PNG", True), ("JPEG", False), ("WEBP", False), ("TIFF", False)):
+        metadata = ImageMetadata(text={"Title": "x"})
+        assert bool(write_image(tmp_path / "a", pixels, metadata, format=format, origin={})) is not kept
+
+
+def test_xmp_of_a_tiff_is_kept(tmp_path: Path) -> None:
+    pixels = np.zeros((4, 4, 3), dtype=np.uint8)
+    write_image(tmp_path / "a.tif", pixels, ImageMetadata(xmp=b"<x:xmpmeta/>"), format="TIFF", origin={})
+    assert read_image(tmp_path / "a.tif", scale=1).metadata.xmp == b"<x:xmpmeta/>"
+
+
+def test_floating_point_images_become_sixteen_bits(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[0, 0.25, 0.5, 1]], dtype=np.float32)).save(tmp_path / "a.tif")
+    pixels = read_image(tmp_path / "a.tif", scale=1).pixels
+    assert pixels.dtype == np.uint16
+    assert pixels.ravel().tolist() == [0, 16384, 32768, 65535]
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_twelve_bits_in_sixteen_are_said_and_stretched(tmp_path: Path, channels: int) -> None:
+    pixels = np.repeat(np.array([[[0], [2048], [4095]]], dtype=np.uint16), channels, axis=2)
+    if channels in (2, 4):
+        pixels[..., -1] = 65535
+    path = write(tmp_path / "a.png", pixels, "PNG")
+    plain = read_image(path, scale=1)
+    assert plain.warnings == ("its largest value is 4095 of 65535",)
+    assert np.array_equal(plain.pixels, pixels)
+    for span in ("auto", (0, 4095)):
+        stretched = read_image(path, scale=1, span=span)
+        assert stretched.warnings == ()
+        assert stretched.pixels[0, :, 0].tolist() == [0, 32776, 65535]
+        if channels in (2, 4):
+            assert (stretched.pixels[..., -1] == 65535).all()
