@@ -35,6 +35,11 @@ Other images are not changed.
 MAX_FEW_BITS = 16_383
 """Largest value up to which a 16-bit image is said to use few of its bits: cameras and scanners have 10, 12 or 14."""
 
+MAX_SCANNED_MEGAPIXELS = 1_000
+"""Megapixels that the scans of a progressive JPEG may have together. Each scan takes the time of a whole image, and a
+few bytes of the file; usual are 10 scans.
+"""
+
 _LARGE_MEGAPIXELS = 16
 
 _large_image_lock = threading.Lock()  # large images are decoded one at a time, to bound the memory of many threads
@@ -94,7 +99,24 @@ def open_image(file: Path | IO[bytes], *, max_megapixels: int = MAX_MEGAPIXELS) 
     if image.width * image.height > max_megapixels * 1_000_000:
         image.close()
         raise ValueError(f"{image.height}x{image.width} pixels are more than {max_megapixels} megapixels")
+    if image.info.get("progressive"):
+        _check_scans(image, file)
     return image
+
+
+def _check_scans(image: Image.Image, file: Path | IO[bytes]) -> None:
+    """Raise a ValueError if a progressive JPEG has too many scans."""
+    if isinstance(file, Path):
+        content = file.read_bytes()
+    else:
+        position = file.tell()
+        file.seek(0)
+        content = file.read()
+        file.seek(position)
+    scans = content.count(b"\xff\xda")  # in pixels, 0xff is followed by 0
+    if scans * image.width * image.height > MAX_SCANNED_MEGAPIXELS * 1_000_000:
+        image.close()
+        raise ValueError(f"its {scans:,} scans of {image.height}x{image.width} pixels take too long")
 
 
 def open_half(file: Path, *, right: bool, max_megapixels: int = MAX_MEGAPIXELS) -> Image.Image:

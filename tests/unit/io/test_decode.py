@@ -244,3 +244,20 @@ def test_reasons_are_short_and_name_no_file(tmp_path: Path) -> None:
     assert str(tmp_path) not in reason(caught.value)
     assert reason(RuntimeError()) == "RuntimeError"
     assert reason(OSError(13, "Permission denied")) == "permission denied"
+
+
+def test_s6_scans_of_large_jpegs_are_limited() -> None:
+    def repeated(side: int, count: int) -> io.BytesIO:
+        jpeg = encoded(Image.new("L", (side, side)), "JPEG", progressive=True).getvalue()
+        return io.BytesIO(jpeg[:-2] + jpeg[jpeg.rindex(b"\xff\xda") : -2] * count + jpeg[-2:])
+
+    assert pixels(repeated(2000, 0), 1).shape == (1, 2000, 2000)
+    assert pixels(repeated(64, 1_000), 1).shape == (1, 64, 64)
+    with pytest.raises(ValueError, match=r"scans of 2000x2000 pixels take too long"):
+        open_image(repeated(2000, 250))
+
+
+def test_devices_are_not_read(tmp_path: Path) -> None:
+    (tmp_path / "zero.png").symlink_to("/dev/null")
+    with pytest.raises(ValueError, match="not a regular file"):
+        open_image(tmp_path / "zero.png")

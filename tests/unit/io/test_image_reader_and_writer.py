@@ -162,6 +162,10 @@ def test_a_refusal_of_the_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(Exception, match="No space left"):
         write(tmp_path / "a.png", deep(4, 4, 3))
     assert list(tmp_path.iterdir()) == []
+    (tmp_path / "a.png").write_text("old")
+    with pytest.raises(Exception, match="No space left"):
+        write(tmp_path / "a.png", deep(4, 4, 3))
+    assert (tmp_path / "a.png").read_text() == "old"
 
 
 def test_metadata_that_a_format_has_no_place_for(tmp_path: Path) -> None:

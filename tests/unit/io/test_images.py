@@ -10,6 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
+from gancli.errors import DiskError
 from gancli.io.images import convert_channels, grey_to_rgb, make_grid, normalize, quantize, to_pixels, to_rgb, write_png
 
 LEVELS = torch.arange(256, dtype=torch.uint8)
@@ -89,3 +90,20 @@ def test_png_keeps_pixels_and_tells_where_it_comes_from(tmp_path: Path, channels
         assert json.loads(image.text["gancli"]) == origin
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.png", "b.png"]
+
+
+def test_png_files_are_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    pixels = np.zeros((4, 4, 3), dtype=np.uint8)
+    (tmp_path / "a.png").write_text("old")
+    with monkeypatch.context() as patch:
+        patch.setattr("gancli.io.files.os.fsync", full)
+        with pytest.raises(DiskError, match="No space left"):
+            write_png(tmp_path / "a.png", pixels, metadata={})
+    assert (tmp_path / "a.png").read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 1
+    write_png(tmp_path / "a.png", pixels, metadata={})
+    with Image.open(tmp_path / "a.png") as image:
+        assert image.size == (4, 4)

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from pydantic import ValidationError
 
 from gancli.data import pack
-from gancli.data.dataset import open_dataset
+from gancli.data.dataset import open_dataset, open_source
 from gancli.data.sources.config import FolderConfig
 from gancli.data.sources.folder import FolderSource
 from gancli.errors import DataError
@@ -338,3 +339,30 @@ def test_real_photographs(shared: Path) -> None:
     packed = open_dataset(FolderConfig(source="folder", root=shared / "nuclei" / "images", resolution=32))
     assert packed.images.shape == (100, 4, 32, 32)
     assert (packed.images[:, 3] == 255).all()
+
+
+def test_the_range_of_twelve_bits(root: Path, config: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, largest in (("a", 4095), ("b", 2048)):
+        values = np.array([[0, largest]], dtype=np.uint16)
+        Image.fromarray(values).save(root / f"{name}.png")
+    expected = {"full": [0, 16, 0, 8], "auto": [0, 255, 0, 255], (0, 4095): [0, 255, 0, 128]}
+    for span, levels in expected.items():  # the entries of the cache must not be confused
+        assert open_dataset(config(range=span)).images.ravel().tolist() == levels
+    assert len({open_dataset(config(range=span)).fingerprint for span in expected}) == 3
+    notes = open_source(config()).survey().notes
+    assert notes == (
+        f"{root / 'a.png'}: its largest value is 4095 of 65535",
+        f"{root / 'b.png'}: its largest value is 2048 of 65535",
+    )
+    for span in ((1, 1), (2, 1), (0, np.inf), "half"):
+        with pytest.raises(ValidationError):
+            config(range=span)
+
+
+def test_an_animation_is_noted(root: Path, config: Config) -> None:
+    frames = [Image.new("L", (8, 8), level) for level in (255, 0)]
+    for name in ("a", "b"):
+        frames[0].save(root / f"{name}.gif", save_all=True, append_images=frames[1:])
+    (note,) = open_source(config()).survey().notes
+    assert note == f"{root / 'a.gif'} and 1 more: only the first of its pages or frames is read"
+    assert (open_dataset(config()).images == 255).all()
