@@ -130,9 +130,13 @@ class Registry:
 
     def owner(self, family: str) -> Plugin:
         """Return the plugin that provides a family, for manifests."""
-        for plugin in (*self._named(family), *self.plugins()):
-            if any(info.name == family for info in plugin.families):
-                return plugin
+        for read in (
+            lambda: self._named(family),
+            self.plugins,
+        ):  # all of them only if the named one does not provide it
+            for plugin in read():
+                if any(info.name == family for info in plugin.families):
+                    return plugin
         raise UsageError(unknown_name("family", family, self.families()))
 
     def _precedence(self, point: metadata.EntryPoint) -> tuple[bool, bool]:

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from gancli.errors import UsageError
+from gancli.plugins import listing
+from gancli.plugins import registry as plugin_registry
+from gancli.plugins.loading import Plugin
 from gancli.plugins.registry import Registry, registry
 
 GOOD = """
@@ -138,9 +141,18 @@ def test_trackers_are_found_and_their_names_are_not_taken_twice(write) -> None:
         found.tracker("mien")
 
 
-def test_no_plugin_is_imported_by_a_search(write) -> None:
+def test_only_the_named_plugin_is_read_and_none_is_imported(write, monkeypatch: pytest.MonkeyPatch) -> None:
     found = Registry([write("exits", BROKEN["exits"]), write("mine", GOOD.format(name="mine"))])
-    found.family("mine")
+    read: list[str] = []
+
+    def read_plugins(points: list[metadata.EntryPoint], *, recheck: bool) -> list[Plugin]:
+        read.extend(point.name for point in points)
+        return listing.read_plugins(points, recheck=recheck)
+
+    monkeypatch.setattr(plugin_registry, "read_plugins", read_plugins)
+    assert found.family("mine").name == "mine"
+    assert found.owner("mine").name == "mine"
+    assert read == ["mine"]
     assert not [name for name in sys.modules if name.startswith("plugin_of_test_")]
 
 
