@@ -130,13 +130,10 @@ class Registry:
 
     def owner(self, family: str) -> Plugin:
         """Return the plugin that provides a family, for manifests."""
-        for read in (
-            lambda: self._named(family),
-            self.plugins,
-        ):  # all of them only if the named one does not provide it
-            for plugin in read():
-                if any(info.name == family for info in plugin.families):
-                    return plugin
+        named = [plugin for plugin in self._named(family) if any(info.name == family for info in plugin.families)]
+        for plugin in named or self.plugins():
+            if any(info.name == family for info in plugin.families):
+                return plugin
         raise UsageError(unknown_name("family", family, self.families()))
 
     def _precedence(self, point: metadata.EntryPoint) -> tuple[bool, bool]:

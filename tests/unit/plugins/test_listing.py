@@ -121,7 +121,7 @@ def test_processes_that_a_plugin_starts_end_with_it(write: Write, tmp_path: Path
 @pytest.mark.parametrize("ending", ["the program ends", "the reader is killed"])
 def test_no_process_outlives_the_program_or_the_reader(write: Write, tmp_path: Path, ending: str) -> None:
     pid = tmp_path / "pid"
-    point = write(f"import os, time, pathlib\npathlib.Path({str(pid)!r}).write_text(str(os.getpid()))\ntime.sleep(300)")
+    point = write(f"import os, time, pathlib\npathlib.Path({str(pid)!r}).write_text(str(os.getpid()))\ntime.sleep(60)")
     plugins = [{"name": "mine", "value": point.value}]
     request = {"path": sys.path, "plugins": plugins, "seconds": 300}
     with subprocess.Popen(reader_command(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as reader:
