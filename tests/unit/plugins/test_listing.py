@@ -156,7 +156,8 @@ def test_a_reader_that_hangs_is_given_up(write: Write, monkeypatch: pytest.Monke
     monkeypatch.setattr(listing, "START_SECONDS", 0.1)
     monkeypatch.setattr(listing, "CLOSING_SECONDS", 0.1)
     monkeypatch.setenv(TIMEOUT_VARIABLE, "0.1")
-    monkeypatch.setattr(listing, "reader_command", lambda: [sys.executable, "-c", "import time; time.sleep(300)"])
+    late = 'import time; time.sleep(20); print(\'{"index": 0, "fault": "late"}\')'
+    monkeypatch.setattr(listing, "reader_command", lambda: [sys.executable, "-c", late])
     assert read(write(HOOK.format(summary=1))).fault == "it ended the process that reads plugins"
 
 
