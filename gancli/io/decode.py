@@ -185,7 +185,13 @@ def remarks(image: Image.Image) -> tuple[str, ...]:
 def few_bits(values: Array) -> str:
     """Return a clause about 16-bit values that leave most of the range unused; "" if they do not."""
     largest = int(values.max())
-    return f"its largest value is {largest} of 65535" if 0 < largest <= MAX_FEW_BITS else ""
+    if not 0 < largest <= MAX_FEW_BITS:
+        return ""
+    bits = largest.bit_length()  # not the value itself, so that all images of a camera have the same clause
+    return (
+        f"only {bits} of its 16 bits are used, up to {2**bits - 1} of 65535; --range 0,{2**bits - 1} or "
+        f"data.range=[0,{2**bits - 1}] scales it"
+    )
 
 
 def reason(error: BaseException) -> str:

@@ -195,6 +195,32 @@ def test_what_cannot_be_done(gan, detector: str, images: dict[str, int], tmp_pat
     assert not Path("maps").exists()
 
 
+def test_unreadable_images_are_left_out_of_scores_labels_and_maps(
+    gan, detector: str, images: dict[str, int], tmp_path: Path
+) -> None:
+    for folder in ("normal", "anomalous"):
+        (tmp_path / "in" / folder / "aa.png").write_text("no image")
+    options = ["--labels", "folders", "--csv", "table.csv", "--out", "maps", "--json"]
+    result = gan("detect", "in", *options)
+    assert result.code == 65
+    assert "error: 2 of 6 images cannot be read" in result.err
+    found = json.loads(result.out)
+    scores = {entry["image"]: entry["score"] for entry in found["images"]}
+    assert scores == pytest.approx({name: score(level) for name, level in images.items()}, abs=1e-5)
+    assert all(entry["label"] == Path(entry["image"]).parent.name for entry in found["images"])
+    assert sorted(entry["image"] for entry in found["unreadable"]) == ["in/anomalous/aa.png", "in/normal/aa.png"]
+    with open("table.csv", encoding="utf-8", newline="") as handle:
+        assert len(list(csv.DictReader(handle))) == 4
+    for entry in found["images"]:
+        with Image.open(entry["map"]) as image:
+            assert json.loads(image.text["gancli"])["from"] == Path(entry["image"]).name
+    many = [grey(tmp_path / "many" / f"{number}.png", 130 + number) for number in range(20)]
+    many[0].write_text("no image")
+    result = gan("detect", "in/normal/a.png", "--normal", "many", "--false-alarms", "0.2", "--json", "--no-maps")
+    assert refused(result, "many/0.png cannot be read", "the other 19 are done", code=65)
+    assert json.loads(result.out)["calibration"]["images"] == 19
+
+
 def test_heat_maps_that_no_memory_holds(gan, detector: str, images: dict[str, int], monkeypatch) -> None:
     monkeypatch.setattr("gancli.cli.shared.preprocess.free", lambda _: 100)
     assert refused(gan("detect", "in"), "GB are free", "--no-maps", code=65)

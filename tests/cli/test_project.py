@@ -193,3 +193,23 @@ def test_what_cannot_be_done(gan, unconditional: Path, tmp_path: Path) -> None:
     assert refused(gan("project", "broken.png"), "broken.png cannot be read")
     assert refused(gan("interpolate", "--latents", "none.safetensors,broken.png"), "none.safetensors is not")
     assert refused(gan("interpolate", "--latents", "broken.png", "--seeds", "1"), "broken.png")
+
+
+def test_unreadable_images_and_existing_results(gan, unconditional: Path, tmp_path: Path) -> None:
+    files = sampled(gan, "in")
+    names = sorted(path.name for path in Path(files).glob("*.png"))
+    (tmp_path / "in" / names[0]).write_text("no image")
+    result = gan("project", files, *FEW, "--out", "out", "--json")
+    assert refused(result, f"{names[0]} cannot be read", "the other 2 are done")
+    assert [Path(entry["from"]).name for entry in json.loads(result.out)["images"]] == names[1:]
+    last = tmp_path / "out" / names[2]
+    before = last.read_bytes()
+    last.with_suffix(".safetensors").unlink()  # as if it had ended between the two files
+    (tmp_path / "out" / names[1]).write_text("kept")
+    result = gan("project", files, *FEW, "--out", "out", "--skip-existing")
+    assert "skipped 1 of 3 images" in result.err
+    assert (tmp_path / "out" / names[1]).read_text() == "kept"
+    assert last.with_suffix(".safetensors").is_file()
+    assert last.read_bytes() == before
+    assert refused(gan("project", files, *FEW, "--out", "none", "--unreadable", "fail"), names[0])
+    assert not (tmp_path / "none").exists()

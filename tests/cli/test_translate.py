@@ -206,7 +206,7 @@ def test_twelve_bits_are_said_and_scaled(gan, unpaired: Path, tmp_path: Path) ->
     Image.fromarray(values).save(tmp_path / "deep.png")
     Image.fromarray(np.round(values * (255 / 4095)).astype(np.uint8)).save(tmp_path / "plain.png")
     dark = gan("translate", "deep.png", "--out", "dark")
-    assert "deep.png: its largest value is 4095 of 65535" in dark.err
+    assert "deep.png: only 12 of its 16 bits are used, up to 4095 of 65535; --range 0,4095 or " in dark.err
     for words in (("plain.png",), ("deep.png", "--range", "0,4095"), ("deep.png", "--range", "auto")):
         result = gan("translate", *words, "--out", "out")
         assert result.code == 0, result.err

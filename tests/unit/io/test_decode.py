@@ -103,7 +103,9 @@ def test_twelve_bits_in_sixteen(span: Range, expected: list[int]) -> None:
     file = encoded(Image.fromarray(np.array([[0, 1024, 2048, 4095]], dtype=np.uint16)))
     image = open_image(file)
     assert decode(image, size=(1, 4), channels=1, fit="crop", span=span).ravel().tolist() == expected
-    assert remarks(image) == ("its largest value is 4095 of 65535",)
+    assert remarks(image) == (
+        "only 12 of its 16 bits are used, up to 4095 of 65535; --range 0,4095 or data.range=[0,4095] scales it",
+    )
     plain = encoded(Image.fromarray(np.array([[7, 9]], dtype=np.uint8)))
     assert decode(open_image(plain), size=(1, 2), channels=1, fit="crop", span=span).ravel().tolist() == [7, 9]
     full = open_image(encoded(Image.fromarray(np.array([[0, 16384]], dtype=np.uint16))))

@@ -244,7 +244,9 @@ def test_twelve_bits_in_sixteen_are_said_and_stretched(tmp_path: Path, channels:
         pixels[..., -1] = 65535
     path = write(tmp_path / "a.png", pixels, "PNG")
     plain = read_image(path, scale=1)
-    assert plain.warnings == ("its largest value is 4095 of 65535",)
+    assert plain.warnings == (
+        "only 12 of its 16 bits are used, up to 4095 of 65535; --range 0,4095 or data.range=[0,4095] scales it",
+    )
     assert np.array_equal(plain.pixels, pixels)
     for span in ("auto", (0, 4095)):
         stretched = read_image(path, scale=1, span=span)
