@@ -25,7 +25,7 @@ from gancli.cli.runs import runs_app
 from gancli.cli.train import train
 from gancli.errors import GanError
 from gancli.family.tasks import TASKS
-from gancli.io.text import error_line
+from gancli.io.text import error_line, visible_output
 from gancli.runtime.threads import limit_spinning
 
 EPILOG = (
@@ -60,6 +60,11 @@ for registered in (*app.registered_commands, *(entry for group in groups for ent
 def main() -> None:
     """Run a command. Print an error as one sentence on standard error and exit with its code."""
     limit_spinning()
+    with visible_output():
+        _run()
+
+
+def _run() -> None:
     try:
         app()
     except GanError as error:

@@ -11,6 +11,7 @@ import typer
 
 from gancli.cli.options import Json, Set
 from gancli.errors import DataError
+from gancli.io.text import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,17 +46,17 @@ def ls(json: Json = False) -> None:
         print(jsonlib.dumps(rows))
         return
 
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
-    console = Console()
+    from gancli.cli.display.console import TerminalConsole
+
+    console = TerminalConsole()
     table = Table("source", "content", "yields", "needs", box=None, pad_edge=False)
     for row in rows:
         cells = (row["name"], row["summary"], ", ".join(row["yields"]), row["needs"] or "nothing")
-        table.add_row(*map(Text, cells))
+        table.add_row(*cells)
     console.print(table)
-    console.print("next: gan data check digits", markup=False, highlight=False)
+    console.print("next: gan data check digits")
 
 
 @data_app.command()
@@ -97,9 +98,9 @@ def check(
 
 
 def _print_summary(target: str, summary: DataSummary) -> None:
-    from rich.console import Console
+    from gancli.cli.display.console import TerminalConsole
 
-    console = Console(soft_wrap=True)
+    console = TerminalConsole(soft_wrap=True)
     if summary.kind == "points":
         _print_line(console, f"{target}: {summary.count:,} points")
         _print_line(console, "dimensions", ", ".join(map(str, summary.channels)))
@@ -142,5 +143,4 @@ def _print_line(console: Console, heading: str, text: str = "") -> None:
     """Print one line, with unprintable characters of file names and labels escaped: they could control the terminal."""
     line = f"  {heading}: {text}" if text else heading
     if text or not line.startswith("0 "):
-        safe = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in line)
-        console.print(safe, markup=False, highlight=False)
+        console.print(visible(line))

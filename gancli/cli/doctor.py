@@ -21,16 +21,16 @@ def doctor(json: Json = False) -> None:
         print(jsonlib.dumps(findings))
         return
 
-    from rich.console import Console
+    from gancli.cli.display.console import TerminalConsole
 
-    console = Console()
+    console = TerminalConsole()
     for name, value in findings.items():
         if name != "problems":
             shown = ", ".join(str(item) for item in value) if isinstance(value, list) else value
-            console.print(f"{name:>12}  {shown}", markup=False, highlight=False)
+            console.print(f"{name:>12}  {shown}")
     for problem in findings["problems"]:
-        console.print(f"     problem  {problem}", markup=False, highlight=False)
-    console.print("next: gan demo" if not findings["problems"] else "fix the problems, then: gan demo", markup=False)
+        console.print(f"     problem  {problem}")
+    console.print("next: gan demo" if not findings["problems"] else "fix the problems, then: gan demo")
 
 
 def examine() -> dict[str, Any]:

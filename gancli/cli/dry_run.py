@@ -28,8 +28,7 @@ def forecast_run(recipe: Recipe, device_name: str, out: Path | None) -> Run:
     Raises:
         GanError: any error that training would raise before its first step.
     """
-    from rich.console import Console
-
+    from gancli.cli.display.console import TerminalConsole
     from gancli.cli.display.progress import progress_bar
     from gancli.data.dataset import open_dataset
     from gancli.runtime.device import choose_device
@@ -45,15 +44,17 @@ def forecast_run(recipe: Recipe, device_name: str, out: Path | None) -> Run:
         trainer = Trainer(build_training(recipe, run, dataset, device=device, progress=progress))
     with progress_bar("stages", "measuring") as progress:
         stages = forecast(trainer, progress=progress)
-    _print_forecast(Console(soft_wrap=True), trainer, stages)
+    _print_forecast(TerminalConsole(soft_wrap=True), trainer, stages)
     return run
 
 
 def _print_forecast(console: Console, trainer: Trainer, stages: list[StageForecast]) -> None:
     from rich.measure import Measurement
+    from rich.text import Text
 
     recipe, dataset = trainer.recipe, trainer.setup.dataset
-    console.print(f"[bold]{recipe.info.name}[/] on {recipe.data.source}: {dataset.described}, seed {recipe.train.seed}")
+    about = f" on {recipe.data.source}: {dataset.described}, seed {recipe.train.seed}"
+    console.print(Text.assemble((recipe.info.name, "bold"), about))
     table = _table(stages, trainer)
     # Rows must not wrap, even in a narrow terminal.
     needed = Measurement.get(console, console.options.update(max_width=1_000), table).maximum
@@ -62,12 +63,12 @@ def _print_forecast(console: Console, trainer: Trainer, stages: list[StageForeca
     for name, module in trainer.players.modules.items():
         console.print(f"{name}: {sum(parameter.numel() for parameter in module.parameters()):,} parameters")
     for turns in dict.fromkeys(_describe_turns(stage.planned) for stage in stages):
-        console.print(f"turns: {turns}", markup=False, highlight=False)
+        console.print(f"turns: {turns}")
     owner = "the device" if trainer.device.type == "cuda" else "the whole process"
-    console.print(f"measured on {trainer.device} just now; memory is that of {owner}", highlight=False)
+    console.print(f"measured on {trainer.device} just now; memory is that of {owner}")
     if not all(stage.measured for stage in stages):
         note = f"{ESTIMATED} not measured, because it would take too long: extrapolated from the slowest measured stage"
-        console.print(note, highlight=False)
+        console.print(note)
 
 
 def _table(stages: list[StageForecast], trainer: Trainer) -> Table:

@@ -60,7 +60,7 @@ def check(
                 report(*_lines(verdict))
                 verdicts[fixture.info.name].append(verdict)
     if json:
-        print(jsonlib.dumps(_to_json(plugin, loading, verdicts), ensure_ascii=False))
+        print(jsonlib.dumps(_to_json(plugin, loading, verdicts)))
     count = len(loading) + sum(len(verdict.found or ()) for group in verdicts.values() for verdict in group)
     if count:
         problems = "1 problem" if count == 1 else f"{count} problems"

@@ -27,10 +27,11 @@ def ls(json: Json = False) -> None:
         print(jsonlib.dumps([_to_json(plugin) for plugin in plugins]))
         return
 
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    from gancli.cli.display.console import TerminalConsole
+
+    console = TerminalConsole()
     table = Table("package", "version", "family", "provides", box=None, pad_edge=False)
     for plugin in plugins:
         for info in plugin.families:
@@ -42,8 +43,8 @@ def ls(json: Json = False) -> None:
         if plugin.fault:
             where = f", {plugin.where}" if plugin.where else ""
             line = f"broken: {plugin.package} {plugin.version} ({plugin.name}{where}): {plugin.fault}"
-            console.print(line, markup=False, highlight=False)
-    console.print("next: gan recipes ls", markup=False)
+            console.print(line)
+    console.print("next: gan recipes ls")
 
 
 plugins_app.command()(new)

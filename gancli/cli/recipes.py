@@ -24,7 +24,7 @@ def ls(json: Json = False) -> None:
 
     recipes = summaries()
     if json:
-        print(jsonlib.dumps([asdict(recipe) for recipe in recipes], ensure_ascii=False))
+        print(jsonlib.dumps([asdict(recipe) for recipe in recipes]))
         return
     rows = [
         ("recipe", "family", "data", "about"),
@@ -84,7 +84,7 @@ def check(
         if not json:
             print(f"ok {target}")
     if json:
-        print(jsonlib.dumps(results, ensure_ascii=False))
+        print(jsonlib.dumps(results))
     if mistakes:
         raise UsageError("\n".join(mistakes))
 
@@ -96,4 +96,4 @@ def schema(
     """Print the JSON Schema of recipes, for editors."""
     from gancli.recipes import json_schema
 
-    print(jsonlib.dumps(json_schema.schema(family), indent=2, ensure_ascii=False))
+    print(jsonlib.dumps(json_schema.schema(family), indent=2))

@@ -25,12 +25,13 @@ def ls(json: Json = False) -> None:
         print(jsonlib.dumps(rows))
         return
 
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    from gancli.cli.display.console import TerminalConsole
+
+    console = TerminalConsole()
     if not rows:
-        console.print("no runs under runs/ yet; start one with: gan train gan", markup=False)
+        console.print("no runs under runs/ yet; start one with: gan train gan")
         return
     table = Table("run", "family", "data", "images", "size", "created", box=None, pad_edge=False)
     for row in rows:
@@ -39,7 +40,7 @@ def ls(json: Json = False) -> None:
     console.print(table)
     usable = next((row["run"] for row in rows if row["images"] and row["fault"] is None), None)
     if usable is not None:
-        console.print(f"next: gan sample {usable}", markup=False)
+        console.print(f"next: gan sample {usable}")
 
 
 @runs_app.command()

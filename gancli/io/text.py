@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import zip_longest
+from typing import Any, TextIO
+
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+"""Sequence that changes colours or the weight of letters, and nothing else."""
+
 MAX_ERROR = 500
 """Most characters of an error of another program in a message."""
 
@@ -34,3 +45,53 @@ def error_line(error: BaseException) -> str:
         return f"{BaseException.__name__ if not isinstance(error, Exception) else Exception.__name__} without a message"
     first = next(iter(message.splitlines()), "")
     return visible(f"{name}: {first}" if first else name)[:MAX_ERROR]
+
+
+class VisibleStream:
+    """Text stream that writes every text as `visible` returns it, line by line, so that no command has to remember it.
+
+    Libraries that format tables and panels with Rich write to `rich_proxied_file`, which keeps colours, bold and the
+    like in a terminal, and nothing else. Characters that the encoding of the stream lacks become escapes too.
+
+    Args:
+        stream: standard output or standard error.
+        colours: keep sequences of colours, as Rich writes them.
+
+    Attributes:
+        stream: the stream itself, for a console that checks its texts one by one.
+    """
+
+    def __init__(self, stream: TextIO, *, colours: bool = False) -> None:
+        self.stream = stream
+        self._colours = colours
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+    @property
+    def rich_proxied_file(self) -> VisibleStream:
+        return VisibleStream(self.stream, colours=self.stream.isatty() or "FORCE_COLOR" in os.environ)
+
+    def write(self, text: str) -> int:
+        parts = COLOURS.split(text) if self._colours else [text]
+        marks = COLOURS.findall(text) if self._colours else []
+        shown = [visible(part, lines=True) for part in parts]
+        self.stream.write("".join(piece for pair in zip_longest(shown, marks, fillvalue="") for piece in pair))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+@contextmanager
+def visible_output() -> Iterator[None]:
+    """Write what is printed inside the block to standard output and standard error as `visible` returns it."""
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (stream and VisibleStream(stream) for stream in streams)
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = streams

@@ -12,6 +12,7 @@ import torch
 from rich.console import Console
 from rich.live import Live
 
+from gancli.cli.display.console import TerminalConsole
 from gancli.cli.display.panel import Thumbnail, TrainingPanel, can_show_images, metric_values
 from gancli.recipes.recipe import Recipe
 from gancli.runs.checkpoint import BestCheckpoint
@@ -34,7 +35,7 @@ class View(Callback):
         self._evaluation: Evaluation | None = None
 
     def print(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False)
+        self.console.print(text)
 
     def started(self, trainer: Trainer) -> None:
         """Print data, device, networks and all automatic choices."""
@@ -178,7 +179,7 @@ class LiveView(View):
 @contextmanager
 def display(recipe: Recipe, run: Run) -> Iterator[View]:
     """Yield a live panel if standard output is a terminal, and a view that prints plain lines otherwise."""
-    console = Console(soft_wrap=True)
+    console = TerminalConsole(soft_wrap=True)
     if not console.is_terminal:
         yield PlainView(recipe, run, console)
         return

@@ -23,6 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gancli.io.images import GAP, METADATA_KEY, Pixels
+from gancli.io.text import visible
 from gancli.training.callbacks import PLACE, Progress
 from gancli.training.validation import Evaluation
 
@@ -101,7 +102,7 @@ class TrainingPanel:
             columns.append(self._render_thumbnail(self.thumbnail, room))
         body.add_row(*columns)
         content = Group(self._progress_line(overflow), self._speed_line(overflow), *([body] if lines > 0 else []))
-        panel = Panel(content, title=f"gan train {self._name}", width=width)
+        panel = Panel(content, title=Text(f"gan train {visible(self._name)}"), width=width)
         yield from console.render(panel, options.update(no_wrap=False, overflow=overflow))
 
     def _render_thumbnail(self, thumbnail: Thumbnail, room: tuple[int, int]) -> RenderableType:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.progress import Progress, TaskID
+from rich.progress import Progress, TaskID, TextColumn
+
+from gancli.cli.display.console import TerminalConsole
 
 
 @contextmanager
@@ -15,8 +16,11 @@ def progress_bar(subject: str, action: str = "packing") -> Iterator[Callable[[in
 
     The bar appears with the first update, and only in a terminal.
     """
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    console = TerminalConsole(stderr=True)
+    label = TextColumn("{task.description}", style="progress.description", markup=False)
+    with Progress(
+        label, *Progress.get_default_columns()[1:], console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task: TaskID | None = None
 
         def progress(done: int, total: int) -> None:

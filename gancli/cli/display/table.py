@@ -18,37 +18,36 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         head: headings of the columns; the first column names the rows and is repeated in every part.
         rows: cells, in the order of `head`.
     """
-    from rich.console import Console
+    from gancli.cli.display.console import TerminalConsole
 
-    console = Console()
+    console = TerminalConsole()
     columns = [index for index in range(1, len(head)) if any(row[index] for row in rows)]
     while columns:
         count = len(columns)
         while count > 1 and console.is_terminal and _width(_table(head, rows, columns[:count])) > console.width:
             count -= 1
         table = _table(head, rows, columns[:count])
-        (console if console.is_terminal else Console(width=_width(table))).print(table)
+        (console if console.is_terminal else TerminalConsole(width=_width(table))).print(table)
         columns = columns[count:]
 
 
 def print_line(line: str) -> None:
     """Print a line without wrapping it, so that it can be copied."""
-    from rich.console import Console
+    from gancli.cli.display.console import TerminalConsole
 
-    Console().print(line, markup=False, highlight=False, soft_wrap=True)
+    TerminalConsole().print(line, soft_wrap=True)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], columns: Sequence[int]) -> Table:
     from rich.table import Column, Table
-    from rich.text import Text
 
-    table = Table(*(Column(Text(head[index])) for index in (0, *columns)), box=None, pad_edge=False)
+    table = Table(*(Column(head[index]) for index in (0, *columns)), box=None, pad_edge=False)
     for row in rows:
-        table.add_row(*(Text(row[index]) for index in (0, *columns)))
+        table.add_row(*(row[index] for index in (0, *columns)))
     return table
 
 
 def _width(table: Table) -> int:
-    from rich.console import Console
+    from gancli.cli.display.console import TerminalConsole
 
-    return Console(width=_UNLIMITED_WIDTH).measure(table).maximum
+    return TerminalConsole(width=_UNLIMITED_WIDTH).measure(table).maximum

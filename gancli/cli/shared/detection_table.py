@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from gancli.cli.display.console import TerminalConsole
 from gancli.cli.shared.input_images import ImageFile, InputReport
 from gancli.io.files import disk_errors, write_atomically
 from gancli.metrics.auroc import GroundTruth, auroc, average_precision, best_f1
@@ -103,7 +102,7 @@ def report(
     detection: DetectionResult, run: Path, paths: Sequence[Path], *, folder: Path | None, csv: Path | None, seed: int
 ) -> None:
     """Print the table, a summary and the next command."""
-    console = Console()
+    console = TerminalConsole()
     if not console.is_terminal:
         console.width = 10_000  # so that paths are neither cut nor wrapped for the next program
     columns = [name for name in ("score", "anomalous", "label", "image") if name in next(detection.rows)]
@@ -114,15 +113,15 @@ def report(
         table.add_row(*(_cell(row[name]) for name in columns))
     console.print(table)
     for sentence in _summary(detection, folder, csv):
-        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+        console.print(sentence, soft_wrap=True)
     command = shlex.join(_next_command(detection, run, paths, seed))
-    console.print(f"next: {command}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"next: {command}", soft_wrap=True)
 
 
-def _cell(value: Any) -> Text:
+def _cell(value: Any) -> str:
     if isinstance(value, bool):
-        return Text("yes" if value else "")
-    return Text(f"{value:.6g}" if isinstance(value, float) else str(value))
+        return "yes" if value else ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _summary(detection: DetectionResult, folder: Path | None, csv: Path | None) -> Iterator[str]:

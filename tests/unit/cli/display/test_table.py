@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from rich.console import Console
 
+from gancli.cli.display.console import TerminalConsole
 from gancli.cli.display.table import print_table
 
 HEAD = ("run", "one", "none", "three", "four")
@@ -22,8 +22,8 @@ def test_in_a_terminal_it_is_cut_into_parts_that_fit(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "rich.console.Console",
-        lambda width=14: Console(width=width, force_terminal=True, color_system=None, legacy_windows=False),
+        "gancli.cli.display.console.TerminalConsole",
+        lambda width=14: TerminalConsole(width=width, force_terminal=True, color_system=None, legacy_windows=False),
     )
     print_table(HEAD, ROWS)
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
