@@ -49,7 +49,13 @@ Gan = Callable[..., CommandResult]
 
 
 @pytest.fixture
-def gan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Gan:
+def gan(gan_in_process: Gan) -> Gan:
+    """Return a function that runs `gan` in this process; tests of faults have one that starts processes instead."""
+    return gan_in_process
+
+
+@pytest.fixture
+def gan_in_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Gan:
     """Return a function that runs `gan` in this process, in an empty working directory."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GANCLI_CACHE", str(tmp_path / "cache"))

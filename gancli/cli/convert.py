@@ -12,7 +12,7 @@ import typer
 
 from gancli.cli.options import Json
 from gancli.errors import DataError, UsageError
-from gancli.runs.run import Run, new_run
+from gancli.runs.run import Run
 
 if TYPE_CHECKING:
     from torch import nn
@@ -59,26 +59,25 @@ def convert(
     from gancli.cli.shared.network_options import parse_network_options
     from gancli.plugins.registry import import_class, registry
     from gancli.runs.checkpoint import load_state, module_state
+    from gancli.runs.directories import claim, claim_new
     from gancli.weights.name_mapping import match
     from gancli.weights.sandbox import read_foreign
 
     info = registry().family(family)
     config, shape = parse_network_options(info, overrides or [], command="gan convert")
     names = _load_mapping(mapping, import_class(info.family).renamed)
-    run = Run(out) if out else new_run(file.stem)
-    if run.path.exists():
-        raise UsageError(f"{run.path} already exists; choose another --out")
-    model = _build(info, config, shape)
-    tensors = read_foreign(file)
-    modules = _initialize(model)
-    initial = module_state(modules)
-    matched = match(initial, tensors, names, prefix=prefix)
-    _check_names(matched, initial, tensors, info, partial=partial)
-    converted = {name: tensors[theirs] for name, theirs in matched.names.items()}
-    _check_values(converted, initial, info)
-    converted = {name: tensor.to(initial[name].dtype) for name, tensor in converted.items()}
-    load_state(modules, {**initial, **converted})
-    _save(run, file, info, model, modules, matched)
+    with claim(out) if out else claim_new(file.stem) as run:
+        model = _build(info, config, shape)
+        tensors = read_foreign(file)
+        modules = _initialize(model)
+        initial = module_state(modules)
+        matched = match(initial, tensors, names, prefix=prefix)
+        _check_names(matched, initial, tensors, info, partial=partial)
+        converted = {name: tensors[theirs] for name, theirs in matched.names.items()}
+        _check_values(converted, initial, info)
+        converted = {name: tensor.to(initial[name].dtype) for name, tensor in converted.items()}
+        load_state(modules, {**initial, **converted})
+        _save(run, file, info, model, modules, matched)
     _print_result(run, info, matched, json=json)
 
 

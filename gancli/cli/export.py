@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gancli.cli.options import Ema, Json, RunDirectory
-from gancli.errors import DataError, UsageError
+from gancli.errors import DataError
+from gancli.io.input_files import read_limited
 from gancli.runs.run import Run, run_of
 
 if TYPE_CHECKING:
@@ -30,13 +31,12 @@ def export(
     """Write only the networks of a run, and check that their outputs equal those of the run bit for bit."""
     from gancli.cli.shared.models import open_for
     from gancli.family.tasks import TASKS
+    from gancli.runs.directories import claim
 
     path, model = open_for("gan export", run, ema=ema, device="cpu", wanted="be exported")
-    target = Run(out or MODELS / model.run)
-    if target.path.exists():
-        raise UsageError(f"{target.path} already exists; choose another --out")
-    _write(target, path, model)
-    compared = _compare(target, model)
+    with claim(out or MODELS / model.run) as target:
+        _write(target, path, model)
+        compared = _compare(target, model)
     size = sum(file.stat().st_size for file in target.path.rglob("*") if file.is_file())
     if json:
         print(jsonlib.dumps({"model": str(target.path), "bytes": size, "compared": compared}))
@@ -57,8 +57,9 @@ def _write(target: Run, path: Path, model: Model) -> None:
     original, _, _ = find_checkpoint(path)
     source = {"run": model.run, "checkpoint": model.digest, "images": model.images, "ema": model.ema}
     manifest = exported_manifest(original.manifest, name=target.name, source=source)
-    recipe = run_of(path).recipe
-    target.begin(manifest, recipe.read_text(encoding="utf-8") if recipe.is_file() else None)
+    run = run_of(path)
+    recipe = read_limited(run.recipe).decode("utf-8", "replace") if run.has_recipe() else None
+    target.begin(manifest, recipe)
     networks = Checkpoint(manifest=manifest, tensors={"model": module_state(model.nets.modules)}, state={})
     save(target.checkpoints, networks, keep=1)
 

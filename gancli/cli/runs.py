@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json as jsonlib
-import shutil
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from gancli.cli.options import Json
-from gancli.errors import DataError, UsageError, unknown_name
-from gancli.io.files import disk_errors
-from gancli.runs.run import MANIFEST, RUNS, Run, runs
+from gancli.errors import DataError
+from gancli.runs.run import Run, runs
 
 runs_app = typer.Typer(name="runs", help="Runs under runs/: list, remove.", no_args_is_help=True)
 
@@ -48,28 +48,20 @@ def rm(
     names: Annotated[list[str], typer.Argument(help="Names or directories of runs.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Remove runs with all their checkpoints and images."""
-    for run in [_find(name) for name in names]:
+    """Remove runs with all their checkpoints and images. Nothing else is ever removed."""
+    from gancli.runs.directories import find_removable, remove_run
+
+    found = [find_removable(name) for name in names]  # all of them, before anything is removed
+    for run in dict.fromkeys(found):
         if not yes and not typer.confirm(f"permanently remove {run.path} ({_megabytes(_bytes(run.path))})?"):
             continue
-        with run.lock(), disk_errors(run.path):
-            # The manifest first: an interrupted removal must not leave a directory that still counts as a run.
-            (run.path / MANIFEST).unlink()
-            shutil.rmtree(run.path)
+        with run.lock():
+            remove_run(run)
         print(f"removed {run.path}")
 
 
-def _find(name: str) -> Run:
-
-    for path in (RUNS / name, Path(name)):
-        if (path / MANIFEST).is_file():
-            return Run(path)
-    raise UsageError(unknown_name("run", name, [run.name for run in runs()]) + "; `gan runs ls` lists them")
-
-
 def _row(run: Run) -> dict[str, Any]:
-    saved = [int(path.name) for path in run.checkpoints.glob("[0-9]*") if path.name.isdigit()]
-    row = {"run": str(run.path), "images": max(saved, default=0), "bytes": _bytes(run.path)}
+    row = {"run": str(run.path), "images": max(run.saved(), default=0), "bytes": _bytes(run.path)}
     try:
         manifest = run.manifest()
     except DataError as error:
@@ -85,7 +77,12 @@ def _row(run: Run) -> dict[str, Any]:
 
 
 def _bytes(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    total = 0
+    for parent, _, names in os.walk(folder):  # follows no links
+        for name in names:
+            with suppress(OSError):  # removed since it was listed, by training
+                total += os.lstat(os.path.join(parent, name)).st_size
+    return total
 
 
 def _megabytes(size: int) -> str:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gancli.cli.options import Device, Set
 from gancli.errors import Collapse, DataError, Interrupted, UsageError
-from gancli.io.files import disk_errors
-from gancli.runs.run import MANIFEST, Run, new_run, runs_of
+from gancli.runs.run import MANIFEST, Run, runs_of
 
 if TYPE_CHECKING:
     from gancli.plugins.hookspecs import TrackerInfo
@@ -141,7 +141,7 @@ def train_group(
         print(f"{len(numbers)} runs, one after the other; forecast of each:")
         forecast_run(recipes[0], device, None)
         return
-    group = _choose_group(recipes[0].name, resume=resume, out=out)
+    group = _choose_group(recipes[0].name, numbers[0], resume=resume, out=out)
     command = resume_command(target, overrides, device, out, seeds=seeds, track=track)
     for seed, recipe in zip(numbers, recipes, strict=True):
         path = member(group, seed).path
@@ -189,10 +189,17 @@ def _start_or_resume(
     group: str | None = None,
     resuming: str,
 ) -> Run:
-    run = _choose_run(recipe, resume=resume, out=out)
+    from gancli.runs.directories import claim, claim_new
+
     if resume:
+        run = _find_run(recipe, out)
         _check_same_options(recipe, run)
-    _train(recipe, run, resume=resume, device_name=device_name, trackers=trackers, group=group, resuming=resuming)
+        claimed: AbstractContextManager[Any] = run.lock()
+    else:
+        claimed = claim_new(recipe.name) if out is None else claim(out, resumable=True)
+    with claimed as new:
+        run = run if resume else new
+        _train(recipe, run, resume=resume, device_name=device_name, trackers=trackers, group=group, resuming=resuming)
     return run
 
 
@@ -226,9 +233,7 @@ def _train(
         _check_same_data(run, dataset.fingerprint)
     with progress_bar(recipe.data.source, "reducing") as progress:
         setup = build_training(recipe, run, dataset, device=device, progress=progress)
-    with disk_errors(run.path):
-        run.path.mkdir(parents=True, exist_ok=True)
-    with GracefulStop() as stop, run.lock(), display(recipe, run) as view:
+    with GracefulStop() as stop, display(recipe, run) as view:
         trainer = Trainer(setup, [view])
         if resume and complete(run.checkpoints):
             for fault in trainer.resume():
@@ -249,28 +254,28 @@ def _train(
             raise
     if not completed:
         raise Interrupted(f"stopped at {trainer.state.images:,} images and saved; continue with:\n  {resuming}")
-    view.finished(trainer, report_at_end(run, device=device_name))
+    try:
+        report = report_at_end(run, device=device_name)
+    except KeyboardInterrupt:
+        message = f"{run.path} is trained and saved, but its report was interrupted; write it with:\n  gan report"
+        raise Interrupted(f"{message} {shlex.quote(str(run.path))}") from None
+    view.finished(trainer, report)
 
 
-def _choose_run(recipe: Recipe, *, resume: bool, out: Path | None) -> Run:
-    if out is None and resume:
+def _find_run(recipe: Recipe, out: Path | None) -> Run:
+    """Return the run to resume."""
+    if out is None:
         candidates = runs_of(recipe.name)
         if not candidates:
             raise UsageError(f"runs/ contains no run of {recipe.name!r} to resume; omit --resume to start one")
         return candidates[0]
-    if out is None:
-        return new_run(recipe.name)
-    exists = (out / MANIFEST).is_file()
-    if resume and not exists:
+    if not (out / MANIFEST).is_file():
         raise UsageError(f"{out} contains no run to resume; omit --resume to start one there")
-    if exists and not resume:
-        raise UsageError(f"{out} already contains a run; add --resume to continue it, or choose another --out")
-    if out.exists() and not exists and (not out.is_dir() or any(path.name != ".lock" for path in out.iterdir())):
-        raise UsageError(f"{out} exists and is not a run directory; choose another --out")
     return Run(out)
 
 
-def _choose_group(name: str, *, resume: bool, out: Path | None) -> Path:
+def _choose_group(name: str, seed: int, *, resume: bool, out: Path | None) -> Path:
+    from gancli.runs.directories import claim_group
     from gancli.runs.groups import members, newest_group
 
     if out is None and resume:
@@ -279,7 +284,7 @@ def _choose_group(name: str, *, resume: bool, out: Path | None) -> Path:
             raise UsageError(f"runs/ contains no group of runs of {name!r} to resume; omit --resume to start one")
         return group
     if out is None:
-        return new_run(name).path
+        return claim_group(name, seed)
     if (out / MANIFEST).is_file():
         raise UsageError(f"{out} is a single run, so it cannot be the name of a group; choose another --out")
     exists = bool(members(out))
@@ -307,6 +312,8 @@ def _check_same_options(recipe: Recipe, run: Run) -> None:
     from gancli.recipes.recipe import load_recipe
     from gancli.runs.groups import flatten_options
 
+    if not run.has_recipe():
+        raise UsageError(f"{run.path} has no recipe, so it cannot be resumed; it holds networks from another program")
     original = load_recipe(str(run.recipe))
     if recipe.info.name != original.info.name:
         raise UsageError(
@@ -321,7 +328,7 @@ def _check_same_options(recipe: Recipe, run: Run) -> None:
 
 
 def _check_same_data(run: Run, fingerprint: str) -> None:
-    original = run.manifest()["fingerprint"]
+    original = run.manifest().get("fingerprint") or "none"
     if original != fingerprint:
         raise DataError(
             f"the data of {run.path} has changed since the run started ({original[:12]} then, {fingerprint[:12]} now); "

@@ -13,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
+from PIL.Image import DecompressionBombError
 from torch import Tensor
 
 from gancli.data.source import PackedDataset
+from gancli.errors import DataError
 from gancli.family.context import Context, Nets
 from gancli.family.tasks import Samples, Translates, Upscales
 from gancli.io.images import (
@@ -29,6 +31,7 @@ from gancli.io.images import (
     to_pixels,
     write_png,
 )
+from gancli.io.input_files import open_regular
 from gancli.nn.imresize import degrade, imresize
 from gancli.runs.run import Run
 
@@ -195,8 +198,8 @@ def write_growth(run: Run, images: int, *, columns: int, metadata: Mapping[str, 
         DiskError: the file cannot be written.
     """
     rows: dict[tuple[int, int], Pixels] = {}
-    for path in sorted(run.samples.glob("*.png")):
-        if int(path.stem) <= images and (row := _first_row(path, columns)) is not None:
+    for position, path in run.previews().items():
+        if position <= images and (row := _first_row(path, columns)) is not None:
             rows[row.shape[1:3]] = row
     if len(rows) > 1:
         height, width = max(rows)
@@ -231,10 +234,13 @@ def _center_crop(image: np.ndarray, height: int, width: int) -> np.ndarray:
 def _first_row(path: Path, columns: int) -> Pixels | None:
     """Return the first images (columns, H, W, C) of a preview, not magnified; None if the file is not a preview."""
     try:
-        with Image.open(path) as image:
-            resolution = json.loads(image.info[METADATA_KEY])["resolution"]
+        with open_regular(path) as handle, Image.open(handle, formats=["PNG"]) as image:
+            height, width = json.loads(image.info[METADATA_KEY])["resolution"]
+            resolution = int(height), int(width)
             pixels = np.asarray(image)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, DataError, SyntaxError, ValueError, KeyError, TypeError, RecursionError, DecompressionBombError):
+        return None
+    if min(resolution) < 1 or max(resolution) > max(pixels.shape[:2]):
         return None
     pixels = pixels[:, :, None] if pixels.ndim == 2 else pixels
     width = (pixels.shape[1] - GAP) // columns - GAP  # of a magnified image

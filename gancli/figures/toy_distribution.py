@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from gancli.data.mixture import Mixture
+from gancli.errors import DataError
 from gancli.family.context import Context, Nets
 from gancli.family.contract import Family
 from gancli.family.tasks import Discriminates, KnowsOptimum, Samples
@@ -25,6 +26,7 @@ from gancli.figures import plots
 from gancli.inference.model import Model
 from gancli.io.files import disk_errors, write_atomically
 from gancli.io.images import Pixels, write_png
+from gancli.io.input_files import read_json_object
 from gancli.metrics import densities, modes
 from gancli.metrics.densities import Curves
 from gancli.metrics.modes import Coverage
@@ -265,12 +267,12 @@ def _to_numpy(tensor: Tensor) -> Numbers:
 def _read_previews(kind: type[ToyResult], run: Run, images: int) -> list[tuple[int, ToyResult]]:
     """Read all previews up to `images`, in order; unreadable files are ignored."""
     previews: list[tuple[int, ToyResult]] = []
-    for path in sorted(run.samples.glob("*.json")):
+    for path in run.previews(".json").values():
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            values = read_json_object(path)
             if values["images"] <= images:
                 previews.append((int(values["images"]), kind.from_json(values)))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (DataError, ValueError, KeyError, TypeError, IndexError, OverflowError):
             continue
     return previews
 

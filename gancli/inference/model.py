@@ -10,7 +10,11 @@ from typing import Any
 
 import torch
 from pydantic import ValidationError
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.modules.module import (
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+)
 
 from gancli.data.mixture import Mixture
 from gancli.data.spec import DataSpec
@@ -18,6 +22,7 @@ from gancli.errors import DataError
 from gancli.family.context import Nets
 from gancli.family.contract import Family
 from gancli.family.tasks import abilities
+from gancli.io.text import visible
 from gancli.plugins.registry import import_class, registry
 from gancli.recipes.messages import problems
 from gancli.recipes.options import FamilyConfig
@@ -77,9 +82,10 @@ def open_model(path: Path, *, device: torch.device, ema: bool | None = None) -> 
     if ema and not ema_tensors:
         raise DataError(f"{run} has no averaged weights; omit --ema, or train with train.ema=0.999")
     use_ema = bool(ema_tensors) and ema is not False
+    tensors = {**checkpoint.tensors["model"], **(ema_tensors if use_ema else {})}
+    _check_size(family, tensors, run)
     with fork_torch_rng(device):
         modules = family.build()
-    tensors = {**checkpoint.tensors["model"], **(ema_tensors if use_ema else {})}
     try:
         load_state(modules, tensors)
     except (KeyError, RuntimeError) as error:
@@ -87,6 +93,11 @@ def open_model(path: Path, *, device: torch.device, ema: bool | None = None) -> 
             f"the weights of {run} do not fit the installed family {manifest['family']!r}: "
             f"{' '.join(str(error).split())}"
         ) from None
+    if broken := next((name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())), None):
+        raise DataError(
+            f"the weights of {run} at {checkpoint.images:,} images are not finite ({visible(broken)}); name an earlier "
+            f"checkpoint, or train again with a lower learning rate"
+        )
     return Model(
         family=family,
         nets=_nets_in_stage(family, manifest, _prepare(modules, device)),
@@ -163,6 +174,52 @@ def _family(manifest: Mapping[str, Any]) -> Family[Any]:
         ) from None
     family: Family[Any] = import_class(info.family)(config, DataSpec.from_json(manifest["data"]))
     return family
+
+
+def _check_size(family: Family[Any], tensors: Mapping[str, Tensor], run: str) -> None:
+    """Build the networks without memory, and stop if they have many more parameters than the checkpoint has numbers.
+
+    The options of a damaged or hostile checkpoint may ask for networks of any size.
+
+    Raises:
+        DataError: the networks are much larger than the checkpoint.
+    """
+    numbers, modules = sum(tensor.numel() for tensor in tensors.values()), 0
+    allowed_numbers, allowed_modules = 4 * numbers + 1_000_000, 100 * len(tensors) + 10_000
+
+    def count_parameter(module: nn.Module, name: str, parameter: Any) -> None:
+        nonlocal allowed_numbers
+        allowed_numbers -= parameter.numel() if isinstance(parameter, Tensor) else 0
+        if allowed_numbers < 0:
+            raise _TooLargeError
+
+    def count_module(module: nn.Module, name: str, child: Any) -> None:
+        nonlocal modules
+        modules += 1
+        if modules > allowed_modules:
+            raise _TooLargeError
+
+    handles = [
+        register_module_parameter_registration_hook(count_parameter),
+        register_module_module_registration_hook(count_module),
+    ]
+    try:
+        with torch.device("meta"), fork_torch_rng(torch.device("cpu")):
+            family.build()
+    except _TooLargeError:
+        raise DataError(
+            f"the options of {run} ask for networks that are much larger than its {numbers:,} saved numbers; its "
+            "manifest is damaged"
+        ) from None
+    except (RuntimeError, NotImplementedError):  # a network that cannot be built without memory, or not at all
+        pass
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+class _TooLargeError(Exception):
+    """Networks larger than their checkpoint."""
 
 
 def _nets_in_stage(family: Family[Any], manifest: Mapping[str, Any], modules: Mapping[str, nn.Module]) -> Nets:

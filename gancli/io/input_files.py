@@ -30,7 +30,7 @@ def open_regular(path: Path, *, within: Path | None = None) -> BinaryIO:
         DataError: it is not a regular file, or a link leads out of `within`.
         OSError: it does not exist or cannot be opened.
     """
-    if within is not None and not path.resolve().is_relative_to(within.resolve()):
+    if within is not None and not os.path.realpath(path).startswith(os.path.join(os.path.realpath(within), "")):
         raise DataError(f"{path} is refused: it is a link to a file outside {within}")
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
     descriptor = os.open(path, flags)
@@ -78,10 +78,11 @@ def parse_json_object(content: bytes | str, *, name: str) -> dict[str, Any]:
         name: name of the text in error messages, such as a path with a line number.
 
     Raises:
-        DataError: it is not one JSON object, or is nested too deeply.
+        DataError: it is not one JSON object, is nested too deeply, or contains NaN or infinities, which JSON does not
+            have.
     """
     try:
-        value = json.loads(content)
+        value = json.loads(content, parse_constant=_refuse_constant)
     except RecursionError:
         raise DataError(f"{name} is damaged: it is nested too deeply") from None
     except ValueError as error:  # UnicodeDecodeError and JSONDecodeError included
@@ -89,3 +90,7 @@ def parse_json_object(content: bytes | str, *, name: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise DataError(f"{name} is damaged: it must contain one JSON object")
     return value
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a number in JSON")

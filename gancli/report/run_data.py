@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from gancli.errors import DataError
+from gancli.io.input_files import read_json_object, read_limited
 from gancli.runs import eval_log
 from gancli.runs.eval_log import Record
-from gancli.runs.run import Run
+from gancli.runs.run import MANIFEST, Run
 
 Line = Mapping[str, Any]
 
@@ -55,7 +56,8 @@ def load_run_data(run: Run) -> RunData:
     Raises:
         DataError: the directory is not a run.
     """
-    manifest, faults = run.manifest(), list[str]()
+    manifest = read_json_object(run.path / MANIFEST, within=run.path)  # its fields are checked where they are shown
+    faults: list[str] = []
     lines = _read_lines(run.metrics, faults)
     return RunData(
         run=run,
@@ -64,8 +66,8 @@ def load_run_data(run: Run) -> RunData:
         lines=lines,
         timings=_read_lines(run.timings, faults),
         records=_read_records(run, faults),
-        samples={int(path.stem): path for path in sorted(run.samples.glob("*.png")) if path.stem.isdecimal()},
-        images=max([_newest_checkpoint(run), *(line["images"] for line in lines)]),
+        samples=run.previews(),
+        images=max([max(run.saved(), default=0), *(line["images"] for line in lines)]),
         faults=faults,
     )
 
@@ -82,9 +84,9 @@ def _read_lines(path: Path, faults: list[str]) -> list[Line]:
     if not path.exists():
         return []
     try:
-        texts = path.read_bytes().decode("utf-8", "replace").splitlines()
-    except OSError as error:
-        faults.append(f"{path} cannot be read: {error.strerror}.")
+        texts = read_limited(path, within=path.parent).decode("utf-8", "replace").splitlines()
+    except (OSError, DataError) as error:
+        faults.append(_unreadable(path, error))
         return []
     lines = [_parse_line(text) for text in texts]
     damaged = [number for number, line in enumerate(lines, 1) if line is None]
@@ -114,15 +116,14 @@ def _read_recipe(path: Path, faults: list[str]) -> str | None:
     if not path.exists():
         return None
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        faults.append(f"{path} cannot be read: {error.strerror}.")
+        text = read_limited(path, within=path.parent).decode("utf-8", "replace")
+    except (OSError, DataError) as error:
+        faults.append(_unreadable(path, error))
         return None
     if len(text) > MAX_RECIPE_LENGTH:
         faults.append(f"Only the first {MAX_RECIPE_LENGTH:,} characters of the recipe are shown; see {path}.")
     return text[:MAX_RECIPE_LENGTH]
 
 
-def _newest_checkpoint(run: Run) -> int:
-    """Return the training images of the newest checkpoint; 0 if there is none."""
-    return max((int(path.name) for path in run.checkpoints.glob("[0-9]*") if path.name.isdecimal()), default=0)
+def _unreadable(path: Path, error: OSError | DataError) -> str:
+    return f"{error}." if isinstance(error, DataError) else f"{path} cannot be read: {error.strerror}."

@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -26,7 +26,18 @@ from torch import nn
 
 from gancli.errors import DataError
 from gancli.io.files import disk_errors, sync_folder, temporary_path, write_atomically
-from gancli.runs.run import MANIFEST
+from gancli.io.input_files import open_regular, parse_json_object, read_json_object, read_limited
+from gancli.io.text import visible
+from gancli.runs.documents import (
+    MAX_MANIFEST_BYTES,
+    Best,
+    CheckpointManifest,
+    TrainingState,
+    check_document,
+    known_fields,
+    read_document,
+)
+from gancli.runs.run import MANIFEST, is_position, saved_positions
 from gancli.weights.safetensors_file import Tensors, read_tensors
 
 T = TypeVar("T")
@@ -34,7 +45,7 @@ T = TypeVar("T")
 SCHEMA = 1
 """Version of the checkpoint format, stored in every manifest."""
 
-STATE = "state.json"
+MODEL, STATE = "model", "state.json"
 
 BEST = "best"
 """Name of the best checkpoint in a path: `<run>/checkpoints/best`."""
@@ -146,8 +157,7 @@ def discard_later(folder: Path, images: int) -> None:
 
 def complete(folder: Path) -> list[Path]:
     """Return the paths of all complete checkpoints under `folder`, newest first."""
-    paths = [path for path in folder.glob("[0-9]*") if (path / MANIFEST).is_file()]
-    return sorted(paths, key=lambda path: int(path.name), reverse=True)
+    return [folder / str(images) for images in saved_positions(folder)]
 
 
 def newest_valid(folder: Path) -> tuple[Checkpoint, list[str]]:
@@ -162,9 +172,14 @@ def newest_valid(folder: Path) -> tuple[Checkpoint, list[str]]:
             return load(path), faults
         except DataError as error:
             faults.append(str(error))
+    raise none_valid(folder, faults)
+
+
+def none_valid(folder: Path, faults: Sequence[str]) -> DataError:
+    """Return the error of a directory without a valid checkpoint, with the faults of all of them."""
     if faults:
-        raise DataError(f"no valid checkpoint under {folder}: {'; '.join(faults)}")
-    raise DataError(f"no checkpoint under {folder} yet; train without --resume to start from the beginning")
+        return DataError(f"no valid checkpoint under {folder}: {'; '.join(faults)}")
+    return DataError(f"no checkpoint under {folder} yet; train without --resume to start from the beginning")
 
 
 def load(path: Path) -> Checkpoint:
@@ -177,13 +192,24 @@ def load(path: Path) -> Checkpoint:
     listed: Mapping[str, Mapping[str, Any]] = manifest["files"]
     present = {file.name for file in path.iterdir()} - {MANIFEST}
     if present != set(listed):
-        unexpected = ", ".join(sorted(present ^ set(listed)))
+        unexpected = visible(", ".join(sorted(present ^ set(listed))))
         raise DataError(f"the checkpoint {path} is damaged: {unexpected} is missing or does not belong there")
+    for name in (f"{MODEL}.safetensors", STATE):
+        if name not in listed:
+            raise DataError(f"the checkpoint {path} is damaged: it has no {name}")
     for name, entry in listed.items():
-        if _hash(path / name) != entry["sha256"]:
+        try:
+            changed = _size(path / name) != entry["bytes"] or _hash(path / name) != entry["sha256"]
+        except OSError as error:
+            raise DataError(f"the checkpoint {path} is damaged: {name} cannot be read ({error.strerror})") from None
+        if changed:
             raise DataError(f"the checkpoint {path} is damaged: {name} has changed since it was saved")
     tensors = {Path(name).stem: read_tensors(path / name) for name in listed if name.endswith(".safetensors")}
-    state = json.loads((path / STATE).read_text(encoding="utf-8"))
+    state = parse_json_object(read_limited(path / STATE, within=path), name=str(path / STATE))
+    if state:  # models from other programs have none
+        check_document(state, TrainingState, name=str(path / STATE))
+        if state["position"]["images"] != manifest["images"]:
+            raise DataError(f"the checkpoint {path} is damaged: {STATE} and {MANIFEST} belong to different positions")
     return Checkpoint(manifest=manifest, tensors=tensors, state=state)
 
 
@@ -193,17 +219,22 @@ def load_manifest(path: Path) -> dict[str, Any]:
     Raises:
         DataError: it is missing, damaged, or was written by a later version.
     """
-    file = path / MANIFEST
     try:
-        manifest = json.loads(file.read_text(encoding="utf-8"))
-        recorded = manifest.pop("sha256")
+        manifest = read_json_object(path / MANIFEST, limit=MAX_MANIFEST_BYTES, within=path)
+        recorded = manifest.pop("sha256", None)
         digest = _digest(manifest)
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except (DataError, RecursionError, UnicodeEncodeError) as error:
         raise DataError(f"the checkpoint {path} is damaged: {MANIFEST} cannot be read ({error})") from None
     if digest != recorded:
         raise DataError(f"the checkpoint {path} is damaged: {MANIFEST} has changed since it was saved")
-    if manifest["schema"] > SCHEMA:
+    schema = manifest.get("schema")
+    if type(schema) is not int or schema < 1:
+        raise DataError(f"the checkpoint {path} is damaged: {MANIFEST} names no version of the format")
+    if schema > SCHEMA:
         raise DataError(f"the checkpoint {path} was written by a later version of gancli; upgrade to read it")
+    check_document(manifest, CheckpointManifest, name=str(path / MANIFEST))
+    if is_position(path.name) and int(path.name) != manifest["images"]:
+        raise DataError(f"the checkpoint {path} is damaged: it is that at {manifest['images']:,} images, renamed")
     return {**manifest, "sha256": recorded}
 
 
@@ -224,9 +255,10 @@ def write_best(folder: Path, best: BestCheckpoint | None) -> None:
 def find_best(folder: Path) -> BestCheckpoint | None:
     """Return the best checkpoint under `folder`; None if none is named or its directory is gone."""
     try:
-        best = BestCheckpoint(**json.loads((folder / BEST_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        values = read_document(folder / BEST_FILE, Best, within=folder, advice="")
+    except DataError:
         return None
+    best = BestCheckpoint(**known_fields(values, Best))
     return best if best_exists(folder, best) else None
 
 
@@ -301,9 +333,14 @@ def _remove_leftovers(folder: Path) -> None:
             shutil.rmtree(leftover, ignore_errors=True)
 
 
+def _size(path: Path) -> int:
+    with open_regular(path, within=path.parent) as handle:
+        return os.fstat(handle.fileno()).st_size
+
+
 def _hash(path: Path) -> str:
-    with open(path, "rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    with open_regular(path, within=path.parent) as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()  # type: ignore[arg-type]
 
 
 def _digest(manifest: Mapping[str, Any]) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 from gancli.errors import DataError
 from gancli.io.files import disk_errors, write_atomically
+from gancli.io.input_files import read_limited
+from gancli.runs.documents import Evaluation, parse_document
 from gancli.runs.run import Run
 
 Record = dict[str, Any]
@@ -31,7 +33,7 @@ def append(run: Run, records: Sequence[Record]) -> None:
     """
     file = run.evaluations
     with disk_errors(file):
-        before = file.read_bytes() if file.exists() else b""
+        before = read_limited(file, within=run.path) if file.exists() else b""
         write_atomically(file, before + "".join(json.dumps(record) + "\n" for record in records).encode())
 
 
@@ -45,8 +47,8 @@ def read(run: Run) -> list[Record]:
     if not file.exists():
         return []
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError) as error:
+        lines = read_limited(file, within=run.path).decode().splitlines()
+    except (OSError, ValueError, DataError) as error:
         raise DataError(f"{file} cannot be read ({error}); remove it and run `gan eval` again") from None
     return [_parse(line, f"{file}:{number}") for number, line in enumerate(lines, 1)]
 
@@ -75,7 +77,7 @@ def drop_later(run: Run, images: int) -> None:
     if not file.exists():
         return
     with disk_errors(file):
-        lines = file.read_bytes().splitlines(keepends=True)
+        lines = read_limited(file, within=run.path).splitlines(keepends=True)
         kept = [line for line in lines if not _is_later(line, images)]
         if len(kept) < len(lines):
             write_atomically(file, b"".join(kept))
@@ -83,19 +85,17 @@ def drop_later(run: Run, images: int) -> None:
 
 def _parse(line: str, place: str) -> Record:
     try:
-        record: Record = json.loads(line)
-        valid = isinstance(record["metric"], str) and isinstance(record["value"], float | int)
-        valid = valid and isinstance(record["protocol"], dict)
-    except (ValueError, KeyError, TypeError):
-        valid = False
-    if not valid:
-        raise DataError(f"{place}: this line is not a measurement; remove it, or run `gan eval` again")
-    return record
+        return parse_document(line, Evaluation, name=place)
+    except DataError as error:
+        problem = str(error).removeprefix(f"{place} is damaged: ")
+        raise DataError(
+            f"{place}: this line is not a measurement ({problem}); remove it, or run `gan eval` again"
+        ) from None
 
 
 def _is_later(line: bytes, images: int) -> bool:
     try:
         protocol = json.loads(line)["protocol"]
         return bool(protocol.get("chosen") == DURING and protocol["images"] > images)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False

@@ -7,10 +7,11 @@ manifests name the group.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from gancli.errors import UsageError
+from gancli.errors import DataError, UsageError
 from gancli.recipes.recipe import Recipe, load_recipe
 from gancli.runs.run import MANIFEST, RUNS, SEED, Run, is_named_after, run_of, runs
 
@@ -40,8 +41,12 @@ def members(group: Path) -> list[Run]:
 
 def newest_group(name: str, root: Path = RUNS) -> Path | None:
     """Return the most recently changed group that is named after `name`; None if there is none."""
-    groups = (run.manifest().get("group") for run in runs(root))
-    return next((root / group for group in groups if group and is_named_after(group, name)), None)
+    for run in runs(root):
+        with suppress(DataError):  # damaged runs are passed over
+            group = run.manifest().get("group")
+            if group and is_named_after(group, name):
+                return root / str(group)
+    return None
 
 
 def expand_groups(paths: Sequence[Path]) -> list[Path]:
@@ -108,10 +113,10 @@ def flatten_options(recipe: Recipe) -> dict[str, Any]:
 
 
 def _options(path: Path) -> dict[str, Any]:
-    recipe = run_of(path).recipe
-    if not recipe.is_file():
+    run = run_of(path)
+    if not run.has_recipe():
         raise UsageError(f"{path} has no recipe to compare with those of other runs; evaluate it alone")
-    options = flatten_options(load_recipe(str(recipe)))
+    options = flatten_options(load_recipe(str(run.recipe)))
     return {key: value for key, value in options.items() if not key.startswith("eval.")}
 
 

@@ -9,27 +9,43 @@ runs/<name>/
   checkpoints/<images>/   checkpoints; best.json names the best one if a metric decides
   eval.jsonl              evaluations with their protocols, one value per line; eval.png plots those during training
   report.html             summary of the run on one page
+
+Only files with these names are read. Others in the same places, such as a copied checkpoint `checkpoints/640.bak`, are
+neither used nor removed, except by `gan runs rm`, which removes the whole directory.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gancli.errors import DataError, UsageError
 from gancli.io.files import disk_errors, write_atomically
+from gancli.io.input_files import open_regular
 
 RUNS = Path("runs")
 """Directory of all runs, relative to the working directory."""
 
 MANIFEST = "manifest.json"
 
+FORMAT = "gancli run"
+"""Value of `format` in the manifest of a run, by which `gan runs rm` recognises runs."""
+
+LOCK = ".lock"
+
 SEED = "-seed"
 """Separator between the name of a group of runs and the seed of one run: runs/cgan-seed1."""
+
+
+_PREVIEW = re.compile("[0-9]{9,18}", re.ASCII)
+
+_POSITION = re.compile("0|[1-9][0-9]{0,17}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -74,16 +90,26 @@ class Run:
         """Read the manifest that was written when the run began.
 
         Raises:
-            DataError: the file is missing or damaged.
+            DataError: the file is missing or damaged, or lies outside the run.
         """
-        path = self.path / MANIFEST
+        from gancli.runs.documents import RunManifest, read_document
+
+        advice = f"is {self.path} a run directory?"
+        return read_document(self.path / MANIFEST, RunManifest, within=self.path, advice=advice)
+
+    def has_recipe(self) -> bool:
+        """Return whether the run has a recipe; converted models have none.
+
+        Raises:
+            DataError: `recipe.yaml` is not a regular file of the run.
+        """
+        if not os.path.lexists(self.recipe):
+            return False
         try:
-            manifest = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path} cannot be read ({error}); is {self.path} a run directory?") from None
-        if not isinstance(manifest, dict):
-            raise DataError(f"{path} is damaged: it must contain one JSON object")
-        return manifest
+            open_regular(self.recipe, within=self.path).close()
+        except OSError as error:
+            raise DataError(f"{self.recipe} cannot be read: {error.strerror}") from None
+        return True
 
     def begin(self, manifest: Mapping[str, Any], recipe: str | None) -> None:
         """Create the directory; runs made from imported weights have no recipe.
@@ -95,7 +121,17 @@ class Run:
             self.checkpoints.mkdir(exist_ok=True)
             if recipe is not None:
                 write_atomically(self.recipe, recipe.encode())
-            write_atomically(self.path / MANIFEST, (json.dumps(manifest, indent=2) + "\n").encode())
+            content = json.dumps({"format": FORMAT, **manifest}, indent=2) + "\n"
+            write_atomically(self.path / MANIFEST, content.encode())
+
+    def previews(self, suffix: str = ".png") -> dict[int, Path]:
+        """Return the sample sheets by the number of training images, the earliest first; other names are skipped."""
+        paths = {path.stem: path for path in self.samples.glob(f"[0-9]*{suffix}")}
+        return {int(name): paths[name] for name in sorted(paths) if _PREVIEW.fullmatch(name)}
+
+    def saved(self) -> list[int]:
+        """Return the positions of the complete checkpoints, in images, the newest first."""
+        return saved_positions(self.checkpoints)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -106,7 +142,7 @@ class Run:
         """
         from filelock import FileLock, Timeout
 
-        lock = FileLock(self.path / ".lock", timeout=0)
+        lock = FileLock(self.path / LOCK, timeout=0)
         with disk_errors(self.path):
             try:
                 lock.acquire()
@@ -123,34 +159,53 @@ def run_of(path: Path) -> Run:
     return Run(path.parent.parent if path.parent.name == "checkpoints" else path)
 
 
-def new_run(name: str, root: Path = RUNS) -> Run:
-    """Return a run called `name`, `name-2`, `name-3` and so on: the first name that no run or group has."""
-    candidates = (name if count == 1 else f"{name}-{count}" for count in range(1, 1_000_000))
-    taken = [path.name for path in root.iterdir()] if root.is_dir() else []
+def saved_positions(checkpoints: Path) -> list[int]:
+    """Return the positions of the complete checkpoints in a directory, in images, the newest first.
+
+    Names that `gan` does not give, such as `640.bak`, `0640` or `٦٤٠`, are passed over.
+    """
+    names = [path.name for path in checkpoints.glob("[0-9]*") if is_position(path.name)]
+    return sorted((int(name) for name in names if (checkpoints / name / MANIFEST).is_file()), reverse=True)
+
+
+def is_position(name: str) -> bool:
+    """Return whether `gan` would give a checkpoint this name."""
+    return _POSITION.fullmatch(name) is not None
+
+
+def new_names(name: str, root: Path = RUNS) -> Iterator[str]:
+    """Yield `name`, `name-2`, `name-3` and so on, without those that a run or group under `root` has."""
+    taken = {path.name for path in root.iterdir() if not is_vacant(path)} if root.is_dir() else set()
     parts = (other.rpartition(SEED) for other in taken)
     groups = {stem for stem, separator, seed in parts if separator and seed.isdecimal()}
-    return Run(root / next(candidate for candidate in candidates if candidate not in groups and candidate not in taken))
+    candidates = (name if count == 1 else f"{name}-{count}" for count in range(1, 1_000_000))
+    return (candidate for candidate in candidates if candidate not in groups and candidate not in taken)
+
+
+def is_vacant(path: Path) -> bool:
+    """Return whether a run may begin in a directory: there is none, or it holds nothing but a lock file."""
+    return not path.is_symlink() and (not path.exists() or (path.is_dir() and not set(os.listdir(path)) - {LOCK}))
 
 
 def runs(root: Path = RUNS) -> list[Run]:
     """Return the runs under `root`, the most recently changed first."""
-    paths = [path.parent for path in root.glob(f"*/{MANIFEST}")] if root.is_dir() else []
+    paths = [path.parent for path in root.glob(f"[!.]*/{MANIFEST}")] if root.is_dir() else []
     return [Run(path) for path in sorted(paths, key=_last_changed, reverse=True)]
 
 
 def runs_of(name: str, root: Path = RUNS) -> list[Run]:
-    """Return the runs that `new_run` named after `name`, the most recently changed first."""
+    """Return the runs that `new_names` named after `name`, the most recently changed first."""
     return [run for run in runs(root) if is_named_after(run.name, name)]
 
 
 def is_named_after(candidate: str, name: str) -> bool:
-    """Return whether `candidate` is `name`, or `name` with a number added by `new_run`."""
+    """Return whether `candidate` is `name`, or `name` with a number added by `new_names`."""
     stem, _, number = candidate.rpartition("-")
     return candidate == name or (stem == name and number.isdigit())
 
 
 def newest(wanted: str, can: Callable[[Mapping[str, Any]], bool], root: Path = RUNS) -> Run:
-    """Return the newest run that has a checkpoint and whose manifest passes `can`.
+    """Return the newest run that has a checkpoint and whose manifest passes `can`. Damaged runs are passed over.
 
     Args:
         wanted: verb phrase for the error message: "generate samples".
@@ -160,8 +215,9 @@ def newest(wanted: str, can: Callable[[Mapping[str, Any]], bool], root: Path = R
     """
     candidates = runs(root)
     for run in candidates:
-        if any(run.checkpoints.glob(f"*/{MANIFEST}")) and can(run.manifest()):
-            return run
+        with suppress(DataError):
+            if run.saved() and can(run.manifest()):
+                return run
     several = f"none of the {len(candidates)} runs under {root}/ can {wanted}"
     one = f"{root}/ contains one run, and it cannot {wanted}"
     problem = [f"there is no run under {root}/ yet", one, several][min(len(candidates), 2)]
@@ -169,5 +225,8 @@ def newest(wanted: str, can: Callable[[Mapping[str, Any]], bool], root: Path = R
 
 
 def _last_changed(path: Path) -> int:
-    times = [path / MANIFEST, path / "metrics.jsonl", path / "checkpoints"]
-    return max(file.stat().st_mtime_ns for file in times if file.exists())
+    times = [0]
+    for file in (path / MANIFEST, path / "metrics.jsonl", path / "checkpoints"):
+        with suppress(OSError):  # missing, or removed since it was listed
+            times.append(file.stat().st_mtime_ns)
+    return max(times)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,6 +18,12 @@ from gancli.family.optim import SGD, Adam, Clock, Optimizer, RMSprop
 from gancli.runs.checkpoint import load_state, module_state
 
 Tensors = dict[str, Tensor]
+
+_SLOTS: dict[type, set[str]] = {
+    torch.optim.Adam: {"step", "exp_avg", "exp_avg_sq"},
+    torch.optim.RMSprop: {"step", "square_avg"},
+}
+"""Tensors without which a step of an optimizer fails, for each parameter that has taken one."""
 
 
 class PlayerState:
@@ -102,7 +109,12 @@ class PlayerState:
         }
 
     def restore_optimizer(self, tensors: Mapping[str, Tensor]) -> None:
-        """Restore `optimizer_tensors`; entries of other players are ignored."""
+        """Restore `optimizer_tensors`; entries of other players are ignored.
+
+        Raises:
+            KeyError: a parameter does not exist.
+            ValueError: a tensor has another shape, or is missing beside others.
+        """
         self.reset_optimizer()
         for key, value in tensors.items():
             player, _, rest = key.partition("/")
@@ -110,10 +122,20 @@ class PlayerState:
             if player == self.player.name:
                 parameter = self.named_parameters[name]
                 state = self.optimizer.state[parameter]
+                if value.shape not in (parameter.shape, ()):
+                    raise ValueError(f"{key} has the shape {list(value.shape)}, but {list(parameter.shape)} is needed")
                 if value.shape == parameter.shape:  # in the parameter's memory format
                     state[slot] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
                 else:
                     state[slot] = value.to(parameter.device, copy=True)
+        slots = next((slots for kind, slots in _SLOTS.items() if isinstance(self.optimizer, kind)), set())
+        for name, parameter in self.named_parameters.items():
+            state = self.optimizer.state.get(parameter, {})
+            if state and not slots <= state.keys():
+                missing = ", ".join(sorted(slots - state.keys()))
+                raise ValueError(f"the optimizer of {self.player.name} lacks {missing} of {name}")
+            if "step" in state and not float(state["step"]) >= 0:
+                raise ValueError(f"the optimizer of {self.player.name} has taken {float(state['step'])} steps")
 
     def counters(self) -> dict[str, Any]:
         """Counters of the EMA, as JSON."""
@@ -199,6 +221,33 @@ class Players:
             key: value.cpu() for state in self.states.values() for key, value in state.optimizer_tensors().items()
         }
         return {name: tensors for name, tensors in files.items() if tensors}
+
+    def check_finite(self) -> None:
+        """Check weights, averages and the moments of the optimizers, with one transfer from the device.
+
+        Raises:
+            NumericalError: one of them is not finite, because it has overflowed.
+        """
+        named = {name: tensor for name, tensor in self._floating().items() if tensor.numel()}
+        if torch.isfinite(nn.utils.get_total_norm(named.values(), norm_type=math.inf)):
+            return
+        broken = next(name for name, tensor in named.items() if not bool(tensor.isfinite().all()))
+        raise NumericalError(f"{broken} is not finite")
+
+    def _floating(self) -> dict[str, Tensor]:
+        """Return all tensors that a checkpoint contains, on their devices, by their names in messages."""
+        kinds = {"": self.modules, "the average of ": self._averages()}
+        tensors = {
+            f"{kind}{name}.{key}": tensor
+            for kind, modules in kinds.items()
+            for name, module in modules.items()
+            for key, tensor in module.state_dict().items()
+        }
+        for player, state in self.states.items():
+            for name, parameter in state.named_parameters.items():
+                for slot, value in state.optimizer.state.get(parameter, {}).items():
+                    tensors[f"{slot} of {name} in the optimizer of {player}"] = value
+        return {name: tensor for name, tensor in tensors.items() if tensor.is_floating_point()}
 
     def restore(self, files: Mapping[str, Tensors]) -> None:
         """Restore `tensors`."""

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from gancli.errors import DataError
+from gancli.io.input_files import open_regular
 
 MAX_HEADER_BYTES = 4_000_000
 
@@ -26,11 +27,13 @@ def read_tensors(path: Path) -> Tensors:
         DataError: it is not a valid safetensors file, or its header is too large.
     """
     try:
-        with open(path, "rb") as handle:
+        with open_regular(path) as handle:
             length = int.from_bytes(handle.read(8), "little")
             if length > MAX_HEADER_BYTES:
                 raise DataError(f"{path} is refused: its header claims {length:,} bytes")
             header = json.loads(handle.read(length), object_pairs_hook=_unique)
+        if not isinstance(header, dict):
+            raise DataError(f"{path} is not a valid safetensors file (its header is not an object)")
         if len(header) > MAX_TENSORS:
             raise DataError(f"{path} is refused: it claims {len(header):,} tensors")
         return dict(load_file(path))

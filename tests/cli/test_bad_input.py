@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from gancli.runs import checkpoint as checkpoints
+from gancli.runs.checkpoint import Checkpoint
 
 SMALL = ["--set", "train.images=320", "--set", "data.resolution=8", "--device", "cpu"]
 
@@ -86,14 +87,22 @@ def test_no_run_and_no_such_run(gan) -> None:
     assert_refused(gan("train", "gan", "--resume"), 2, "omit --resume")
 
 
+def changed(checkpoint: Checkpoint, images: int, **manifest: object) -> Checkpoint:
+    """Return a later checkpoint with other fields in its manifest."""
+    state = {**checkpoint.state, "position": {**checkpoint.state["position"], "images": images}}
+    return replace(checkpoint, state=state, manifest={**checkpoint.manifest, "images": images, **manifest})
+
+
 def test_checkpoint_of_another_family(gan, tmp_path: Path) -> None:
     assert gan("train", "gan", *SMALL).code == 0
     folder = tmp_path / "runs" / "gan" / "checkpoints"
     good = checkpoints.load(folder / "320")
-    foreign = replace(good, manifest={**good.manifest, "family": "foreign", "images": 400})
-    checkpoints.save(folder, foreign, keep=5)
-    assert_refused(gan("train", "gan", *SMALL, "--set", "train.images=640", "--resume"), 65, "'foreign'", "'gan'")
+    checkpoints.save(folder, changed(good, 400, family="foreign"), keep=5)
     assert_refused(gan("sample"), 2, "unknown family 'foreign'")
+    result = gan("train", "gan", *SMALL, "--set", "train.images=640", "--set", "train.keep=5", "--resume")
+    assert result.code == 0, result.err
+    assert "skipped: the checkpoint belongs to the family 'foreign', but the recipe to 'gan'" in result.out
+    assert "resumed at 320 of 640 images" in result.out
     assert checkpoints.load(folder / "320").digest == good.digest
 
 
@@ -102,7 +111,7 @@ def test_checkpoint_of_another_version_of_its_family(gan, tmp_path: Path) -> Non
     folder = tmp_path / "runs" / "gan" / "checkpoints"
     good = checkpoints.load(folder / "320")
     options = {**good.manifest["model"], "latent_dims": 64, "noise": "cauchy"}
-    checkpoints.save(folder, replace(good, manifest={**good.manifest, "model": options, "images": 400}), keep=5)
+    checkpoints.save(folder, changed(good, 400, model=options), keep=5)
     assert_refused(
         gan("sample"),
         65,
@@ -111,7 +120,7 @@ def test_checkpoint_of_another_version_of_its_family(gan, tmp_path: Path) -> Non
         "manifest.json",
     )
     options = {**good.manifest["model"], "latent_dim": 7}
-    checkpoints.save(folder, replace(good, manifest={**good.manifest, "model": options, "images": 401}), keep=5)
+    checkpoints.save(folder, changed(good, 401, model=options), keep=5)
     assert_refused(gan("sample"), 65, "do not fit the installed family 'gan'", "size mismatch")
 
 

@@ -130,7 +130,8 @@ def test_wrong_usage_is_said_before_the_file_is_opened(gan, toyscale: None, tmp_
     (tmp_path / "names.yaml").write_text("generator.a: b{i}\n")
     assert refused(gan(*words, "--map", "names.yaml"), "{i}", "use it in both names", code=2)
     (tmp_path / "model").mkdir()
-    assert refused(gan(*words, "--out", "model"), "already exists", code=2)
+    (tmp_path / "model" / "notes.txt").write_text("mine")
+    assert refused(gan(*words, "--out", "model"), "exists and is not a run directory", code=2)
     assert refused(gan("convert", "none.pth", "--family", "cgan"), "reads labels", code=2)
 
 

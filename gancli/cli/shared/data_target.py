@@ -122,12 +122,12 @@ def reference_data_of(path: Path, model: Model, target: str | None, overrides: S
     from gancli.cli.display.progress import progress_bar
     from gancli.evaluation.reference_data import ReferenceData
 
-    recipe = run_of(path).recipe
-    own = load_recipe(str(recipe)).data if recipe.is_file() else None
+    run = run_of(path)
+    own = load_recipe(str(run.recipe)).data if run.has_recipe() else None
     if target is not None:
         config = find_data(target, list(overrides)).config
     elif own is not None:
-        config = load_recipe(str(recipe), overrides).data if overrides else own
+        config = load_recipe(str(run.recipe), overrides).data if overrides else own
     else:
         raise UsageError(f"{path} has no recipe that defines its training data; name the data with --data")
     stage = model.nets.stage

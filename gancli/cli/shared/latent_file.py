@@ -84,7 +84,7 @@ def read_latent(path: Path, model: Model) -> StoredLatent:
 def _parse(text: str) -> dict[str, Any] | None:
     try:
         metadata = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return metadata if isinstance(metadata, dict) else None
 

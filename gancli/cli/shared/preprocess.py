@@ -148,8 +148,8 @@ def preprocessing_of(path: Path, model: Model, span: decode.Range | None = None)
         model: model that defines size and channels.
         span: values that become black and white (default: those of the recipe).
     """
-    recipe, spec = run_of(path).recipe, model.family.data
-    config = load_recipe(str(recipe)).data if recipe.is_file() else None
+    run, spec = run_of(path), model.family.data
+    config = load_recipe(str(run.recipe)).data if run.has_recipe() else None
     recipe_span: decode.Range = getattr(config, "range", "full")
     shape, stage = (spec.height, spec.width), model.nets.stage
     random_crop = config is not None and config.random_crop is not None

@@ -17,14 +17,17 @@ from gancli.runs import checkpoint as checkpoints
 from gancli.runs.checkpoint import Checkpoint
 from gancli.weights.safetensors_file import read_tensors
 
+STORED = Path(__file__).parents[2] / "faults/checkpoints/0.2.0/gan/checkpoints/40"
+MANIFEST, STATE = (json.loads((STORED / name).read_text()) for name in ("manifest.json", "state.json"))
+
 
 def make(images: int) -> Checkpoint:
     generator = torch.Generator().manual_seed(images)
     weights = {"g.weight": torch.randn(8, 8, generator=generator), "g.count": torch.tensor(images)}
     return Checkpoint(
-        manifest={"family": "gan", "images": images, "step": images // 8},
+        manifest={**MANIFEST, "images": images, "step": images // 8},
         tensors={"model": weights, "optimizers": {"g/w/exp_avg": torch.zeros(3)}},
-        state={"position": {"images": images}},
+        state={**STATE, "position": {"images": images, "step": images // 8}},
     )
 
 

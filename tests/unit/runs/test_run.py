@@ -9,12 +9,15 @@ import pytest
 
 from gancli.errors import DataError, DiskError, UsageError
 from gancli.io.files import disk_errors, write_atomically
-from gancli.runs.run import Run, new_run, newest, runs, runs_of
+from gancli.runs.run import FORMAT, Run, new_names, newest, runs, runs_of
+
+VALID = json.loads((Path(__file__).parents[2] / "faults/checkpoints/0.2.0/gan/manifest.json").read_text())
+"""Manifest of a run."""
 
 
 def make(root: Path, name: str, *, checkpoint: bool = True, age: int = 0, **manifest: object) -> Run:
     run = Run(root / name)
-    run.begin({"tasks": ["sample"], "labels": [], **manifest}, "family: gan\n")
+    run.begin({**VALID, **manifest}, "family: gan\n")
     if checkpoint:
         (run.checkpoints / "100").mkdir()
         (run.checkpoints / "100" / "manifest.json").write_text("{}")
@@ -24,10 +27,10 @@ def make(root: Path, name: str, *, checkpoint: bool = True, age: int = 0, **mani
 
 
 def test_names_do_not_collide(tmp_path: Path) -> None:
-    assert new_run("gan", tmp_path).name == "gan"
+    assert next(new_names("gan", tmp_path)) == "gan"
     make(tmp_path, "gan")
     make(tmp_path, "gan-2")
-    assert new_run("gan", tmp_path).name == "gan-3"
+    assert next(new_names("gan", tmp_path)) == "gan-3"
 
 
 def test_runs_of_a_recipe_are_newest_first(tmp_path: Path) -> None:
@@ -82,7 +85,36 @@ def test_atomic_writes_leave_the_old_content_or_the_new(tmp_path: Path, monkeypa
 
 def test_begin_records_manifest_and_recipe(tmp_path: Path) -> None:
     run = Run(tmp_path / "deep" / "run")
-    run.begin({"family": "gan"}, "family: gan\n")
-    assert run.manifest() == {"family": "gan"}
+    run.begin(VALID, "family: gan\n")
+    assert run.manifest() == {"format": FORMAT, **VALID}
     assert run.recipe.read_text() == "family: gan\n"
-    assert json.loads((run.path / "manifest.json").read_text()) == {"family": "gan"}
+    assert json.loads((run.path / "manifest.json").read_text()) == {"format": FORMAT, **VALID}
+
+
+def test_files_among_the_sample_sheets_that_are_not_ours(tmp_path: Path) -> None:
+    run = make(tmp_path, "gan")
+    for name in ("000000064.png", "000000128.png", "000000128.json", "best.png", "64.png", "000000064 copy.png"):
+        (run.samples / name).write_bytes(b"")
+    assert run.previews() == {64: run.samples / "000000064.png", 128: run.samples / "000000128.png"}
+    assert list(run.previews(".json")) == [128]
+
+
+def test_the_manifest_of_a_run_is_written_last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until then the directory is not a run."""
+    seen: list[tuple[str, bool]] = []
+    real = os.replace
+
+    def spy(source: Path, target: Path) -> None:
+        seen.append((Path(target).name, (tmp_path / "gan" / "manifest.json").exists()))
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", spy)
+    Run(tmp_path / "gan").begin(VALID, "family: gan\n")
+    assert seen == [("recipe.yaml", False), ("manifest.json", False)]
+
+
+def test_a_damaged_run_is_passed_over_when_the_newest_is_chosen(tmp_path: Path) -> None:
+    make(tmp_path, "good", age=5)
+    damaged = make(tmp_path, "damaged", age=0)
+    (damaged.path / "manifest.json").write_text("{")
+    assert newest("generate samples", lambda manifest: True, tmp_path).name == "good"
