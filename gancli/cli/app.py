@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import sys
@@ -23,15 +24,19 @@ from gancli.cli.recipes import recipes_app
 from gancli.cli.report import report
 from gancli.cli.runs import runs_app
 from gancli.cli.train import train
-from gancli.errors import GanError
+from gancli.errors import DiskError, GanError
 from gancli.family.tasks import TASKS
+from gancli.io.streams import tolerant_output
 from gancli.io.text import error_line, visible_output
 from gancli.runtime.threads import limit_spinning
+from gancli.training.signals import aborted_by_signals
 
 EPILOG = (
     "Exit codes: 0 success, 2 invalid usage or recipe, 65 unreadable data or checkpoint, 70 training became non-finite "
     "or collapsed, 74 disk full, 75 interrupted after saving (continue with --resume), 130 aborted."
 )
+
+ABORTED = 130
 
 app = typer.Typer(
     name="gan",
@@ -57,11 +62,31 @@ for registered in (*app.registered_commands, *(entry for group in groups for ent
         registered.callback.__annotations__ = get_type_hints(registered.callback, include_extras=True)
 
 
+RESULT_IN_OUTPUT = ("ls", "check", "schema", "doctor", "--version", "--help", "--json")
+"""Words of commands whose result is what they print. The results of the other commands are files."""
+
+
 def main() -> None:
-    """Run a command. Print an error as one sentence on standard error and exit with its code."""
+    """Run a command. Print an error as one sentence on standard error and exit with its code.
+
+    A standard output that fails does not stop a command. The exit code is 74 only if what was lost was the result.
+    """
     limit_spinning()
-    with visible_output():
-        _run()
+    with tolerant_output() as (output, _), visible_output(), aborted_by_signals():
+        try:
+            _run()
+        except SystemExit as end:
+            output.flush()
+            if end.code or output.error is None or output.error.errno == errno.EPIPE:
+                raise
+        _say_what_was_lost(output.error)
+
+
+def _say_what_was_lost(error: OSError | None) -> None:
+    message = f"standard output cannot be written ({error.strerror if error else 'unknown error'})"
+    if any(word in RESULT_IN_OUTPUT for word in sys.argv[1:]):
+        _fail(f"{message}; send it to another place", DiskError.exit_code)
+    print(f"{message}: messages are lost, but all files are complete", file=sys.stderr)
 
 
 def _run() -> None:
@@ -69,11 +94,10 @@ def _run() -> None:
         app()
     except GanError as error:
         _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail("aborted", 130)
-    except BrokenPipeError:  # the reader closed the pipe, as `head` does: not an error
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and end.code != ABORTED:  # Typer turns KeyboardInterrupt into an exit
+            raise
+        _fail("aborted", ABORTED)
     except Exception as error:
         if os.environ.get("GANCLI_DEBUG"):
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gancli.errors import DataError
 from gancli.io.images import METADATA_KEY
+from gancli.io.input_files import open_regular, read_limited
 from gancli.report.curves import downsample
 from gancli.report.html import data_uri
 from gancli.runs.run import Run
@@ -29,6 +32,15 @@ FIGURE_BYTES = 1_100_000
 MAX_PREVIEWS = 24
 
 MAX_METRIC_FIGURES = 4
+
+MAX_PIXELS = 4_000_000
+"""Pixels of an image on the page that is not embedded unchanged; larger ones are reduced before they are encoded."""
+
+MAX_DECODED_PIXELS = 250_000_000
+"""Pixels of all sample sheets that are decoded for a page, in a few seconds; of larger sheets fewer are shown."""
+
+MAX_FIGURE_BYTES = 200_000_000
+"""Size of a PNG file that is read; a sheet of the largest size has about a hundred megabytes."""
 
 TRAINING_FIGURES = {
     "growing.png": ("Progressive growing", "The same latents at every resolution, one row each, the smallest on top."),
@@ -110,7 +122,7 @@ def preview_section(samples: Mapping[int, Path], *, subject: str, max_bytes: int
         subject: what the previews show, for the alternative texts.
         max_bytes: maximum total size.
     """
-    chosen = downsample(sorted(samples), MAX_PREVIEWS)
+    chosen = downsample(sorted(samples), _count(samples))
     figures, unreadable = [], []
     for images in chosen:
         try:
@@ -160,7 +172,10 @@ def encode_file(path: Path, *, max_bytes: int) -> EncodedImage:
     """
     from PIL.Image import DecompressionBombError, open
 
-    content = path.read_bytes()
+    try:
+        content = read_limited(path, limit=MAX_FIGURE_BYTES)
+    except DataError as error:
+        raise OSError(str(error)) from None
     try:
         with open(io.BytesIO(content), formats=["PNG"]) as image:
             image.load()
@@ -208,21 +223,41 @@ def _metric_figures(run: Run) -> list[tuple[Path, str, str]]:
 
 
 def _metric_of(path: Path) -> str:
-    from PIL.Image import open
+    from PIL.Image import DecompressionBombError, open
 
     try:
         with open(path, formats=["PNG"]) as image:
             metadata = json.loads(str(image.info[METADATA_KEY]))
         return str(metadata.get("metric", "")) if isinstance(metadata, dict) else ""
-    except (OSError, SyntaxError, ValueError, KeyError):
+    except (OSError, SyntaxError, ValueError, KeyError, RecursionError, DecompressionBombError):
         return ""
 
 
+def _count(samples: Mapping[int, Path]) -> int:
+    """Return the number of sample sheets to show, from the size of the largest one."""
+    pixels = max((_pixels(path) for path in samples.values()), default=0)
+    return max(3, min(MAX_PREVIEWS, MAX_DECODED_PIXELS // max(1, pixels)))
+
+
+def _pixels(path: Path) -> int:
+    """Return the number of pixels that a PNG file claims; 0 if it cannot be read."""
+    try:
+        with open_regular(path) as handle:
+            header = handle.read(24)
+    except (OSError, DataError):
+        return 0
+    return int.from_bytes(header[16:20]) * int.from_bytes(header[20:24])
+
+
 def _encode(image: Image, max_bytes: int) -> EncodedImage:
+    lossless = image.width * image.height <= MAX_PIXELS
+    if not lossless:
+        image = image.convert("RGB" if image.mode not in ("L", "RGBA") else image.mode)
+        image = image.reduce(math.ceil(math.sqrt(image.width * image.height / MAX_PIXELS)))
     content, media_type = _save(image, "PNG"), "image/png"
     if image.mode not in ("L", "RGB", "RGBA"):
         image = image.convert("RGBA")
-    lossless = len(content) <= max_bytes
+    lossless = lossless and len(content) <= max_bytes
     while len(content) > max_bytes and min(image.size) > 1:
         for quality in WEBP_QUALITIES:
             content, media_type = _save(image, "WEBP", quality=quality), "image/webp"

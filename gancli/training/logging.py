@@ -13,7 +13,11 @@ import torch
 from torch import Tensor
 
 from gancli.io.files import disk_errors
+from gancli.io.input_files import read_limited
 from gancli.runtime import memory
+
+MAX_LOG_BYTES = 2_000_000_000
+"""Size of a log that can be resumed: ten million lines."""
 
 
 class Averages:
@@ -77,10 +81,57 @@ class JsonLines:
                 self.cut(before)
                 raise
 
+    def sync(self) -> None:
+        """Write the file to the disk, before a checkpoint counts its bytes.
+
+        Raises:
+            DiskError: writing failed.
+        """
+        if self.path.exists():
+            with disk_errors(self.path), open(self.path, "rb+") as handle:
+                os.fsync(handle.fileno())
+
     def cut(self, size: int) -> None:
         """Truncate the file to `size` bytes, if it is longer."""
         if self.size > size:
             os.truncate(self.path, size)
+
+    def restore(self, size: int) -> str | None:
+        """Return to the content that the file had at a checkpoint.
+
+        Lines after the checkpoint are removed, and half a line at the end as well.
+
+        Args:
+            size: size of the file at the checkpoint, in bytes.
+
+        Returns:
+            What is missing or damaged, as a sentence; None if the content is complete.
+
+        Raises:
+            DataError: it is not a regular file.
+            DiskError: writing failed.
+        """
+        if not self.path.exists():
+            return f"{self.path} is missing: its {size:,} bytes are lost" if size else None
+        with disk_errors(self.path):
+            content = read_limited(self.path, limit=MAX_LOG_BYTES, within=self.path.parent)
+            whole = content[:size]
+            kept = len(whole) if len(whole) == size else whole.rfind(b"\n") + 1
+            self.cut(kept)
+        damaged = [number for number, line in enumerate(whole[:kept].splitlines(), 1) if not _is_object(line)]
+        if kept < size:
+            return f"{self.path} is shorter than at the checkpoint: the last {size - kept:,} of {size:,} bytes are lost"
+        if damaged:
+            others = f" and {len(damaged) - 1:,} other lines are" if len(damaged) > 1 else " is"
+            return f"{self.path}:{damaged[0]}{others} damaged and left as it was"
+        return None
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 class ThroughputMeter:

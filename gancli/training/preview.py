@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -49,6 +50,39 @@ class Preview(NamedTuple):
 
     path: Path
     caption: str
+
+
+MAX_SHEETS = 200
+"""Sample sheets that a run keeps, besides those at the ends of its stages."""
+
+
+def thin(run: Run, images: int, *, every: int, stage_ends: Collection[int]) -> None:
+    """Remove sample sheets so that a long run keeps at most `MAX_SHEETS`, evenly spaced, and those that it needs.
+
+    The first sheet, the last one, and the first one at or after the end of each stage are kept. Of the others, every
+    2nd, 4th, 8th, ... is, in the order of training. What is kept depends only on the progress of the run, so a resumed
+    run has the same sheets as an uninterrupted one.
+
+    Args:
+        run: run directory.
+        images: training images shown.
+        every: training images between two sheets.
+        stage_ends: training images at the ends of the stages.
+    """
+    spacing = every
+    while images // spacing > MAX_SHEETS:
+        spacing *= 2
+    if spacing == every:
+        return
+    for suffix in (".png", ".json"):
+        sheets = run.previews(suffix)
+        needed = {min(sheets, default=0), max(sheets, default=0)}
+        needed |= {min((position for position in sheets if position >= end), default=0) for end in stage_ends}
+        before = -1
+        for position, path in sheets.items():
+            is_regular, before = position // spacing != before // spacing, position
+            if not is_regular and position not in needed:
+                path.unlink(missing_ok=True)
 
 
 class Previews:

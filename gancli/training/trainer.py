@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -12,16 +13,19 @@ from gancli.errors import Collapse, DataError, NumericalError, UsageError
 from gancli.family.context import Context, Nets, Turn
 from gancli.family.optim import Clock
 from gancli.figures import eval_curves
+from gancli.io.text import visible
 from gancli.runs import checkpoint as checkpoints
 from gancli.runs.checkpoint import Checkpoint
+from gancli.runs.documents import Position, known_fields
 from gancli.runs.manifest import check_family, checkpoint_manifest
 from gancli.runtime import memory, random
 from gancli.runtime.device import autocast, eval_mode
 from gancli.runtime.random import fork_all_rng
 from gancli.training.callbacks import Callback, CallbackList, Progress
 from gancli.training.logging import Averages, JsonLines, ThroughputMeter
+from gancli.training.preview import thin
 from gancli.training.setup import TrainingSetup
-from gancli.training.signals import GracefulStop
+from gancli.training.signals import GracefulStop, InterruptedMeasurementError
 from gancli.training.stages import PlannedStage, TrainState, crossed
 
 MAX_ROLLBACKS = 3
@@ -54,6 +58,7 @@ class Trainer:
         self._fade = torch.ones((), device=self.device)
         self._throughput = ThroughputMeter(self.device)
         self._saved_at: int | None = None
+        self._evaluation_is_pending = False
 
     @property
     def total(self) -> int:
@@ -74,21 +79,41 @@ class Trainer:
             self.validator.restore({}, 0)
             self._preview()
         self._throughput.start(self.state.images)
-        while self.state.images < self.total and not self.validator.out_of_patience:
-            if stop is not None and stop.requested:
-                self.save()
-                return False
-            before = self.state.images
+        while stop is None or not stop.requested:
             try:
-                self.step()
+                if self._ended(stop):
+                    self._plot_evaluations()
+                    return True
+            except InterruptedMeasurementError:
+                break
+            except Collapse:  # the validator's decision, which the state already contains
+                raise
             except NumericalError as error:
                 self._recover(error)
-            else:
-                self._after_step(before)
-        self._log()
-        self.save()
-        self._plot_evaluations()
-        return True
+        try:
+            self.save()
+        except NumericalError as error:
+            raise self._not_finite(error) from None
+        return False
+
+    def _ended(self, stop: GracefulStop | None) -> bool:
+        """Take a step, or save at the end of the run and return True.
+
+        Raises:
+            InterruptedMeasurementError: a stop was requested during an evaluation, which a resumed run repeats.
+            NumericalError: a value is not finite.
+        """
+        before = self.state.images
+        if self._evaluation_is_pending:
+            self._evaluate(stop)
+        elif before >= self.total or self.validator.out_of_patience:
+            self._log()
+            self.save()
+            return True
+        else:
+            self.step()
+            self._after_step(before, stop)
+        return False
 
     def step(self) -> None:
         """Take one step of the current stage: every turn that is due. Nothing is written.
@@ -130,9 +155,17 @@ class Trainer:
         return Nets(self.players.averaged(), stage=stage, fade=fade)
 
     def save(self) -> None:
-        """Write a checkpoint of the current state, unless one exists."""
+        """Write a checkpoint of the current state, unless one exists. Logs are synced before their bytes are counted.
+
+        Raises:
+            NumericalError: weights, averages or moments of the optimizers are not finite; nothing was written.
+            DiskError: writing failed; earlier checkpoints are intact.
+        """
         if self._saved_at == self.state.images:
             return
+        self.players.check_finite()
+        self.metrics.sync()
+        self.timings.sync()
         path = checkpoints.save(
             self.run.checkpoints,
             self.state_dict(),
@@ -148,9 +181,15 @@ class Trainer:
         Raises:
             DataError: there is none, or it belongs to another family.
         """
-        checkpoint, faults = checkpoints.newest_valid(self.run.checkpoints)
-        self.load_state_dict(checkpoint)
-        return faults
+        faults: list[str] = []
+        for path in checkpoints.complete(self.run.checkpoints):
+            try:
+                self.load_state_dict(checkpoints.load(path))
+            except DataError as error:
+                faults.append(str(error))
+            else:
+                return faults
+        raise checkpoints.none_valid(self.run.checkpoints, faults)
 
     def go_back(self, checkpoint: Checkpoint, reason: str) -> None:
         """Load an earlier checkpoint and continue from there with other noise and other images."""
@@ -182,6 +221,7 @@ class Trainer:
                 "random": random.capture(self.generator),
                 "averages": self.averages.state(),
                 "evaluation": self.validator.state.to_json(),
+                "evaluation_is_pending": self._evaluation_is_pending,
                 "files": {"metrics": self.metrics.size, "timings": self.timings.size},
             },
         )
@@ -190,28 +230,45 @@ class Trainer:
         """Restore `state_dict`, and cut log files of the run back to it.
 
         Raises:
-            DataError: the checkpoint belongs to another family or does not fit the networks.
+            DataError: the checkpoint belongs to another family or does not fit the networks; another one must be
+                loaded before training goes on, but no file has changed.
             DiskError: writing failed.
         """
         check_family(checkpoint.manifest, self.recipe)
+        if not checkpoint.state:
+            raise DataError(
+                f"the checkpoint at {checkpoint.images:,} images holds only networks, so it cannot be trained on; "
+                "start a new run"
+            )
         checkpoint = checkpoint.rename_networks(self.family.renamed)
+        state = checkpoint.state
         try:
             self.players.restore(checkpoint.tensors)
-        except (KeyError, RuntimeError) as error:
+            self.state = TrainState(**known_fields(state["position"], Position))
+            self.loader.position = state["loader"]
+            for name, player in self.players.states.items():
+                player.restore_counters(state["players"][name])
+            random.restore(state["random"], self.generator)
+            self.averages.restore(state["averages"], self.device)
+            self.players.check_finite()
+        except NumericalError as error:
+            raise DataError(f"the checkpoint at {checkpoint.images} images is damaged: {error}") from None
+        except (KeyError, IndexError, AttributeError, TypeError, ValueError, RuntimeError, OverflowError) as error:
             raise DataError(
                 f"the checkpoint at {checkpoint.images} images does not fit the networks of this recipe: "
-                f"{' '.join(str(error).split())}"
+                f"{visible(' '.join(str(error).split()))[:500]}"
             ) from None
-        state = checkpoint.state
-        self.state = TrainState(**state["position"])
-        self.loader.position = state["loader"]
-        for name, player in self.players.states.items():
-            player.restore_counters(state["players"][name])
-        random.restore(state["random"], self.generator)
-        self.averages.restore(state["averages"], self.device)
-        self.validator.restore(state.get("evaluation", {}), self.state.images)
-        self.metrics.cut(state["files"]["metrics"])
-        self.timings.cut(state["files"]["timings"])
+        if self.state.stage >= len(self.plan.stages):
+            raise DataError(
+                f"the checkpoint at {checkpoint.images} images is of stage {self.state.stage + 1}, but this recipe "
+                f"has only {len(self.plan.stages)}"
+            )
+        self._evaluation_is_pending = state.get("evaluation_is_pending", False)
+        # A pending evaluation may have been written already, without the state that counts it.
+        self.validator.restore(state.get("evaluation", {}), self.state.images - self._evaluation_is_pending)
+        for log, size in ((self.metrics, state["files"]["metrics"]), (self.timings, state["files"]["timings"])):
+            if missing := log.restore(size):
+                self.callbacks.on_warning(missing)
         self._saved_at = self.state.images
 
     def _take_turn(self, turn: Turn, batch: list[dict[str, Tensor]], contexts: list[Context]) -> None:
@@ -233,7 +290,7 @@ class Trainer:
         """The next batch, split into micro-batches."""
         return split(self.loader.next_batch(planned.batch_size, planned.stage.resolution), self.recipe.train.accumulate)
 
-    def _after_step(self, before: int) -> None:
+    def _after_step(self, before: int, stop: GracefulStop | None) -> None:
         """Log, preview, evaluate, save and report where these are due."""
         now, train = self.state.images, self.recipe.train
         if crossed(train.log_every, before, now):
@@ -242,7 +299,8 @@ class Trainer:
         if crossed(train.preview_every, before, now) or stage_ended:
             self._preview()
         if self.validator.due(before, now, steps=self.state.step):
-            self._evaluate()
+            self._evaluation_is_pending = True
+            self._evaluate(stop)
         if crossed(train.checkpoint_every, before, now):
             self.save()
         if self._throughput.due(REPORT_SECONDS):
@@ -262,13 +320,17 @@ class Trainer:
 
     def _preview(self) -> None:
         preview = self.setup.previews.draw(self.nets(), self.state.images)
-        if preview is not None:
-            self.callbacks.on_preview(preview.path, preview.caption)
+        if preview is None:
+            return
+        every, ends = self.recipe.train.preview_every, [planned.end for planned in self.plan.stages]
+        thin(self.run, self.state.images, every=every, stage_ends=ends)
+        self.callbacks.on_preview(preview.path, preview.caption)
 
-    def _evaluate(self) -> None:
+    def _evaluate(self, stop: GracefulStop | None) -> None:
         """Measure the networks, and carry out the validator's decision.
 
         Raises:
+            InterruptedMeasurementError: a stop was requested; the evaluation is still pending.
             Collapse: the samples have collapsed and `eval.guard` ends the run; its last state is saved.
             DiskError: writing failed.
         """
@@ -276,7 +338,14 @@ class Trainer:
         live = nets.holding(self.players.modules)
         self.callbacks.on_evaluation_start()
         with fork_all_rng(self.generator), eval_mode(nets.modules), eval_mode(live.modules):
-            evaluation = self.validator.measure(nets, live, images=self.state.images, steps=self.state.step)
+            evaluation = self.validator.measure(
+                nets,
+                live,
+                images=self.state.images,
+                steps=self.state.step,
+                interrupting=stop.interrupting() if stop else nullcontext(),
+            )
+        self._evaluation_is_pending = False
         self.callbacks.on_evaluation(evaluation)
         for name, fault in evaluation.faults.items():
             self.callbacks.on_warning(f"metric {name} failed and is left out from here on: {fault}")
@@ -317,10 +386,14 @@ class Trainer:
 
     def _recover(self, error: NumericalError) -> None:
         """Return to the newest checkpoint, unless that was tried `MAX_ROLLBACKS` times."""
-        reason = f"{error} at step {self.state.step:,} ({self.state.images:,} images)"
         if self.state.rollbacks >= MAX_ROLLBACKS or not checkpoints.complete(self.run.checkpoints):
-            saved = (
-                f"the checkpoint at {self._saved_at:,} images is intact" if self._saved_at else "nothing was saved yet"
-            )
-            raise NumericalError(f"{reason}; {saved}; lower the learning rate or set train.clip_grad") from None
-        self.go_back(checkpoints.newest_valid(self.run.checkpoints)[0], reason)
+            raise self._not_finite(error) from None
+        self.go_back(checkpoints.newest_valid(self.run.checkpoints)[0], self._place(error))
+
+    def _not_finite(self, error: NumericalError) -> NumericalError:
+        """Return the error that ends the run, with its last checkpoint, which is finite because saving checks it."""
+        saved = f"the checkpoint at {self._saved_at:,} images is intact" if self._saved_at else "nothing was saved yet"
+        return NumericalError(f"{self._place(error)}; {saved}; lower the learning rate or set train.clip_grad")
+
+    def _place(self, error: NumericalError) -> str:
+        return f"{error} at step {self.state.step:,} ({self.state.images:,} images)"

@@ -7,6 +7,7 @@ run has the same weights with it and without it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -28,6 +29,7 @@ from gancli.plugins.registry import registry
 from gancli.recipes.recipe import Recipe, best_of
 from gancli.runs import checkpoint as checkpoints
 from gancli.runs.checkpoint import BestCheckpoint, Checkpoint
+from gancli.runs.documents import Best, Findings, known_fields
 from gancli.runs.eval_log import DIVERSITY, DURING, Record, append, drop_later
 from gancli.runs.run import Run
 from gancli.training import collapse
@@ -104,8 +106,9 @@ class EvaluationState:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> EvaluationState:
-        best = BestCheckpoint(**values["best"]) if values.get("best") else None
-        return cls(best=best, waited=values.get("waited", 0), findings=CollapseFindings(**values.get("findings", {})))
+        best = BestCheckpoint(**known_fields(values["best"], Best)) if values.get("best") else None
+        findings = CollapseFindings(**known_fields(values.get("findings", {}), Findings))
+        return cls(best=best, waited=values.get("waited", 0), findings=findings)
 
 
 class Validator:
@@ -167,7 +170,15 @@ class Validator:
         patience = self._recipe.eval.patience
         return patience is not None and self.state.waited >= patience
 
-    def measure(self, nets: Nets, live: Nets, *, images: int, steps: int) -> Evaluation:
+    def measure(
+        self,
+        nets: Nets,
+        live: Nets,
+        *,
+        images: int,
+        steps: int,
+        interrupting: AbstractContextManager[None] = nullcontext(),  # noqa: B008
+    ) -> Evaluation:
         """Compute all metrics and the diversity of the samples, update `state`, and append to `eval.jsonl`.
 
         Args:
@@ -175,25 +186,27 @@ class Validator:
             live: the trained networks in eval mode, for the collapse detector: an average lags behind.
             images: training images shown.
             steps: steps done.
+            interrupting: context in which a signal may end the computation; nothing has been written or counted then.
 
         Raises:
             DiskError: writing failed.
         """
         model, data = self._model(nets, images), self._data_of_stage(nets)
-        context = metric_context(model, data, self._options)
         values: dict[str, float] = {}
         faults: dict[str, str] = {}
         records: list[Record] = []
-        for info in tuple(self._metrics):
-            try:
-                measurements = run_metric(info, context, data)
-            except Exception as error:  # a third-party metric may raise anything; training continues without it
-                self._metrics.remove(info)
-                faults[info.name] = f"{error}".splitlines()[0] if f"{error}" else type(error).__name__
-                continue
-            values |= _leading_value(info, measurements)
-            records += [self._record(measurement, model, data) for measurement in measurements]
-        diversity = self._detector.diversity_ratio(live) if self._detector and self._detects(steps) else None
+        with interrupting:
+            context = metric_context(model, data, self._options)
+            for info in tuple(self._metrics):
+                try:
+                    measurements = run_metric(info, context, data)
+                except Exception as error:  # a third-party metric may raise anything; training continues without it
+                    self._metrics.remove(info)
+                    faults[info.name] = f"{error}".splitlines()[0] if f"{error}" else type(error).__name__
+                    continue
+                values |= _leading_value(info, measurements)
+                records += [self._record(measurement, model, data) for measurement in measurements]
+            diversity = self._detector.diversity_ratio(live) if self._detector and self._detects(steps) else None
         if records and diversity is not None:
             protocol = {"by": DIVERSITY, "samples": collapse.IMAGES, "against": "training images"}
             record = self._record(Measurement(metric=DIVERSITY, value=diversity, protocol=protocol), model, data)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 import sys
 import types
 from collections.abc import Callable, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -35,6 +37,7 @@ from gancli.runs.run import Run
 from gancli.training import collapse
 from gancli.training.callbacks import Callback
 from gancli.training.setup import build_training
+from gancli.training.signals import GracefulStop, InterruptedMeasurementError
 from gancli.training.trainer import Trainer
 from gancli.training.validation import Evaluation
 
@@ -174,15 +177,19 @@ def make(folder: Path, *, eval: dict[str, Any] | None = None, **train: Any) -> T
     return Trainer(build_training(recipe, run, synthetic(DATA, count=43)), [Ears()])
 
 
-class Stop:
-    """Requests a stop after a number of steps."""
+class Stop(GracefulStop):
+    """Requests a stop after a number of steps and the evaluation that is due."""
 
     def __init__(self, trainer: Trainer, steps: int) -> None:
+        super().__init__()
         self.trainer, self.steps = trainer, steps
 
     @property
     def requested(self) -> bool:
         return self.trainer.state.step >= self.steps
+
+    def interrupting(self):
+        return nullcontext()
 
 
 def ears(trainer: Trainer) -> Ears:
@@ -477,3 +484,42 @@ def test_waiting_for_a_new_best_comes_to_an_end(tmp_path: Path) -> None:
     more.resume()
     more.train()
     assert more.state.images == 40
+
+
+class Interrupt(GracefulStop):
+    """A signal that arrives while a metric is computed, `at` evaluations after the start."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.left = at
+
+    @contextmanager
+    def interrupting(self):
+        if self.left == 0:
+            self.signal = signal.SIGTERM
+            raise InterruptedMeasurementError
+        self.left -= 1
+        yield
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_r5_an_interrupted_evaluation_is_repeated_and_nothing_differs(tmp_path: Path, at: int) -> None:
+    options = {"eval": {"every": 16, "metrics": ("told",)}, "keep": 9}
+    ends = []
+    for name in ("whole", "parts"):
+        Script.values = [5.0, 4.0, 3.0, 6.0, 7.0, 8.0, 9.0]
+        trainer = make(tmp_path / name, **options)
+        if name == "parts":
+            assert trainer.train(Interrupt(at)) is False
+            assert trainer.state.images == 16 * (at + 1)
+            trainer = make(tmp_path / name, **options)
+            trainer.resume()
+        assert trainer.train() is True
+        ends.append(trainer)
+    assert ends[0].state_dict().state["random"] == ends[1].state_dict().state["random"]
+    whole, parts = (tmp_path / name / "eval.jsonl" for name in ("whole", "parts"))
+    assert len(whole.read_text().splitlines()) == len(parts.read_text().splitlines())
+    assert [json.loads(line)["value"] for line in whole.read_text().splitlines()] == [
+        json.loads(line)["value"] for line in parts.read_text().splitlines()
+    ]
+    assert ends[0].validator.state == ends[1].validator.state
