@@ -51,8 +51,9 @@ def read_limited(path: Path, *, limit: int = MAX_JSON_BYTES, within: Path | None
         OSError: it does not exist or cannot be read.
     """
     with open_regular(path, within=within) as handle:
-        content = handle.read(limit + 1)
-    if len(content) > limit:
+        size = os.fstat(handle.fileno()).st_size
+        content = handle.read(min(size, limit) + 1)  # a larger number would be allocated, whatever the file has
+    if len(content) > limit or size > limit:
         raise DataError(f"{path} is refused: it is larger than {limit / 1e6:,.0f} MB")
     return content
 

@@ -28,7 +28,7 @@ from gancli.io.types import Labels
 from gancli.metrics.backbones import Backbone, BackboneOutput
 from gancli.metrics.backbones.select import select_backbone
 from gancli.metrics.context import MetricContext
-from gancli.weights.safetensors_file import read_tensors
+from gancli.weights.safetensors_file import CONTENT, content_digest, read_metadata, read_tensors
 
 TRAIN = 50_000
 """Maximum number of training images to compare with, the number used for published results."""
@@ -36,7 +36,7 @@ TRAIN = 50_000
 SAMPLES = 10_000
 """Maximum number of samples, and their number if there is no test split."""
 
-VERSION = 1
+VERSION = 2
 """Version of the cached files."""
 
 _BATCH_SIZE = 64
@@ -176,13 +176,15 @@ def _extract(backbone: Backbone, images: Iterable[Tensor]) -> BackboneOutput:
 def _save(path: Path, output: BackboneOutput) -> None:
     tensors = {name: tensor for name, tensor in output._asdict().items() if tensor is not None}
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, save(tensors))
+    write_atomically(path, save(tensors, {CONTENT: content_digest(tensors)}))
 
 
 def _load(path: Path, count: int) -> BackboneOutput | None:
     if path.is_file():
         with suppress(DataError, KeyError):  # a damaged file is computed again
             tensors = read_tensors(path)
+            if read_metadata(path).get(CONTENT) != content_digest(tensors):
+                return None
             if len(tensors["features"]) == count:
                 return BackboneOutput(tensors["features"], tensors.get("logits"))
     return None

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor
 
+from gancli.data import cache
 from gancli.data.loader import split
 from gancli.errors import Collapse, DataError, NumericalError, UsageError
 from gancli.family.context import Context, Nets, Turn
@@ -159,11 +160,13 @@ class Trainer:
 
         Raises:
             NumericalError: weights, averages or moments of the optimizers are not finite; nothing was written.
+            DataError: the images that it was trained on were damaged; nothing was written.
             DiskError: writing failed; earlier checkpoints are intact.
         """
         if self._saved_at == self.state.images:
             return
         self.players.check_finite()
+        cache.check_verified()
         self.metrics.sync()
         self.timings.sync()
         path = checkpoints.save(

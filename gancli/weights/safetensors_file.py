@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
+import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -16,6 +19,9 @@ from gancli.io.input_files import open_regular
 MAX_HEADER_BYTES = 4_000_000
 
 MAX_TENSORS = 20_000
+
+CONTENT = "content"
+"""Metadata of files that this toolkit writes for itself: hash of their tensors, from `content_digest`."""
 
 Tensors = dict[str, Tensor]
 
@@ -41,6 +47,22 @@ def read_tensors(path: Path) -> Tensors:
         raise DataError(f"{path} is refused: its header is nested too deeply") from None
     except (OSError, ValueError, SafetensorError) as error:
         raise DataError(f"{path} is not a valid safetensors file ({error})") from None
+
+
+def content_digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return a hash of the names, types, shapes and bytes of tensors on the CPU, in hex."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        digest.update(json.dumps([name, str(tensor.dtype), list(tensor.shape)]).encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Return the metadata of a file that `read_tensors` has read; empty if it has none."""
+    with safe_open(path, "pt") as opened:
+        return dict(opened.metadata() or {})
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

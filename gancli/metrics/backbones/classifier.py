@@ -36,7 +36,7 @@ from gancli.errors import DataError
 from gancli.io.files import write_atomically
 from gancli.metrics.backbones import BackboneOutput
 from gancli.weights.download import sha256_of
-from gancli.weights.safetensors_file import read_tensors
+from gancli.weights.safetensors_file import CONTENT, content_digest, read_tensors
 
 VERSION = 1
 """Version of this module; classifiers of another version are trained again."""
@@ -177,7 +177,8 @@ def write(path: Path, network: Classifier, description: Description) -> None:
         OSError: the file cannot be written; no partial file is left.
     """
     tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    content = save(tensors, metadata={METADATA_KEY: json.dumps(asdict(description))})
+    fields = {**asdict(description), CONTENT: content_digest(tensors)}  # one entry, because their order is random
+    content = save(tensors, metadata={METADATA_KEY: json.dumps(fields)})
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, content)
 
@@ -189,12 +190,16 @@ def read(path: Path) -> SavedClassifier:
         DataError: the file was not written by `write`, or by another version of gancli.
     """
     fields = _read_description(path)
+    expected = fields.pop(CONTENT, None)  # missing in files of earlier versions
     try:
         description = Description(**{**fields, "labels": tuple(map(str, fields["labels"]))})
         if description.version != VERSION:
             raise DataError(f"{path} is a classifier of another version of gancli; train it again")
+        tensors = read_tensors(path)
+        if expected not in (None, content_digest(tensors)):
+            raise ValueError("its weights have changed since they were written")
         network = description.build()
-        network.load_state_dict(read_tensors(path))
+        network.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise DataError(f"{path} is a damaged classifier ({reason}); train it again") from None
@@ -241,7 +246,7 @@ def _reproducible() -> Iterator[None]:
 
 def _read_description(path: Path) -> dict[str, Any]:
     read_tensors(path)  # rejects files that claim too much memory before anything else opens them
-    with suppress(SafetensorError, OSError, ValueError):
+    with suppress(SafetensorError, OSError, ValueError, RecursionError):
         with safe_open(path, "pt") as opened:
             metadata = opened.metadata() or {}
         fields = json.loads(metadata[METADATA_KEY]) if METADATA_KEY in metadata else None
