@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gancli.cli.shared.input_images import ImageFile
+from gancli.cli.shared.input_images import ImageFile, InputReport
 from gancli.cli.shared.preprocess import Preprocessing
 from gancli.errors import DataError
 
@@ -46,4 +46,17 @@ def test_all_at_once(tmp_path: Path) -> None:
     first, second = (image(tmp_path / name, 4, 4) for name in ("a.png", "b.png"))
     preprocess = Preprocessing(channels=1, size=(4, 4), fit="crop", crop=(4, 4), resolution=(4, 4))
     files = [ImageFile(tmp_path / name, Path(name)) for name in ("a.png", "b.png")]
-    assert np.array_equal(preprocess.read_all(files), np.stack([first, second])[:, None])
+    images, kept = preprocess.read_all(files, InputReport(files, "skip"))
+    assert np.array_equal(images, np.stack([first, second])[:, None])
+    assert kept == [0, 1]
+
+
+def test_indices_of_those_that_could_be_read(tmp_path: Path) -> None:
+    second = image(tmp_path / "b.png", 4, 4)
+    (tmp_path / "a.png").write_bytes(b"no image")
+    preprocess = Preprocessing(channels=1, size=(4, 4), fit="crop", crop=(4, 4), resolution=(4, 4))
+    files = [ImageFile(tmp_path / name, Path(name)) for name in ("a.png", "b.png")]
+    report = InputReport(files, "skip")
+    images, kept = preprocess.read_all(files, report)
+    assert np.array_equal(images, second[None, None])
+    assert (kept, report.count) == ([1], 1)
