@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import os
 import shlex
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ import typer
 
 from gancli.cli.options import Json, Set
 from gancli.errors import DiskError, UsageError
+from gancli.io.files import create_exclusively, write_atomically
 
 recipes_app = typer.Typer(name="recipes", help="Recipes: list, copy, check.", no_args_is_help=True)
 
@@ -53,13 +55,28 @@ def cp(
     if target.is_dir():
         target /= source.name
     try:
-        with target.open("wb" if force else "xb") as file:
-            file.write(source.read_bytes())
+        _copy(source, target, force=force)
     except FileExistsError:
         raise UsageError(f"{target} already exists; choose another name, or overwrite it with --force") from None
     except OSError as error:
         raise DiskError(f"{target} cannot be written: {error.strerror}") from None
     print(f"copied to {target}\nnext: gan train {shlex.quote(str(target))}")
+
+
+def _copy(source: Path, target: Path, *, force: bool) -> None:
+    """Copy a file; a file that is not a regular one is never replaced.
+
+    Raises:
+        FileExistsError: the target exists.
+        UsageError: the target is a link or a device.
+    """
+    if force and os.path.lexists(target):
+        if target.is_symlink() or not target.is_file():
+            raise UsageError(f"{target} is not a regular file, and --force replaces nothing else; choose another name")
+        write_atomically(target, source.read_bytes())
+        return
+    with create_exclusively(target) as file:
+        file.write(source.read_bytes())
 
 
 @recipes_app.command()

@@ -142,9 +142,9 @@ def _stem(published: PublishedWeights) -> str:
 def _cache(published: PublishedWeights, tensors: Tensors) -> None:
     folder = cache_folder() / "backbones"
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f"{_stem(published)}.part"
-    write_atomically(part, save(tensors))
-    part.rename(folder / f"{_stem(published)}-{sha256_of(part)[:16]}.safetensors")
+    content = save(tensors)
+    digest = hashlib.sha256(content).hexdigest()
+    write_atomically(folder / f"{_stem(published)}-{digest[:16]}.safetensors", content)
 
 
 def _find_cached(published: PublishedWeights) -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -86,6 +87,18 @@ def test_cp_overwrites_only_by_force() -> None:
     assert Path("toy.yaml").read_text() == "mine"
     recipes.cp("toy", None, force=True)
     assert Path("toy.yaml").read_text() == TOY
+
+
+def test_cp_replaces_no_link_and_leaves_nothing_beside(tmp_path: Path) -> None:
+    Path("mine.yaml").write_text("mine")
+    Path("link.yaml").symlink_to("mine.yaml")
+    for force, words in ((True, "link.yaml is not a regular file"), (False, "link.yaml already exists")):
+        with pytest.raises(UsageError, match=words):
+            recipes.cp("toy", Path("link.yaml"), force=force)
+    Path("hard.yaml").hardlink_to("mine.yaml")
+    recipes.cp("toy", Path("hard.yaml"), force=True)
+    assert (Path("hard.yaml").read_text(), Path("mine.yaml").read_text()) == (TOY, "mine")
+    assert not [name for name in os.listdir() if name.startswith(".")]
 
 
 def test_cp_says_what_it_does_not_know_and_cannot_write() -> None:

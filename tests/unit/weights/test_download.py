@@ -68,6 +68,18 @@ def test_a_damaged_copy_is_made_again(hub: Path) -> None:
     assert find(weights, instead=INSTEAD) == kept
 
 
+def test_no_file_that_waits_under_a_known_name_is_written(hub: Path, tmp_path: Path) -> None:
+    """A link with a name that another user could foresee, as older versions used it, leads nowhere."""
+    weights, folder = published(hub), tmp_path / "cache" / "backbones"
+    folder.mkdir(parents=True)
+    (tmp_path / "mine").write_text("mine")
+    (folder / f"some-net-{weights.sha256[:8]}.part").symlink_to(tmp_path / "mine")
+    read(weights, find(weights, instead=INSTEAD))
+    assert find(weights, instead=INSTEAD).suffix == ".safetensors"
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert len(list(folder.iterdir())) == 2, "the link and the cached copy"
+
+
 def test_a_copy_that_cannot_be_kept_is_read_all_the_same(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     weights = published(hub)
     (hub / "file").touch()
