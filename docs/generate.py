@@ -101,21 +101,26 @@ def _sections(command: Any, path: str) -> Iterator[str]:
     subcommands = getattr(command, "commands", {})
     words = [path, "[OPTIONS]", *(["COMMAND [ARGUMENTS]"] if subcommands else map(_placeholder, arguments))]
     yield f"{'##' if path.count(' ') < 2 else '###'} {path}"
-    yield command.help or ""
+    yield _help_of(command)
     yield f"```text\n{' '.join(words)}\n```"
     if subcommands:
-        rows = [(f"[`{path} {name}`](#{anchor(f'{path} {name}')})", sub.help) for name, sub in subcommands.items()]
+        rows = [(f"[`{path} {name}`](#{anchor(f'{path} {name}')})", _help_of(sub)) for name, sub in subcommands.items()]
         yield _table(("command", "description"), rows)
     if arguments:
-        rows = [(f"`{argument.name.upper()}`", argument.help) for argument in arguments]
+        rows = [(f"`{argument.name.upper()}`", _help_of(argument)) for argument in arguments]
         yield _table(("argument", "description"), rows)
     if options:
-        rows = [(_names_of(option), _value(command, option), _default(option), option.help or "") for option in options]
+        rows = [(_names_of(option), _value(command, option), _default(option), _help_of(option)) for option in options]
         yield _table(("option", "value", "default", "description"), rows)
     if command.epilog:
         yield command.epilog
     for name, subcommand in subcommands.items():
         yield from _sections(subcommand, f"{path} {name}")
+
+
+def _help_of(command: Any) -> str:
+    r"""Return the help text of a command, an argument or an option, in which `\[` is a bracket that is no markup."""
+    return (command.help or "").replace("\\[", "[")
 
 
 def _parameters(command: Any, kind: str) -> list[Any]:

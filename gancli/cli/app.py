@@ -62,7 +62,7 @@ for registered in (*app.registered_commands, *(entry for group in groups for ent
         registered.callback.__annotations__ = get_type_hints(registered.callback, include_extras=True)
 
 
-RESULT_IN_OUTPUT = ("ls", "check", "schema", "doctor", "--version", "--help", "--json")
+RESULT_IN_OUTPUT = ("ls", "check", "schema", "doctor", "--version", "--help", "--json", "/dev/stdout")
 """Words of commands whose result is what they print. The results of the other commands are files."""
 
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gancli.cli.options import Device, Ema, Json, Truncation
+from gancli.cli.options import Device, Ema, Force, Json, Truncation
 from gancli.cli.shared.models import (
     check_truncation,
+    default_file,
     label_indices,
     open_for,
     output_name,
-    output_path,
     provenance,
     truncation_entry,
 )
@@ -59,11 +59,13 @@ def arithmetic(
     truncation: Truncation = None,
     ema: Ema = None,
     out: Annotated[Path | None, typer.Option(help="Output .png file (default: in the run's out/).")] = None,
+    force: Force = False,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Add and subtract the mean latents of groups of seeds and generate images of the result."""
     from gancli.io.images import write_png
+    from gancli.io.outputs import check_outputs
 
     if expression is None:  # a single argument is the expression, although the run comes first
         run, expression = None, run
@@ -72,6 +74,8 @@ def arithmetic(
     groups = parse_sum(expression)
     if out is not None and out.suffix.lower() != ".png":
         raise UsageError(f"--out {out} must end in .png")
+    if out is not None:
+        check_outputs([out], force=force)
     check_truncation(truncation)
     command, needs = "gan arithmetic", ["sample", "image"]
     if label is not None:
@@ -80,7 +84,7 @@ def arithmetic(
     index = label_indices([label], model)[0] if label is not None else 0
     text = format_sum(groups)
     parts = ["arithmetic", text.replace(" ", ""), f"seed{seed}" if seed else "", f"label{index}" if label else ""]
-    target = out or output_path(path, output_name(parts, truncation=truncation) + ".png")
+    target = out or default_file(path, output_name(parts, truncation=truncation) + ".png")
     metadata = {
         "expression": text,
         "groups": [{"sign": group.sign, "seeds": list(group.seeds)} for group in groups],

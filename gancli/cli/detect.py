@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from gancli.cli.options import Device, Ema, Json
+from gancli.cli.options import Device, Ema, Force, Json
 from gancli.cli.shared.input_images import (
     ImageFile,
     InputReport,
@@ -19,13 +19,14 @@ from gancli.cli.shared.input_images import (
     RunAndTrainingImages,
     Unreadable,
     find_images,
-    name_results,
     parse_range,
+    plan_results,
     split_run,
 )
 from gancli.cli.shared.models import open_for, output_name, output_path, provenance
 from gancli.errors import DataError, NumericalError, UsageError
 from gancli.io.text import visible
+from gancli.runs.run import run_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,22 +81,29 @@ def detect(
     ] = None,
     unreadable: Unreadable = "skip",
     value_range: RangeOption = None,
+    force: Force = False,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Score how anomalous images are compared with the training images, and show where."""
-    from gancli.cli.shared.detection_table import DetectionResult, report, to_json, write_table
+    from gancli.cli.shared.detection_table import HEADERS, DetectionResult, report, to_json, write_table
     from gancli.cli.shared.preprocess import preprocessing_of
+    from gancli.io.outputs import check_outputs
 
     _check_threshold(threshold, normal, false_alarms)
     run, paths = split_run(images)
     files = find_images(paths, example=f"gan detect {run or '[RUN]'} photo.png")
+    inputs = InputReport(files, unreadable)
+    if csv is not None:
+        check_outputs([csv], force=force, option="--csv", headers=HEADERS)
+    planned = plan_results(files, out, inputs, force=force) if maps and out else []
     path, model = open_for("gan detect", run, ("detect", "image"), ema=ema, device=device)
     ground_truth = None if labels is None else read_ground_truth(labels, files)
     folder = (out or output_path(path, output_name(["detected", f"seed{seed}" if seed else ""]))) if maps else None
-    results = name_results(files, folder) if folder else None
+    if folder and not out:
+        planned = plan_results(files, folder, inputs, force=force, run=run_of(path).path)
+    results = [result for _, result in planned] if folder else None
     preprocess = preprocessing_of(path, model, parse_range(value_range))
-    inputs = InputReport(files, unreadable)
     pixels, kept = preprocess.read_all(files, inputs)
     if inputs.count:
         files = [files[index] for index in kept]
@@ -266,12 +274,15 @@ def _label_of_folder(path: Path) -> bool | None:
 
 def _labels_of_table(path: Path, files: Sequence[ImageFile]) -> list[bool | None]:
     """Look files up in a table by path, by path below the given folder, or by file name if it is unique."""
+    from gancli.io.outputs import quote_formula
+
     table = _read_table(path)
     counts = Counter(file.path.name for file in files)
 
     def find(file: ImageFile) -> bool | None:
         names = [str(file.path), file.name.as_posix(), *([file.path.name] if counts[file.path.name] == 1 else [])]
-        return next((table[name] for name in names if name in table), None)
+        spellings = [spelling for name in names for spelling in (name, quote_formula(name))]  # as --csv writes them
+        return next((table[name] for name in spellings if name in table), None)
 
     return [find(file) for file in files]
 

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from gancli.cli.options import Data, Device, Ema, Json, RunDirectory, Set
-from gancli.cli.shared.models import open_for, output_path, provenance
+from gancli.cli.options import Data, Device, Ema, Force, Json, RunDirectory, Set
+from gancli.cli.shared.models import default_file, open_for, provenance
 from gancli.errors import DataError, UsageError
 
 
@@ -27,15 +27,20 @@ def inspect(
         int, typer.Option(min=0, max=2**31 - 1, help="Seed of the untrained networks shown for comparison.")
     ] = 0,
     ema: Ema = None,
+    force: Force = False,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Show what the networks have learned: filters, and the parts of images that activate the discriminator."""
     from gancli.cli.shared.data_target import reference_data_of
-    from gancli.cli.shared.image_page import ImagePage
+    from gancli.cli.shared.image_page import ImagePage, is_file_name
     from gancli.cli.shared.inspection_sections import inspection_sections
+    from gancli.io.outputs import check_outputs
 
+    if out is not None and is_file_name(out):
+        check_outputs([out], force=force)
     path, model = open_for("gan inspect", run, ("image", "discriminate"), wanted="be inspected", ema=ema, device=device)
+    target = out or default_file(path, "inspect.png")
     source = reference_data_of(path, model, data, overrides or [])
     train = source.train
     if len(train.images) < 2:
@@ -51,7 +56,9 @@ def inspect(
         sections=sections,
         metadata={**provenance(model), "data": source.source, "seed": seed},
     )
-    files = page.write(out or output_path(path, "inspect.png"))
+    if not is_file_name(target):
+        check_outputs(page.single_files(target), below=target, force=force)
+    files = page.write(target)
     if json:
         print(jsonlib.dumps({"images": [{"image": str(file)} for file in files]}))
         return

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gancli.cli.options import Device, Ema, Json, RunDirectory, Truncation
+from gancli.cli.options import Device, Ema, Force, Json, RunDirectory, Truncation
 from gancli.cli.shared.models import (
     check_truncation,
+    default_file,
     open_for,
     output_name,
-    output_path,
     provenance,
     truncation_entry,
 )
@@ -63,9 +63,10 @@ def interpolate(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Output: a .gif, an .mp4 (needs gancli[video]) or a .png strip (default: a .gif in the run's out/)."
+            help="Output: a .gif, an .mp4 (needs gancli\\[video]) or a .png strip (default: a .gif in the run's out/)."
         ),
     ] = None,
+    force: Force = False,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -74,6 +75,7 @@ def interpolate(
     from gancli.cli.shared.keyframes import parse_keyframes
     from gancli.inference.sample import generate
     from gancli.io.images import to_pixels
+    from gancli.io.outputs import check_outputs
 
     suffix = ".gif" if out is None else out.suffix.lower()
     if suffix not in FRAMES_PER_STEP:
@@ -81,6 +83,8 @@ def interpolate(
     if path not in latent.PATHS:
         raise UsageError(unknown_name("path", path, latent.PATHS))
     check_truncation(truncation)
+    if out is not None:
+        check_outputs([out], force=force)
     command, needs = "gan interpolate", ["sample", "image"]
     if labels is not None:
         command, needs = "gan interpolate --labels", [*needs, "label"]
@@ -102,7 +106,7 @@ def interpolate(
         **truncation_entry(truncation),
     }
     parts = ["interpolation", keyframes.file_name, "" if path == "slerp" else path, "loop" if loop else ""]
-    target = out or output_path(home, output_name(parts, truncation=truncation) + suffix)
+    target = out or default_file(home, output_name(parts, truncation=truncation) + suffix)
     _write(target, to_pixels(generate(model, z, label)), keyframes, {**provenance(model, truncation), **walked})
     if json:
         print(jsonlib.dumps({"images": [{"image": str(target), **walked}]}))

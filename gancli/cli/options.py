@@ -23,6 +23,8 @@ Data = Annotated[
     typer.Option(help="Folder of images, data source or recipe (default: the data that the run was trained on)."),
 ]
 
+Force = Annotated[bool, typer.Option("--force", help="Overwrite files that `gan` did not write.")]
+
 Device = Annotated[str, typer.Option(help="Device: auto, cpu, cuda, cuda:N or mps.")]
 
 Ema = Annotated[

@@ -6,12 +6,13 @@ import json as jsonlib
 import math
 import shlex
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gancli.cli.options import Device, Ema, Json
+from gancli.cli.options import Device, Ema, Force, Json
 from gancli.cli.shared.input_images import (
     ImageFile,
     InputReport,
@@ -20,12 +21,13 @@ from gancli.cli.shared.input_images import (
     SkipExisting,
     Unreadable,
     find_images,
-    name_results,
     parse_range,
+    plan_results,
     split_run,
 )
 from gancli.cli.shared.models import label_indices, open_for, output_name, output_path, provenance
 from gancli.io.text import visible
+from gancli.runs.run import run_of
 
 if TYPE_CHECKING:
     from gancli.inference.model import Model
@@ -51,6 +53,7 @@ def project(
     unreadable: Unreadable = "skip",
     skip_existing: SkipExisting = False,
     value_range: RangeOption = None,
+    force: Force = False,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -64,16 +67,16 @@ def project(
     command, needs = "gan project", ["sample", "image"]
     if label is not None:
         command, needs = "gan project --label", [*needs, "label"]
+    inputs = InputReport(files, unreadable)
+    plan = partial(
+        plan_results, files, report=inputs, force=force, skip_existing=skip_existing, companion=".safetensors"
+    )
+    planned = plan(folder=out) if out else []
     path, model = open_for(command, run, needs, ema=ema, device=device)
     labels = list(range(len(model.labels))) if label is None else label_indices([label], model)
     folder = out or output_path(path, output_name(["projected", f"seed{seed}" if seed else ""]))
-    results = name_results(files, folder)
-    inputs = InputReport(files, unreadable)
-    planned = [
-        (file, result)
-        for file, result in zip(files, results, strict=True)
-        if not (skip_existing and inputs.has_result(result, result.with_suffix(".safetensors")))
-    ]
+    if out is None:
+        planned = plan(folder=folder, run=run_of(path).path)
     preprocess = preprocessing_of(path, model, parse_range(value_range))
     targets, kept = preprocess.read_all([file for file, _ in planned], inputs)
     entries: list[dict[str, Any]] = []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gancli.cli.options import Device, Ema, Json
+from gancli.cli.options import Device, Ema, Force, Json
 from gancli.errors import GanError, UsageError
 from gancli.io.files import disk_errors, write_atomically
 from gancli.runs.run import Run, run_of, runs
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def report(
     run: Annotated[Path | None, typer.Argument(help="Run directory (default: the newest run).")] = None,
     out: Annotated[Path | None, typer.Option(help="HTML file (default: report.html in the run directory).")] = None,
+    force: Force = False,
     pictures: Annotated[
         bool,
         typer.Option(
@@ -33,6 +34,7 @@ def report(
     json: Json = False,
 ) -> None:
     """Write a run as one HTML page: images, curves, measurements, and the commands to reproduce it."""
+    from gancli.io.outputs import check_outputs
     from gancli.report.page import render_report
     from gancli.report.run_data import load_run_data
     from gancli.runtime.device import choose_device
@@ -42,6 +44,7 @@ def report(
     target = out or home.report
     if target.suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"--out {target} must end in .html")
+    check_outputs([target], force=force, own=out is None)
     run_data = load_run_data(home)
     sections: list[ImageSection] = []
     notes: list[str] = []

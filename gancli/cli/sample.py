@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from gancli.cli.options import Device, Ema, Json, RunDirectory, Truncation
+from gancli.cli.options import Device, Ema, Force, Json, RunDirectory, Truncation
 from gancli.cli.shared.models import (
     MAX_NAME_LENGTH,
     check_truncation,
+    default_file,
     label_indices,
     open_for,
     output_name,
@@ -24,6 +25,7 @@ from gancli.cli.shared.models import (
     truncation_entry,
 )
 from gancli.errors import DataError, UsageError, unknown_name
+from gancli.runs.run import run_of
 
 if TYPE_CHECKING:
     from gancli.inference.model import Model
@@ -89,6 +91,7 @@ def sample(
         Path | None,
         typer.Option(help="Output: a .png file for a grid, a directory for single files (default: in the run's out/)."),
     ] = None,
+    force: Force = False,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -96,9 +99,12 @@ def sample(
     from gancli.figures.toy_distribution import plot_model
     from gancli.inference.sample import sample_images
     from gancli.io.images import to_pixels, write_png
+    from gancli.io.outputs import check_outputs
 
     _check_options(format, grid, annotate, out)
     check_truncation(truncation)
+    if out is not None and format == "grid":
+        check_outputs([out], force=force)
     command, needs = ("gan sample --label", ["sample", "label"]) if labels else ("gan sample", ["sample"])
     path, model = open_for(command, run, needs, ema=ema, device=device)
     if model.mixture is not None:
@@ -106,12 +112,18 @@ def sample(
     indices = list(dict.fromkeys(label_indices(labels or [], model))) or list(range(len(model.labels)))
     count = count or (COUNT_PER_LABEL if len(indices) > 1 else COUNT)
     samples = SampleLayout(seeds=range(seed, seed + count), labels=indices, names=model.labels)
-    images = sample_images(model, samples.image_seeds, samples.image_labels, truncation=truncation)
     label_part = "label" + "-".join(map(slug, labels)) if labels else ""
     name = output_name(
         [f"samples-seed{seed}-n{count}", label_part, "annotated" if annotate else ""], truncation=truncation
     )
-    target = out or output_path(path, name + (".png" if format == "grid" else ""))
+    if format == "grid":
+        target = out or default_file(path, f"{name}.png")
+    else:
+        target = out or output_path(path, name)
+        names = _file_names(target, samples)
+        home = None if out else run_of(path).path
+        check_outputs(names, force=force, below=home or target, own=home is not None)
+    images = sample_images(model, samples.image_seeds, samples.image_labels, truncation=truncation)
     if format == "grid":
         figure = (
             _grid(to_pixels(images), samples, annotate=annotate)
@@ -120,7 +132,7 @@ def sample(
         )
         files: Mapping[Path, tuple[Pixels, Mapping[str, Any]]] = {target: (figure, samples.metadata())}
     else:
-        files = _single_files(target, to_pixels(images), samples)
+        files = _single_files(names, to_pixels(images), samples)
     for file, (pixels, metadata) in files.items():
         write_png(file, pixels, metadata={**provenance(model, truncation), **metadata})
     if json:
@@ -166,16 +178,26 @@ def _grid(pixels: Pixels, samples: SampleLayout, *, annotate: bool) -> Pixels:
     return captioned_grid(pixels, [str(seed) for seed in samples.image_seeds], columns=columns, rows=rows)
 
 
-def _single_files(folder: Path, pixels: Pixels, samples: SampleLayout) -> dict[Path, tuple[Pixels, Mapping[str, Any]]]:
-    """Return the pixels and the metadata of every image by its file."""
+def _file_names(folder: Path, samples: SampleLayout) -> list[Path]:
+    """Return the file of every image."""
     if folder.is_file():
         raise DataError(f"{folder} is a file; --out must be a directory for --format png")
     suffixes = _label_suffixes(samples)
+    labels: Sequence[int | None] = samples.image_labels or [None] * len(samples.seeds)
+    return [
+        folder / f"seed{seed:06d}{suffixes[label]}.png" for seed, label in zip(samples.image_seeds, labels, strict=True)
+    ]
+
+
+def _single_files(
+    names: Sequence[Path], pixels: Pixels, samples: SampleLayout
+) -> dict[Path, tuple[Pixels, Mapping[str, Any]]]:
+    """Return the pixels and the metadata of every image by its file."""
     labels: Sequence[int | None] = samples.image_labels or [None] * len(pixels)
     files: dict[Path, tuple[Pixels, Mapping[str, Any]]] = {}
-    for image, seed, label in zip(pixels, samples.image_seeds, labels, strict=True):
+    for name, image, seed, label in zip(names, pixels, samples.image_seeds, labels, strict=True):
         entry = {} if label is None else {"label": samples.names[label]}
-        files[folder / f"seed{seed:06d}{suffixes[label]}.png"] = (image, {"seed": seed, **entry})
+        files[name] = (image, {"seed": seed, **entry})
     return files
 
 

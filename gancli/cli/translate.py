@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gancli.cli.options import Device, Ema, Json
+from gancli.cli.options import Device, Ema, Force, Json
 from gancli.cli.shared.input_images import (
     ImageFile,
     InputReport,
@@ -19,13 +19,14 @@ from gancli.cli.shared.input_images import (
     SkipExisting,
     Unreadable,
     find_images,
-    name_results,
     parse_range,
+    plan_results,
     split_run,
 )
 from gancli.cli.shared.models import open_for, output_name, output_path, provenance, slug
 from gancli.errors import DataError
 from gancli.io.text import visible
+from gancli.runs.run import run_of
 
 if TYPE_CHECKING:
     from gancli.io.types import Bytes
@@ -51,6 +52,7 @@ def translate(
     unreadable: Unreadable = "skip",
     skip_existing: SkipExisting = False,
     value_range: RangeOption = None,
+    force: Force = False,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -65,24 +67,22 @@ def translate(
     span = parse_range(value_range) or "full"
     run, paths = split_run(images)
     files = find_images(paths, example=f"gan translate {run or '[RUN]'} photo.jpg")
+    report, written, noisy = InputReport(files, unreadable), [], False
+    plan = partial(plan_results, files, report=report, force=force, skip_existing=skip_existing)
+    planned = plan(folder=out) if out else []
     path, model = open_for("gan translate", run, ("translate",), ema=ema, device=device)
     translation = find_translation(model, to)
     folder = out or output_path(
         path, output_name([f"translated-{slug(translation.to)}", f"seed{seed}" if seed else ""])
     )
-    results = name_results(files, folder)
+    if out is None:
+        planned = plan(folder=folder, run=run_of(path).path)
     channels, *_ = model.family.data.shape_of(translation.reads)
     metadata = {**provenance(model), "to": translation.to, "seed": seed, **({} if tile is None else {"tile": tile})}
-    report, written, noisy = InputReport(files, unreadable), [], False
 
     def read(file: ImageFile) -> Bytes:
         return decode_image(file.path, channels=channels, span=span, remark=partial(report.remark, file))
 
-    planned = [
-        (file, result)
-        for file, result in zip(files, results, strict=True)
-        if not (skip_existing and report.has_result(result))
-    ]
     report.try_all([file for file, _ in planned], lambda file: decode_image(file.path, channels=channels, span=span))
     with progress_bar("images", "translating") as progress:
         for done, (file, result) in enumerate(planned, 1):

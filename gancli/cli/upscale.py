@@ -25,9 +25,10 @@ from gancli.cli.shared.input_images import (
     parse_range,
     split_run,
 )
-from gancli.cli.shared.models import open_for, output_name, output_path, provenance
+from gancli.cli.shared.models import open_for, output_path, provenance
 from gancli.errors import DataError, UsageError
 from gancli.io.text import visible
+from gancli.runs.run import run_of
 
 if TYPE_CHECKING:
     from gancli.inference.upscale import Upscaler
@@ -79,6 +80,7 @@ def upscale(
     """Enlarge images with a trained model: 8 or 16 bits, grey, colour or transparent."""
     from gancli.inference.upscale import Upscaler
     from gancli.io.image_reader import read_image
+    from gancli.io.outputs import check_outputs
 
     span = parse_range(value_range) or "full"
     run, paths = split_run(images)
@@ -86,9 +88,10 @@ def upscale(
     path, model = open_for("gan upscale", run, ("upscale",), ema=ema, device=device)
     upscaler = Upscaler(model, tile=tile, precision=precision)
     scale = upscaler.scale
-    folder = out or output_path(path, output_name([f"upscaled-x{scale}"]))
+    folder, home = (out, out) if out else (output_path(path, f"upscaled-x{scale}"), run_of(path).path)
     report = InputReport(files, unreadable)
     jobs = _plan_jobs(files, folder, format, scale, report, skip_existing=skip_existing)
+    check_outputs([job.result for job in jobs], below=home)
     report.try_all([job.file for job in jobs], lambda file: read_image(file.path, scale=1, span=span))
     done = _run_jobs(jobs, upscaler, {**provenance(model), "scale": scale}, span, report)
     if upscaler.may_show_seams:

@@ -185,7 +185,9 @@ def test_an_interrupted_folder_is_continued(gan, unpaired: Path, tmp_path: Path)
     for name in ("b.png", "c.png"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     assert gan("translate", "in", "--out", "out", "--skip-existing").code == 0  # with nothing left to do
-    assert gan("translate", "in", "--out", "out").code == 0
+    assert refused(gan("translate", "in", "--out", "out"), "out/a.png exists, and gan did not write it", "--force")
+    assert (tmp_path / "out" / "a.png").read_text() == "kept"
+    assert gan("translate", "in", "--out", "out", "--force").code == 0
     assert (tmp_path / "out" / "a.png").read_bytes() == (tmp_path / "whole" / "a.png").read_bytes()
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,14 @@ from rich.table import Table
 
 from gancli.cli.display.console import TerminalConsole
 from gancli.cli.shared.input_images import ImageFile, InputReport
-from gancli.io.files import disk_errors, write_atomically
+from gancli.io.outputs import write_csv
 from gancli.metrics.auroc import GroundTruth, auroc, average_precision, best_f1
+
+HEADERS = frozenset(
+    ",".join(["image", "score", *(name for name in names if name)])
+    for names in product(("", "anomalous"), ("", "label"), ("", "map"))
+)
+"""Every first line of a table that `write_table` writes."""
 
 
 @dataclass(frozen=True)
@@ -88,14 +93,8 @@ def write_table(path: Path, detection: DetectionResult) -> None:
     Raises:
         DiskError: the file cannot be written.
     """
-    text = io.StringIO()
     rows = [{**row, **({"anomalous": int(row["anomalous"])} if "anomalous" in row else {})} for row in detection.rows]
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, text.getvalue().encode(errors="backslashreplace"))  # names that are not UTF-8
+    write_csv(path, list(rows[0]), rows)
 
 
 def report(

@@ -52,12 +52,21 @@ class ImagePage:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_atomically(path, self._html().encode())
             return [path]
-        if path.is_file():
-            raise DataError(f"{path} is a file; --out takes a directory, or a name that ends in .png or .html")
+        self.single_files(path)
         return [self._write_block(path, section, block) for section in self.sections for block in section.blocks]
 
+    def single_files(self, folder: Path) -> list[Path]:
+        """Return the files that `write` makes in a directory.
+
+        Raises:
+            DataError: the directory is a file.
+        """
+        if folder.is_file():
+            raise DataError(f"{folder} is a file; --out takes a directory, or a name that ends in .png or .html")
+        return [_block_file(folder, block) for section in self.sections for block in section.blocks]
+
     def _write_block(self, folder: Path, section: ImageSection, block: ImageBlock) -> Path:
-        path = folder / f"{block.name}.png"
+        path = _block_file(folder, block)
         shows = f"{section.heading}: {block.caption}"
         write_png(path, block.pixels, metadata={**self.metadata, "shows": shows})
         return path
@@ -84,6 +93,15 @@ class ImagePage:
         height, width, _ = block.pixels.shape
         image = EncodedImage(uri=uri, width=width, height=height)
         return Figure(caption=block.caption, alt=f"{section.heading}: {block.caption}", image=image)
+
+
+def is_file_name(path: Path) -> bool:
+    """Return whether `ImagePage.write` writes one file to a path, and not a directory."""
+    return path.suffix.lower() in (".png", ".html", ".htm")
+
+
+def _block_file(folder: Path, block: ImageBlock) -> Path:
+    return folder / f"{block.name}.png"
 
 
 def _column(tiles: Sequence[Pixels], gap: int) -> Pixels:

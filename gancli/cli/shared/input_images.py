@@ -221,6 +221,46 @@ def _files_below(path: Path) -> Iterator[ImageFile]:
         raise DataError(f"{path} does not exist; name an image file or a folder of images")
 
 
+def plan_results(
+    files: Sequence[ImageFile],
+    folder: Path,
+    report: InputReport,
+    *,
+    force: bool,
+    run: Path | None = None,
+    skip_existing: bool = False,
+    companion: str | None = None,
+) -> list[tuple[ImageFile, Path]]:
+    """Return each image whose result is to be made, and the result, after checking that it may be written.
+
+    Args:
+        files: input images.
+        folder: output directory.
+        report: takes the results that exist.
+        force: overwrite files that gancli did not write.
+        run: run directory, if `folder` is the default one in it.
+        skip_existing: leave out images whose results exist.
+        companion: suffix of a second result of each image.
+
+    Raises:
+        DataError: `folder` is a file.
+        UsageError: a result would overwrite an input image or another file.
+    """
+    from gancli.io.outputs import check_outputs
+
+    def results(result: Path) -> list[Path]:
+        return [result, *([result.with_suffix(companion)] if companion else [])]
+
+    planned = [
+        (file, result)
+        for file, result in zip(files, name_results(files, folder), strict=True)
+        if not (skip_existing and report.has_result(*results(result)))
+    ]
+    written = [path for _, result in planned for path in results(result)]
+    check_outputs(written, force=force, below=run or folder, own=run is not None)
+    return planned
+
+
 def name_results(
     files: Sequence[ImageFile], folder: Path, *, suffixes: Sequence[str] | None = None, keep_existing: bool = False
 ) -> list[Path]:

@@ -138,8 +138,21 @@ def truncation_entry(truncation: float | None) -> dict[str, float]:
 
 
 def output_path(run: Path, name: str) -> Path:
-    """Return the path of a file in the `out` directory of a run."""
+    """Return the path of a file or a directory in the `out` directory of a run."""
     return run_of(run).path / "out" / name
+
+
+def default_file(run: Path, name: str) -> Path:
+    """Return the path of a file in the `out` directory of a run, after checking that it may be written.
+
+    Raises:
+        UsageError: a link or a directory is in the way.
+    """
+    from gancli.io.outputs import check_outputs
+
+    path = output_path(run, name)
+    check_outputs([path], below=run_of(run).path, own=True)
+    return path
 
 
 def output_name(parts: Sequence[str], *, truncation: float | None = None) -> str:
