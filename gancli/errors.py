@@ -49,6 +49,36 @@ class Interrupted(GanError):
     exit_code = 75
 
 
+OUT_OF_MEMORY = (
+    "DefaultCPUAllocator",
+    "not enough memory",
+    "out of memory",
+    "Cannot allocate memory",
+    "can't allocate memory",
+    "Unable to allocate",
+    "Storage size calculation overflowed",
+    "numel: integer multiplication overflow",
+    "invalid buffer size",
+    "Invalid buffer size",
+    "array is too big",
+    "Maximum allowed size exceeded",
+    "Maximum allowed dimension exceeded",
+    "Overflow when unpacking long",
+    "Python int too large to convert to C",
+    "std::bad_alloc",
+)
+"""Parts of the messages with which PyTorch, NumPy and others refuse an allocation, or a size beyond all memory."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an allocation was refused; on a CPU, PyTorch has no error class for it."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    if not isinstance(error, RuntimeError | ValueError | OverflowError | TypeError | OSError):
+        return False
+    return any(words in str(error) for words in OUT_OF_MEMORY)
+
+
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "", *, cutoff: float = 0.5) -> str:
     """Return the question "did you mean 'x'?" for the closest of some names, or `otherwise` if none is close."""
     nearest = closest(name, known, cutoff=cutoff)

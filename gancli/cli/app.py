@@ -24,7 +24,7 @@ from gancli.cli.recipes import recipes_app
 from gancli.cli.report import report
 from gancli.cli.runs import runs_app
 from gancli.cli.train import train
-from gancli.errors import DiskError, GanError
+from gancli.errors import DiskError, GanError, UsageError, is_out_of_memory
 from gancli.family.tasks import TASKS
 from gancli.io.streams import tolerant_output
 from gancli.io.text import error_line, visible_output
@@ -101,7 +101,26 @@ def _run() -> None:
     except Exception as error:
         if os.environ.get("GANCLI_DEBUG"):
             raise
+        if is_out_of_memory(error):
+            _fail(f"the memory is not enough for this; {_lower()}", UsageError.exit_code)
         _fail(f"internal error: {error_line(error)}; set GANCLI_DEBUG=1, run it again and report the traceback", 1)
+
+
+LOWER = {
+    "train": "lower train.batch_size, raise train.accumulate, or lower the sizes in model: or data.resolution",
+    "sample": "lower --count",
+    "interpolate": "lower --frames",
+    "arithmetic": "name fewer seeds",
+    "translate": "set --tile",
+    "upscale": "set a smaller --tile",
+    "eval": "lower --samples",
+}
+"""Options to change for less memory, by command."""
+
+
+def _lower() -> str:
+    command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    return LOWER.get(command, "use smaller images, or close other programs")
 
 
 def _fail(message: str, code: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -76,6 +77,7 @@ def interpolate(
     from gancli.inference.sample import generate
     from gancli.io.images import to_pixels
     from gancli.io.outputs import check_outputs
+    from gancli.runtime import memory
 
     suffix = ".gif" if out is None else out.suffix.lower()
     if suffix not in FRAMES_PER_STEP:
@@ -96,6 +98,9 @@ def interpolate(
     frames = frames or FRAMES_PER_STEP[suffix] * steps + (not loop)
     if frames < len(keyframes):
         raise UsageError(f"--frames {frames} is too few for {len(keyframes)} keyframes; use {len(keyframes)} or more")
+    memory.require(
+        8 * frames * math.prod(model.family.data.shape), f"{frames:,} {model.family.data.described}", "--frames"
+    )
     z, label, indices = keyframes.walk(model, frames=frames, loop=loop, path=path, truncation=truncation)
     walked = {
         **keyframes.metadata(),

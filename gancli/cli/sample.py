@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -100,6 +101,7 @@ def sample(
     from gancli.inference.sample import sample_images
     from gancli.io.images import to_pixels, write_png
     from gancli.io.outputs import check_outputs
+    from gancli.runtime import memory
 
     _check_options(format, grid, annotate, out)
     check_truncation(truncation)
@@ -111,6 +113,11 @@ def sample(
         _check_points_options(model, format, annotate)
     indices = list(dict.fromkeys(label_indices(labels or [], model))) or list(range(len(model.labels)))
     count = count or (COUNT_PER_LABEL if len(indices) > 1 else COUNT)
+    memory.require(
+        8 * count * max(1, len(indices)) * math.prod(model.family.data.shape),  # float32, and twice as bytes
+        f"{count * max(1, len(indices)):,} {model.family.data.described}",
+        "--count",
+    )
     samples = SampleLayout(seeds=range(seed, seed + count), labels=indices, names=model.labels)
     label_part = "label" + "-".join(map(slug, labels)) if labels else ""
     name = output_name(

@@ -86,6 +86,19 @@ class Family(Generic[C]):
         """Networks by name, initialised from torch's global random stream, on the CPU."""
         raise NotImplementedError
 
+    def min_batch_size(self, modules: Mapping[str, nn.Module]) -> int:
+        """Smallest number of images that the losses can be computed on at once.
+
+        A recipe whose micro-batches (`train.batch_size` divided by `train.accumulate`) are smaller is refused before
+        training. Default: 2 if a network normalizes vectors over the batch (BatchNorm1d), else 1. Override it for
+        losses that compare images with each other, or for BatchNorm2d on maps of one pixel.
+
+        Args:
+            modules: networks from `build`.
+        """
+        layers = (layer for module in modules.values() for layer in module.modules())
+        return 2 if any(isinstance(layer, nn.BatchNorm1d) for layer in layers) else 1
+
     def players(self) -> Sequence[Player]:
         """Players, each with its networks and optimizer."""
         raise NotImplementedError

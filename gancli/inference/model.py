@@ -11,10 +11,6 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
-from torch.nn.modules.module import (
-    register_module_module_registration_hook,
-    register_module_parameter_registration_hook,
-)
 
 from gancli.data.mixture import Mixture
 from gancli.data.spec import DataSpec
@@ -29,6 +25,7 @@ from gancli.recipes.options import FamilyConfig
 from gancli.runs import checkpoint as checkpoints
 from gancli.runs.checkpoint import Checkpoint, load_state
 from gancli.runs.run import MANIFEST, Run
+from gancli.runtime.network_size import TooLargeError, count_parameters
 from gancli.runtime.random import fork_torch_rng
 
 
@@ -184,42 +181,14 @@ def _check_size(family: Family[Any], tensors: Mapping[str, Tensor], run: str) ->
     Raises:
         DataError: the networks are much larger than the checkpoint.
     """
-    numbers, modules = sum(tensor.numel() for tensor in tensors.values()), 0
-    allowed_numbers, allowed_modules = 4 * numbers + 1_000_000, 100 * len(tensors) + 10_000
-
-    def count_parameter(module: nn.Module, name: str, parameter: Any) -> None:
-        nonlocal allowed_numbers
-        allowed_numbers -= parameter.numel() if isinstance(parameter, Tensor) else 0
-        if allowed_numbers < 0:
-            raise _TooLargeError
-
-    def count_module(module: nn.Module, name: str, child: Any) -> None:
-        nonlocal modules
-        modules += 1
-        if modules > allowed_modules:
-            raise _TooLargeError
-
-    handles = [
-        register_module_parameter_registration_hook(count_parameter),
-        register_module_module_registration_hook(count_module),
-    ]
+    numbers = sum(tensor.numel() for tensor in tensors.values())
     try:
-        with torch.device("meta"), fork_torch_rng(torch.device("cpu")):
-            family.build()
-    except _TooLargeError:
+        count_parameters(family.build, max_parameters=4 * numbers + 1_000_000, max_modules=100 * len(tensors) + 10_000)
+    except TooLargeError:
         raise DataError(
             f"the options of {run} ask for networks that are much larger than its {numbers:,} saved numbers; its "
             "manifest is damaged"
         ) from None
-    except (RuntimeError, NotImplementedError):  # a network that cannot be built without memory, or not at all
-        pass
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-class _TooLargeError(Exception):
-    """Networks larger than their checkpoint."""
 
 
 def _nets_in_stage(family: Family[Any], manifest: Mapping[str, Any], modules: Mapping[str, nn.Module]) -> Nets:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gancli.errors import DataError, NumericalError, UsageError
+from gancli.errors import DataError, NumericalError, UsageError, is_out_of_memory
 from gancli.family.tasks import Upscales
 from gancli.inference import receptive_field
 from gancli.inference.model import Model
@@ -101,7 +101,7 @@ class Upscaler:
                     reported = max(reported, done)
                 return result
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
             self._halve_tiles(height, width)
 
@@ -271,13 +271,6 @@ def _to_array(image: Tensor, is_16_bit: bool) -> ImageArray:
 def _area(tile: Tile) -> int:
     rows, columns = tile.kept_rows, tile.kept_columns
     return int((rows.stop - rows.start) * (columns.stop - columns.start))
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    """Return whether memory ran out; on a CPU, torch has no error class for it."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return any(words in str(error) for words in ("DefaultCPUAllocator", "not enough memory", "out of memory"))
 
 
 def _with_channels_of(colour: Tensor, output: Tensor, alpha: Tensor | None) -> Tensor:

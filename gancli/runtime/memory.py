@@ -8,6 +8,8 @@ from pathlib import Path
 
 import torch
 
+from gancli.errors import UsageError
+
 _STATUS = Path("/proc/self/status")
 
 _CLEAR_REFS = Path("/proc/self/clear_refs")
@@ -47,6 +49,26 @@ def free(device: torch.device) -> int | None:
         return int(torch.cuda.mem_get_info(device)[0]) + unused
     known = [available for available in (_free_on_machine(), _free_in_container()) if available is not None]
     return min(known, default=None)
+
+
+def require(needed: int, subject: str, option: str, device: torch.device = torch.device("cpu")) -> None:  # noqa: B008
+    """Check that something fits into the free memory before it is allocated.
+
+    Args:
+        needed: bytes, at least.
+        subject: what takes them, in the plural, as the beginning of the error message: `1,000 images of 3x64x64`.
+        option: option to lower, as the end of the message.
+        device: where it is allocated.
+
+    Raises:
+        UsageError: it does not fit.
+    """
+    available = free(device)
+    if available is not None and needed > available:
+        raise UsageError(
+            f"{subject} take at least {needed / 1e9:,.1f} GB, but {available / 1e9:,.1f} GB of memory are free; "
+            f"lower {option}"
+        )
 
 
 def _free_on_machine() -> int | None:

@@ -40,6 +40,23 @@ def training_resumes_exactly(fixture: FamilyFixture, folder: Path) -> Iterator[F
         )
 
 
+def trains_on_its_smallest_batch(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
+    """Every stage takes a step with as few images at once as `min_batch_size` says."""
+    family = fixture.make()
+    smallest = family.min_batch_size(family.build())
+    trainer = fixture.trainer(folder / "smallest", batch_size=smallest, images=12 * BATCH_SIZE)
+    for planned in trainer.plan.stages:
+        trainer.state.images = planned.start
+        try:
+            trainer.step()
+        except Exception as error:
+            yield Finding(
+                f"the stage {planned.stage.name!r} cannot be trained with a batch of {smallest} ({error}); return the "
+                "smallest batch that can from min_batch_size",
+                source_lines.definition(type(family)),
+            )
+
+
 def trains_in_bf16_with_accumulation(fixture: FamilyFixture, folder: Path) -> Iterator[Finding]:
     """Parameters stay finite in bf16 with gradient accumulation."""
     trainer = fixture.trainer(folder / "bf16", precision="bf16", accumulate=2, images=3 * BATCH_SIZE)

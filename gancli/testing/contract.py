@@ -107,6 +107,9 @@ class FamilyContract:
     def test_training_is_deterministic_and_resumes_exactly(self, tmp_path: Path) -> None:
         assert self._faults(check_training.training_resumes_exactly, tmp_path) == []
 
+    def test_trains_on_its_smallest_batch(self, tmp_path: Path) -> None:
+        assert self._faults(check_training.trains_on_its_smallest_batch, tmp_path) == []
+
     def test_trains_in_bf16_with_accumulation(self, tmp_path: Path) -> None:
         assert self._faults(check_training.trains_in_bf16_with_accumulation, tmp_path) == []
 

@@ -59,6 +59,7 @@ CHECKS = (
     Check("a turn changes its player alone", check_losses.a_turn_changes_its_player_alone),
     *(Check(task.promise, import_class(task.check), task=name) for name, task in TASKS.items()),
     Check("training resumes exactly", check_training.training_resumes_exactly),
+    Check("training works with the smallest batch", check_training.trains_on_its_smallest_batch),
     Check("training works in bf16 and in parts of batches", check_training.trains_in_bf16_with_accumulation),
 )
 

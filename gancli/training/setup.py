@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from gancli.io.types import Progress
 from gancli.plugins.registry import import_class
 from gancli.recipes.recipe import Recipe
 from gancli.runs.run import Run
+from gancli.runtime import memory
 from gancli.runtime.device import (
     choose_memory_format,
     choose_precision,
@@ -24,10 +26,11 @@ from gancli.runtime.device import (
     make_deterministic,
     use_fast_matmul,
 )
+from gancli.runtime.network_size import check_trainable
 from gancli.runtime.random import make_generator, seed_everything
 from gancli.training.players import Players
 from gancli.training.preview import Previews
-from gancli.training.stages import Plan, apply_overrides, make_plan
+from gancli.training.stages import Plan, apply_overrides, check_micro_batches, make_plan
 from gancli.training.validation import Validator
 
 
@@ -99,7 +102,16 @@ def build_training(
     seed_everything(train.seed)
     family: Family[Any] = import_class(recipe.info.family)(recipe.model, dataset.spec)
     plan = make_plan(family.stages(), train)
+    memory.require(
+        8 * max((planned.batch_size for planned in plan.stages), default=0) * math.prod(dataset.spec.shape),
+        f"batches of {max((planned.batch_size for planned in plan.stages), default=0):,} {dataset.spec.described}",
+        "train.batch_size",
+        device,
+    )
+    check_trainable(family.build, device, options=_large_options(recipe))
+    seed_everything(train.seed)
     modules = {name: module.to(device) for name, module in family.build().items()}
+    check_micro_batches(plan, train, family.min_batch_size(modules), family=recipe.info.name)
     memory_formats = {
         name: choose_memory_format(train.memory_format, module, device) for name, module in modules.items()
     }
@@ -129,3 +141,16 @@ def build_training(
             family, recipe, run, dataset, levels, device=device, total=plan.images, ema=players.has_ema
         ),
     )
+
+
+def _large_options(recipe: Recipe) -> dict[str, int]:
+    """Return the numbers of the model that are larger than their defaults, by their names in a recipe."""
+    large = {}
+    for name, field in type(recipe.model).model_fields.items():
+        values = getattr(recipe.model, name)
+        values = list(values) if isinstance(values, list | tuple) else [values]
+        usual = field.default if isinstance(field.default, int) else 0
+        numbers = [value for value in values if type(value) is int]
+        if numbers and max(numbers) > usual:
+            large[f"model.{name}"] = max(numbers)
+    return large

@@ -118,6 +118,23 @@ def make_plan(stages: Sequence[Stage], train: TrainConfig) -> Plan:
     return Plan(tuple(planned))
 
 
+def check_micro_batches(plan: Plan, train: TrainConfig, min_batch_size: int, *, family: str) -> None:
+    """Check that every micro-batch has as many images as the losses of a family need.
+
+    Raises:
+        UsageError: one has fewer.
+    """
+    for planned in plan.stages:
+        images = planned.batch_size // train.accumulate
+        if images < min_batch_size:
+            parts = f" in {train.accumulate} micro-batches" if train.accumulate > 1 else ""
+            instead = "raise train.batch_size" + (" or lower train.accumulate" if train.accumulate > 1 else "")
+            raise UsageError(
+                f"a batch of {planned.batch_size}{parts} is too small for {family}, which needs {min_batch_size} "
+                f"images at once for its batch statistics; {instead}"
+            )
+
+
 def crossed(every: int, before: int, after: int) -> bool:
     """True if the range (before, after] contains a multiple of `every`."""
     return after // every > before // every

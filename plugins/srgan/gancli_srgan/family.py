@@ -7,7 +7,7 @@ MATLAB's, rounded to 8 bits. The generator is updated first, so that both turns 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -20,6 +20,9 @@ from gancli.nn.super_resolution import check_divisible, vgg_discriminator
 from gancli.nn.vgg import FeatureNetwork, find_weights
 from gancli_srgan.config import Config
 from gancli_srgan.networks import SRResNet
+
+HALVINGS = 4
+"""Times that the discriminator halves the sides of an image."""
 
 LAYERS = {"vgg22": "relu2_2", "vgg54": "relu5_4"}
 """Layers of VGG-19: phi_{2,2} and phi_{5,4} of the paper, after activation."""
@@ -53,11 +56,16 @@ class SRGAN(Family[Config]):
         networks: dict[str, nn.Module] = {"generator": generator}
         if self._adversarial:
             networks["discriminator"] = vgg_discriminator(
-                shape, channels=config.discriminator_channels, halvings=4, norm=True
+                shape, channels=config.discriminator_channels, halvings=HALVINGS, norm=True
             )
         if self._layer is not None:
             networks["features"] = FeatureNetwork((self._layer,), file=config.features_file)
         return networks
+
+    def min_batch_size(self, modules: Mapping[str, nn.Module]) -> int:
+        """Two if the last maps of the discriminator have one pixel, whose batch statistics need another image."""
+        side = max(self.data.height, self.data.width)
+        return 2 if "discriminator" in modules and side <= 2**HALVINGS else super().min_batch_size(modules)
 
     def players(self) -> Sequence[Player]:
         config = self.config
