@@ -15,7 +15,7 @@ import typer
 from gancli.cli.display.table import print_line, print_table
 from gancli.cli.eval_compare import compare_runs
 from gancli.cli.options import Data, Device, Ema, Json, Set, Truncation
-from gancli.cli.shared.models import check_abilities, check_truncation, open_for
+from gancli.cli.shared.models import check_abilities, check_truncation, default_file, open_for
 from gancli.errors import GanError, UsageError
 from gancli.evaluation.protocol import (
     CLASS_ENTRIES,
@@ -308,13 +308,17 @@ def _compute(
 
 
 def _write_images(run: Run, model: Model, measurements: Sequence[Measurement], options: Options) -> list[Path]:
-    """Write the images among the measurements to `out/` of the run, each named after its metric."""
+    """Write the images among the measurements to `out/` of the run, each named after its metric.
+
+    Raises:
+        UsageError: a link or a directory is in the way.
+    """
     from gancli.io.images import write_png
 
     written = []
     for measurement in measurements:
         if measurement.image is not None:
-            path = run.path / "out" / f"{measurement.metric.replace('/', '-')}.png"
+            path = default_file(run.path, f"{measurement.metric.replace('/', '-')}.png")
             origin = {"run": model.run, "images": model.images, "checkpoint": model.digest, "ema": model.ema}
             metadata = {**origin, "metric": measurement.metric, "seed": options.seed}
             write_png(path, measurement.image, metadata=metadata)

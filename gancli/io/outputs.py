@@ -190,7 +190,7 @@ def _csv_line(cells: Iterable[Any]) -> str:
     """Return a line of a table that ends in a line feed."""
     line = io.StringIO()
     csv.writer(line, lineterminator="\r\n").writerow(cells)  # cells with characters of the terminator are quoted
-    return line.getvalue().removesuffix("\r\n") + "\n"
+    return line.getvalue().rstrip("\r\n") + "\n"
 
 
 def _cells(columns: Sequence[str], row: Mapping[str, Any]) -> Iterator[Any]:

@@ -96,6 +96,8 @@ def test_default_names_in_the_run_belong_to_gan(gan, unconditional: Path, tmp_pa
         ["project", "runs/gan", "other.png"],
     ):
         assert refused(gan(*command, "--force"), "runs/gan/out is a symbolic link"), command
+    measured = gan("eval", "runs/gan", "--metrics", "neighbours", "--samples", "20", "--limit", "20")
+    assert refused(measured, "runs/gan/out is a symbolic link")
     assert not list((tmp_path / "documents").iterdir())
     (unconditional / "report.html").unlink()
     (unconditional / "report.html").symlink_to(tmp_path / "other.png")
