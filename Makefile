@@ -52,9 +52,11 @@ results: $(INSTALLED)
 growing: $(INSTALLED)
 	$(BIN)/python benchmarks/growing.py --shared $(SHARED)
 
-# The long tier of the fault tests: hundreds of kills, flips and full disks.
+# The long tier of the fault tests: hundreds of kills, signals and full disks, thousands of damaged runs. An hour; the
+# figures go to docs/promises.json and, with `make docs`, to docs/promises.md. ARGS: arguments of pytest, such as -k r7.
+ARGS ?=
 faults: $(INSTALLED)
-	$(BIN)/python -m pytest -m long tests/faults
+	$(BIN)/python tests/faults/long_run.py $(ARGS)
 
 # Removes one protection at a time and prints which tests fail without it.
 mutants: $(INSTALLED)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 import re
 import sys
 import tomllib
@@ -345,6 +346,29 @@ def _sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:]}."
 
 
+# Promises
+
+
+def promise_figures() -> str:
+    """Return the figures of the last long run of the fault tests, one row for each promise."""
+    promises = json.loads((ROOT / "docs" / "promises.json").read_text(encoding="utf-8"))["promises"]
+    header = ("promise", "faults injected", "tests", "failed", "skipped", "time", "largest process", "date")
+    rows = [
+        (
+            name,
+            f"{row['injected']:,}" if row["injected"] else "-",
+            f"{row['tests']:,}",
+            str(row["failed"]),
+            str(row["skipped"]),
+            f"{row['seconds'] / 60:,.1f} min",
+            f"{row['peak_mb'] / 1000:,.1f} GB",
+            row["date"],
+        )
+        for name, row in promises.items()
+    ]
+    return _table(header, rows)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "commands": commands,
     "train-options": train_options,
@@ -357,6 +381,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "hooks": hooks,
     "exit-codes": exit_codes,
     "layers": layers,
+    "promise-figures": promise_figures,
     "families": families,
     "wgan-gp-plugin": lambda: _published("gancli_wgan_gp/plugin.py"),
     "wgan-gp-players": lambda: _published("gancli_wgan_gp/family.py", "WGANGP.players", "WGANGP.stages"),
