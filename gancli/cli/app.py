@@ -107,20 +107,23 @@ def _run() -> None:
 
 
 LOWER = {
-    "train": "lower train.batch_size, raise train.accumulate, or lower the sizes in model: or data.resolution",
-    "sample": "lower --count",
-    "interpolate": "lower --frames",
-    "arithmetic": "name fewer seeds",
-    "translate": "set --tile",
-    "upscale": "set a smaller --tile",
-    "eval": "lower --samples",
+    "--count": "lower --count",
+    "--frames": "lower --frames",
+    "--samples": "lower --samples",
+    "--tile": "lower --tile",
 }
-"""Options to change for less memory, by command."""
+"""Options to change for less memory, in commands that have them."""
+
+LOWER_IN_TRAINING = "lower train.batch_size, raise train.accumulate, or lower the sizes in model: or data.resolution"
 
 
 def _lower() -> str:
-    command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
-    return LOWER.get(command, "use smaller images, or close other programs")
+    name = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+    if name == "train":
+        return LOWER_IN_TRAINING
+    command = getattr(typer.main.get_command(app), "commands", {}).get(name)
+    options = {option for parameter in getattr(command, "params", ()) for option in parameter.opts}
+    return next((f"lower {option}" for option in LOWER if option in options), "use smaller images")
 
 
 def _fail(message: str, code: int) -> None:
