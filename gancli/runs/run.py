@@ -19,6 +19,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -42,6 +43,9 @@ LOCK = ".lock"
 SEED = "-seed"
 """Separator between the name of a group of runs and the seed of one run: runs/cgan-seed1."""
 
+
+_CLOCK_TOLERANCE = 60 * 10**9
+"""Nanoseconds by which the clock of a file server may be ahead."""
 
 _PREVIEW = re.compile("[0-9]{9,18}", re.ASCII)
 
@@ -225,8 +229,13 @@ def newest(wanted: str, can: Callable[[Mapping[str, Any]], bool], root: Path = R
 
 
 def _last_changed(path: Path) -> int:
-    times = [0]
+    """Return the time of the last change in nanoseconds.
+
+    Times in the future were written before a wrong clock was set right. They count as the oldest, or such a run would
+    be the newest one for as long as the clock had been ahead.
+    """
+    times, now = [0], time.time_ns() + _CLOCK_TOLERANCE
     for file in (path / MANIFEST, path / "metrics.jsonl", path / "checkpoints"):
         with suppress(OSError):  # missing, or removed since it was listed
             times.append(file.stat().st_mtime_ns)
-    return max(times)
+    return max(changed for changed in times if changed <= now)

@@ -118,3 +118,14 @@ def test_a_damaged_run_is_passed_over_when_the_newest_is_chosen(tmp_path: Path) 
     damaged = make(tmp_path, "damaged", age=0)
     (damaged.path / "manifest.json").write_text("{")
     assert newest("generate samples", lambda manifest: True, tmp_path).name == "good"
+
+
+def test_a_clock_that_was_ahead_makes_no_run_the_newest_for_ever(tmp_path: Path) -> None:
+    make(tmp_path, "old", age=5)
+    ahead = make(tmp_path, "ahead")
+    for path in (ahead.path / "manifest.json", ahead.checkpoints):
+        os.utime(path, (4_000_000_000, 4_000_000_000))
+    make(tmp_path, "new", age=1)
+    assert [run.name for run in runs(tmp_path)] == ["new", "old", "ahead"]
+    (ahead.path / "metrics.jsonl").write_text("")  # trained on since the clock was set right
+    assert [run.name for run in runs(tmp_path)] == ["ahead", "new", "old"]
