@@ -165,7 +165,7 @@ def test_text_that_cannot_be_written_is_left_out_and_said(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("payload", PAYLOADS)
-def test_whatever_a_run_says_of_itself_stays_text(tmp_path: Path, payload: str) -> None:
+def test_s9_whatever_a_run_says_of_itself_stays_text(tmp_path: Path, payload: str) -> None:
     name = payload.replace("/", "\u2215").replace("\0", "")[:80]
     run_data = load_run_data(run_of(tmp_path / name, payload))
     reader = read(render_report(run_data, image_sections(payload), [payload]))
