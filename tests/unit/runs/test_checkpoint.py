@@ -181,3 +181,15 @@ def test_r6_a_disk_that_refuses_loses_nothing(
     assert same(newest, make(160 if point == "parent" else 80))
     assert faults == []
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
+
+
+def test_r1_a_checkpoint_is_renamed_before_it_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash in the middle leaves no directory that looks complete, and the next save removes what it left."""
+    checkpoints.save(tmp_path, make(80), keep=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.shutil, "rmtree", lambda *_, **__: None)  # the process ends before it has removed
+        checkpoints.save(tmp_path, make(160), keep=1)
+    assert [path.name for path in checkpoints.complete(tmp_path)] == ["160"]
+    assert not (tmp_path / "80").exists()
+    checkpoints.save(tmp_path, make(240), keep=1)
+    assert os.listdir(tmp_path) == ["240"]
