@@ -21,8 +21,8 @@ class InterruptedMeasurementError(BaseException):
 class GracefulStop:
     """Context manager that turns the first interrupting signal into a flag, and the second into an immediate abort.
 
-    A signal that was ignored when the program started, as SIGHUP is under `nohup`, stays ignored. Outside the main
-    thread, where Python delivers no signals, only the flag is available.
+    SIGHUP stays ignored if it was when the program started, as under `nohup`. Outside the main thread, where Python
+    delivers no signals, only the flag is available.
     """
 
     def __init__(self) -> None:
@@ -82,11 +82,16 @@ def _abort(number: int, frame: FrameType | None) -> None:
 
 
 def _install(numbers: Iterable[signal.Signals], handler: object) -> dict[signal.Signals, object]:
-    """Install a handler for signals that are not ignored. Return the handlers before."""
+    """Install a handler, but not for an ignored SIGHUP. Return the handlers before."""
     if threading.current_thread() is not threading.main_thread():
         return {}
-    handled = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]
+    handled = [number for number in numbers if not _is_ignored(number)]
     return {number: signal.signal(number, handler) for number in handled}  # type: ignore[arg-type]
+
+
+def _is_ignored(number: signal.Signals) -> bool:
+    """Return whether a hangup is ignored, as under `nohup`. Shells also ignore SIGINT of jobs in the background."""
+    return number.name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN
 
 
 def _restore(previous: dict[signal.Signals, object]) -> None:

@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import random
-import resource
 import shutil
 import signal
 import stat
@@ -22,12 +21,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+
+from gancli.runtime import memory
 
 RECIPE = """family: gan
 data: {source: digits, resolution: 8}
 model: {latent_dim: 4, generator_widths: [4], discriminator_widths: [4], batch_norm: true}
 train: {images: 96, batch_size: 32, checkpoint_every: 32, preview_every: 32, log_every: 32, ema: 0.9, keep: 2}
 """
+
+CPU = torch.device("cpu")
 
 COMMANDS = (
     ("runs", "ls"),
@@ -231,6 +235,8 @@ def run_command(gan, arguments: tuple[str, ...]) -> Any:
 def check(gan, base: Path, here: Path, seeds: range, commands_each: int) -> int:
     """Damage a copy of the run once per seed and run some commands on it. Return the number of commands."""
     failures, count = [], 0
+    memory.reset_peak(CPU)
+    before = memory.peak(CPU)
     for seed in seeds:
         random_ = random.Random(seed)
         for name in ("runs", "exported"):
@@ -245,9 +251,9 @@ def check(gan, base: Path, here: Path, seeds: range, commands_each: int) -> int:
                 failures.append(f"seed {seed}, {what}: {' '.join(command)}: {result.code} {result.err[-300:]}")
             elif any(character < " " and character != "\n" for character in result.out + result.err):
                 failures.append(f"seed {seed}, {what}: {' '.join(command)}: control characters in the output")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     assert failures == [], f"{len(failures)} of {count}:\n" + "\n".join(failures[:40])
-    assert peak < 2, f"{peak:.1f} GB"
+    grown = (memory.peak(CPU) - before) / 1e9
+    assert grown < 1, f"{grown:.1f} GB"
     return count
 
 
