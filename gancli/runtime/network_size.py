@@ -17,8 +17,8 @@ from gancli.errors import UsageError
 from gancli.runtime import memory
 from gancli.runtime.random import fork_torch_rng
 
-MAX_MODULES = 200_000
-"""Modules of a network that may be built; more than this take minutes to create, and none trains."""
+MAX_MODULES = 20_000
+"""Modules of networks that may be built. Published ones have at most a few thousand; more take minutes to create."""
 
 TRAINING_BYTES = 20
 """Bytes of one parameter in training: weight, gradient, two moments of Adam, and average, in float32."""
@@ -46,15 +46,17 @@ def count_parameters(build: Callable[[], Mapping[str, nn.Module]], *, max_parame
         TooLargeError: there are more than allowed. The networks are not built any further, so this takes little time
             even for a million layers.
     """
-    parameters = modules = 0
+    parameters = tensors = modules = 0
 
     def check() -> None:
-        if parameters > max_parameters or modules > max_modules:
-            raise TooLargeError(parameters, modules)
+        # Parameters are registered when a layer is created, and modules only when it is added to another.
+        if parameters > max_parameters or modules > max_modules or tensors > 2 * max_modules:
+            raise TooLargeError(parameters, max(modules, tensors // 2))
 
     def count_parameter(module: nn.Module, name: str, parameter: Any) -> None:
-        nonlocal parameters
+        nonlocal parameters, tensors
         parameters += parameter.numel() if isinstance(parameter, Tensor) else 0
+        tensors += 1
         check()
 
     def count_module(module: nn.Module, name: str, child: Any) -> None:
@@ -100,7 +102,7 @@ def check_trainable(
         count_parameters(build, max_parameters=limit, max_modules=MAX_MODULES)
     except TooLargeError as error:
         lower = " or ".join(f"{name}={value}" for name, value in options.items()) or "the options of model:"
-        if error.modules > MAX_MODULES:
+        if error.modules >= MAX_MODULES:
             raise UsageError(f"the networks have more than {MAX_MODULES:,} layers; lower {lower}") from None
         needed = TRAINING_BYTES * error.parameters / 1e9
         raise UsageError(
