@@ -183,10 +183,13 @@ def test_a_large_entry_is_verified_in_the_background(cache: Path, monkeypatch: p
     assert entry.images.shape == content.shape  # whoever has opened it keeps its map
 
 
-def test_a_large_entry_of_another_size_is_found_at_once(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("damage", [empty, short, long])
+def test_a_large_entry_of_another_size_is_found_at_once(
+    cache: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], None]
+) -> None:
     write("a")
     monkeypatch.setattr(packed_cache, "VERIFIED_AT_ONCE", 1_000)
-    short(cache / "a")
+    damage(cache / "a")
     assert load("a") is None
 
 
