@@ -131,7 +131,20 @@ def run_tests(root: Path, tests: Sequence[str]) -> list[str]:
     """Run tests of a copy of the sources until one fails. Return the ids of the failed tests."""
     sources = [str(root), *(str(path) for path in sorted((root / "plugins").iterdir()))]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sources), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-m", "pytest", "-n", "0", "-x", "-m", "", "--tb=no", "-rfE", "-p", "no:cacheprovider"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-n",
+        "0",
+        "-x",
+        "-m",
+        "not long",
+        "--tb=no",
+        "-rfE",
+        "-p",
+        "no:cacheprovider",
+    ]
     process = subprocess.Popen(
         [*command, *tests],
         cwd=root,
