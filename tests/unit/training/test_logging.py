@@ -134,3 +134,27 @@ def test_a_log_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     lines.sync()
     assert synced == [str(lines.path)]
     JsonLines(tmp_path / "none.jsonl").sync()
+
+
+def test_r6_half_a_line_is_removed_after_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines, content = log(tmp_path)
+
+    class Half:
+        def __init__(self, path: Path, mode: str) -> None:
+            self._file = Path(path).open(mode)  # noqa: SIM115
+
+        def __enter__(self) -> Half:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self._file.close()
+
+        def write(self, line: bytes) -> None:
+            self._file.write(line[: len(line) // 2])
+            self._file.flush()
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("gancli.training.logging.open", Half, raising=False)
+    with pytest.raises(DiskError):
+        lines.append({"images": 40})
+    assert lines.path.read_bytes() == content

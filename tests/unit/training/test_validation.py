@@ -459,6 +459,29 @@ def test_it_goes_back_to_the_best_and_once_only(tmp_path: Path, painter: type[Pa
     assert max(kept(trainer)) == 48
 
 
+def test_r8_later_checkpoints_are_removed_when_it_goes_back(
+    tmp_path: Path, painter: type[Painter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that is killed after that must not be resumed from a collapsed generator."""
+    painter.collapses = lambda step: step >= 4
+    Script.values = [5.0, 1.0, 3.0]
+    options = {"every": 8, "metrics": ("told",), "guard": "rollback"}
+    trainer = make(tmp_path, checkpoint_every=8, keep=9, eval=options)
+    after: list[int] = []
+    real = trainer.step
+
+    def step() -> None:
+        if ears(trainer).back and not after:
+            after.extend(kept(trainer))
+        real()
+
+    trainer.step = step  # type: ignore[method-assign]
+    with pytest.raises(Collapse):
+        trainer.train()
+    assert after
+    assert max(after) == 16
+
+
 def test_nothing_to_go_back_to_ends_the_run(tmp_path: Path, painter: type[Painter]) -> None:
     painter.collapses = lambda step: True
     trainer = make(tmp_path, eval={"guard": "rollback"})
