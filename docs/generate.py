@@ -352,6 +352,8 @@ def _sentence(text: str) -> str:
 def promise_figures() -> str:
     """Return the figures of the last long run of the fault tests, one row for each promise."""
     promises = json.loads((ROOT / "docs" / "promises.json").read_text(encoding="utf-8"))["promises"]
+    if not promises:
+        return "No long run of this version has been recorded yet."
     header = ("promise", "faults injected", "tests", "failed", "skipped", "time", "largest process", "date")
     rows = [
         (

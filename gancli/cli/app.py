@@ -106,13 +106,8 @@ def _run() -> None:
         _fail(f"internal error: {error_line(error)}; set GANCLI_DEBUG=1, run it again and report the traceback", 1)
 
 
-LOWER = {
-    "--count": "lower --count",
-    "--frames": "lower --frames",
-    "--samples": "lower --samples",
-    "--tile": "lower --tile",
-}
-"""Options to change for less memory, in commands that have them."""
+LOWER = ("--count", "--frames", "--samples", "--tile")
+"""Options that take less memory if they are lower, in commands that have them."""
 
 LOWER_IN_TRAINING = "lower train.batch_size, raise train.accumulate, or lower the sizes in model: or data.resolution"
 

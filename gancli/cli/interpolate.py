@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ import typer
 
 from gancli.cli.options import Device, Ema, Force, Json, RunDirectory, Truncation
 from gancli.cli.shared.models import (
+    check_memory,
     check_truncation,
     default_file,
     open_for,
@@ -77,7 +77,6 @@ def interpolate(
     from gancli.inference.sample import generate
     from gancli.io.images import to_pixels
     from gancli.io.outputs import check_outputs
-    from gancli.runtime import memory
 
     suffix = ".gif" if out is None else out.suffix.lower()
     if suffix not in FRAMES_PER_STEP:
@@ -98,9 +97,7 @@ def interpolate(
     frames = frames or FRAMES_PER_STEP[suffix] * steps + (not loop)
     if frames < len(keyframes):
         raise UsageError(f"--frames {frames} is too few for {len(keyframes)} keyframes; use {len(keyframes)} or more")
-    memory.require(
-        8 * frames * math.prod(model.family.data.shape), f"{frames:,} {model.family.data.described}", "--frames"
-    )
+    check_memory(model, frames, "--frames")
     z, label, indices = keyframes.walk(model, frames=frames, loop=loop, path=path, truncation=truncation)
     walked = {
         **keyframes.metadata(),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import typer
 from gancli.cli.options import Device, Ema, Force, Json, RunDirectory, Truncation
 from gancli.cli.shared.models import (
     MAX_NAME_LENGTH,
+    check_memory,
     check_truncation,
     default_file,
     label_indices,
@@ -101,7 +101,6 @@ def sample(
     from gancli.inference.sample import sample_images
     from gancli.io.images import to_pixels, write_png
     from gancli.io.outputs import check_outputs
-    from gancli.runtime import memory
 
     _check_options(format, grid, annotate, out)
     check_truncation(truncation)
@@ -113,11 +112,7 @@ def sample(
         _check_points_options(model, format, annotate)
     indices = list(dict.fromkeys(label_indices(labels or [], model))) or list(range(len(model.labels)))
     count = count or (COUNT_PER_LABEL if len(indices) > 1 else COUNT)
-    memory.require(
-        8 * count * max(1, len(indices)) * math.prod(model.family.data.shape),  # float32, and twice as bytes
-        f"{count * max(1, len(indices)):,} {model.family.data.described}",
-        "--count",
-    )
+    check_memory(model, count * max(1, len(indices)), "--count")
     samples = SampleLayout(seeds=range(seed, seed + count), labels=indices, names=model.labels)
     label_part = "label" + "-".join(map(slug, labels)) if labels else ""
     name = output_name(

@@ -102,14 +102,14 @@ def build_training(
     seed_everything(train.seed)
     family: Family[Any] = import_class(recipe.info.family)(recipe.model, dataset.spec)
     plan = make_plan(family.stages(), train)
+    largest = max((planned.batch_size for planned in plan.stages), default=0)
     memory.require(
-        8 * max((planned.batch_size for planned in plan.stages), default=0) * math.prod(dataset.spec.shape),
-        f"batches of {max((planned.batch_size for planned in plan.stages), default=0):,} {dataset.spec.described}",
+        8 * largest * math.prod(dataset.spec.shape),  # float32, before and after a copy to the device
+        f"batches of {largest:,} {dataset.spec.described}",
         "train.batch_size",
         device,
     )
     check_trainable(family.build, device, options=_large_options(recipe))
-    seed_everything(train.seed)
     modules = {name: module.to(device) for name, module in family.build().items()}
     check_micro_batches(plan, train, family.min_batch_size(modules), family=recipe.info.name)
     memory_formats = {

@@ -14,6 +14,7 @@ import pytest
 
 from gancli.plugins.registry import registry
 from gancli.testing.fixture import FamilyFixture
+from gancli.training.trainer import Trainer
 
 RECIPE = """# A run of a few seconds that saves at every step.
 family: gan
@@ -33,6 +34,23 @@ def small_family() -> SmallFamily:
     """Return a function that returns a family with small networks, by name."""
     families = runpy.run_path(str(Path(__file__).parent / "checkpoints" / "make.py"))["FAMILIES"]
     return lambda name: FamilyFixture(registry().family(name), *families[name])
+
+
+class StopAt:
+    """A request to stop after a number of steps, as `GracefulStop` makes after a signal."""
+
+    def __init__(self, trainer: Trainer, step: int) -> None:
+        self._trainer, self._step = trainer, step
+
+    @property
+    def requested(self) -> bool:
+        return self._trainer.state.step >= self._step
+
+
+@pytest.fixture(scope="session")
+def stop_at() -> type[StopAt]:
+    """The class of requests to stop after a number of steps."""
+    return StopAt
 
 
 @pytest.fixture

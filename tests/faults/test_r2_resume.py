@@ -70,7 +70,7 @@ def test_r2_stopped_at_a_random_step(tmp_path: Path, seed: int) -> None:
 STEPS = 30
 
 
-def stopped_and_resumed(fixture: FamilyFixture, folder: Path, stops: Iterable[int], device: str) -> list[int]:
+def stopped_and_resumed(fixture: FamilyFixture, folder: Path, stops: Iterable[int], device: str, stop_at) -> list[int]:
     """Return the stops, in steps, after which a resumed run ends differently from an uninterrupted one."""
 
     def trainer(name: str) -> Trainer:
@@ -86,24 +86,13 @@ def stopped_and_resumed(fixture: FamilyFixture, folder: Path, stops: Iterable[in
     different = []
     for stop in stops:
         first = trainer(str(stop))
-        first.train(StopAt(first, min(stop, whole.state.step - 1)))
+        first.train(stop_at(first, min(stop, whole.state.step - 1)))
         second = trainer(str(stop))
         second.resume()
         second.train()
         if not same(expected, second.state_dict()):
             different.append(stop)
     return different
-
-
-class StopAt:
-    """A request to stop after a number of steps."""
-
-    def __init__(self, trainer: Trainer, step: int) -> None:
-        self._trainer, self._step = trainer, step
-
-    @property
-    def requested(self) -> bool:
-        return self._trainer.state.step >= self._step
 
 
 def same(first: Checkpoint, second: Checkpoint) -> bool:
@@ -122,19 +111,19 @@ def same(first: Checkpoint, second: Checkpoint) -> bool:
 
 @pytest.mark.long
 @pytest.mark.parametrize("family", sorted(registry().families()))
-def test_r2_every_family_stopped_after_every_step(tmp_path: Path, small_family, family: str, injected) -> None:
+def test_r2_every_family_stopped_after_every_step(tmp_path: Path, small_family, family: str, injected, stop_at) -> None:
     stops = range(1, STEPS)
-    assert stopped_and_resumed(small_family(family), tmp_path, stops, "cpu") == []
+    assert stopped_and_resumed(small_family(family), tmp_path, stops, "cpu", stop_at) == []
     injected(len(stops))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("family", sorted(registry().families()))
-def test_r3_every_family_on_one_gpu(tmp_path: Path, small_family, family: str, injected) -> None:
+def test_r3_every_family_on_one_gpu(tmp_path: Path, small_family, family: str, injected, stop_at) -> None:
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
     stops = random.Random(family).sample(range(1, STEPS), 10)
-    assert stopped_and_resumed(small_family(family), tmp_path, stops, "cuda") == []
+    assert stopped_and_resumed(small_family(family), tmp_path, stops, "cuda", stop_at) == []
     injected(len(stops))
 
 

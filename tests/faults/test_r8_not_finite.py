@@ -176,28 +176,19 @@ def poisoned_loss(trainer: Trainer, turn: Turn, where: str, at: int, poisoned: l
     return loss
 
 
-class StopAt:
-    """A request to stop after a number of steps."""
-
-    def __init__(self, trainer: Trainer, step: int) -> None:
-        self._trainer, self._step = trainer, step
-
-    @property
-    def requested(self) -> bool:
-        return self._trainer.state.step >= self._step
-
-
 @pytest.mark.long
 @pytest.mark.parametrize("where", ["image", "weight", "term", "gradient"])
 @pytest.mark.parametrize("family", sorted(registry().families()))
-def test_r8_every_family_at_random_steps(tmp_path: Path, small_family, family: str, where: str, injected) -> None:
+def test_r8_every_family_at_random_steps(
+    tmp_path: Path, small_family, family: str, where: str, injected, stop_at
+) -> None:
     steps = random.Random(f"{family} {where}").sample(range(9, 24), 4)
     for step in steps:
         trainer = small_family(family).trainer(tmp_path / str(step), images=10**6, ema=0.9, checkpoint_every=40)
         watcher = Rollbacks()
         trainer.callbacks.append(watcher)
         poisoned = poison_any(trainer, where, step)
-        assert trainer.train(StopAt(trainer, 26)) is False
+        assert trainer.train(stop_at(trainer, 26)) is False
         (player,), (reason,) = poisoned, watcher.reasons
         assert reason.startswith((f"{player}/", f"the gradient of {player} "))
         assert f"is not finite at step {step} " in reason

@@ -107,7 +107,7 @@ class InputReport:
         self._left_out.append((file, error))
 
     def remark(self, file: ImageFile, clauses: Sequence[str]) -> None:
-        """Note clauses about an image; `finish` prints each clause once, with the first file and a count."""
+        """Note clauses about an image; `print_remarks` prints each once, with the first file and a count."""
         for clause in clauses:
             self._remarks.setdefault(clause, []).append(file)
 

@@ -116,6 +116,18 @@ def _index(label: str, names: Sequence[str]) -> int:
     raise UsageError(f"unknown label {label!r}; the labels of this model are {', '.join(names)}")
 
 
+def check_memory(model: Model, count: int, option: str) -> None:
+    """Check that generated images fit into the memory: as float32, and twice as bytes.
+
+    Raises:
+        UsageError: they do not; `option` is to be lowered.
+    """
+    from gancli.runtime import memory
+
+    data = model.family.data
+    memory.require(8 * count * math.prod(data.shape), f"{count:,} {data.described}", option)
+
+
 def check_truncation(truncation: float | None) -> None:
     """Check the value of --truncation.
 
