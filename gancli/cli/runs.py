@@ -53,11 +53,12 @@ def rm(
 
     found = [find_removable(name) for name in names]  # all of them, before anything is removed
     for run in dict.fromkeys(found):
-        if not yes and not typer.confirm(f"permanently remove {run.path} ({_megabytes(_bytes(run.path))})?"):
+        shown = os.path.relpath(run.path)
+        if not yes and not typer.confirm(f"permanently remove {shown} ({_megabytes(_bytes(run.path))})?"):
             continue
         with run.lock():
             remove_run(run)
-        print(f"removed {run.path}")
+        print(f"removed {shown}")
 
 
 def _row(run: Run) -> dict[str, Any]:

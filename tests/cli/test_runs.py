@@ -105,6 +105,7 @@ def test_nothing_is_removed_if_one_of_the_names_is_wrong(gan, small: Path, tmp_p
     assert result.err.startswith("error: site is not a run of gancli")
     assert small.is_dir()
     assert (tmp_path / "site" / "manifest.json").is_file()
-    assert gan("runs", "rm", "--yes", "small", "runs/small").code == 0
+    result = gan("runs", "rm", "--yes", "small", "runs/small")
+    assert (result.code, result.out) == (0, "removed runs/small\n")
     assert not small.exists()
     assert os.listdir(tmp_path / "runs") == []
